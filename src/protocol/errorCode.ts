@@ -1,0 +1,49 @@
+/**
+ * The error codes that RST and GOAWAY carry. Pure data.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * The codes every muxado knows, by name. On the wire a code is any uint32: one that is not in this table is passed
+ * through unchanged.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const ErrorCode = {
+  NoError: 0,
+  ProtocolError: 1,
+  InternalError: 2,
+  FlowControlError: 3,
+  StreamClosed: 4,
+  StreamRefused: 5,
+  StreamCancelled: 6,
+  StreamReset: 7,
+  FrameSizeError: 8,
+  AcceptQueueFull: 9,
+  EnhanceYourCalm: 10,
+  RemoteGoneAway: 11,
+  StreamsExhausted: 12,
+  WriteTimeout: 13,
+  SessionClosed: 14,
+  PeerEOF: 15
+} as const
+
+/**
+ * An error code as it stands on the wire: an unsigned 32-bit integer.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ErrorCode = number
+
+const names: ReadonlyMap<number, string> = new Map(Object.entries(ErrorCode).map(([name, code]) => [code, name]))
+
+/**
+ * The name of a code, or its hexadecimal form when nobody named it.
+ *
+ * @since 0.1.0
+ * @category rendering
+ */
+export const errorCodeName = (code: ErrorCode): string => names.get(code) ?? `0x${code.toString(16)}`
