@@ -179,6 +179,24 @@ export class StreamsExhausted extends Data.TaggedError("StreamsExhausted")<{
 }
 
 /**
+ * An option or an argument makes no sense; nothing was done. `detail` names what is wrong.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class InvalidOptions extends Data.TaggedError("InvalidOptions")<{
+  readonly detail: string
+  readonly cause?: unknown
+}> {
+  readonly initiator: Initiator = "Local"
+  readonly processed: Processed = "no"
+
+  override get message(): string {
+    return `Invalid options: ${this.detail}`
+  }
+}
+
+/**
  * Why a session ended, or why nothing more can be asked of it.
  *
  * @since 0.1.0
@@ -200,7 +218,7 @@ export type StreamError = SessionError | StreamReset | StreamClosed
  * @since 0.1.0
  * @category errors
  */
-export type OpenError = SessionError | StreamsExhausted
+export type OpenError = SessionError | StreamsExhausted | InvalidOptions
 
 /**
  * Every error of this module.

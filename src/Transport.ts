@@ -3,8 +3,13 @@
  *
  * @since 0.1.0
  */
+import * as Socket from "@effect/platform/Socket"
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { SocketOptions, WebSocketOptions } from "./internal/socketTransport.js"
+import * as socketTransport from "./internal/socketTransport.js"
 import type { TransportFailed } from "./MuxadoError.js"
 
 /**
@@ -38,3 +43,110 @@ export interface TransportService {
  * @category tags
  */
 export class Transport extends Context.Tag("effect-muxado/Transport")<Transport, TransportService>() {}
+
+// --- any Socket of @effect/platform -----------------------------------------------------------------------------------
+
+export type {
+  /**
+   * What can be told about a `Socket` that becomes a transport.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  SocketOptions,
+  /**
+   * What can be chosen about a WebSocket that becomes a transport.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  WebSocketOptions
+} from "./internal/socketTransport.js"
+
+/**
+ * A transport over any `Socket` of `@effect/platform`; completes when the socket is open, fails with `TransportFailed`
+ * (`"Open"`) when it does not open, and drops the socket when the scope closes. What a `Socket` cannot give:
+ *
+ * - The source is never paused. What has arrived and was not read is held in memory; the windows of a session bound
+ *   that, and `maxBuffered` does so against a peer that ignores them. A TCP or TLS connection is better served by
+ *   `NodeTransport`, which does pause.
+ * - There is no half-close by the peer: after its end nothing can be written. After our own `end`, reading goes on where
+ *   the socket can end its writing alone (TCP), and `end` completes at once; where it cannot (WebSocket), `end` starts
+ *   the closing handshake and completes with it.
+ * - An abnormal end may look orderly: a `Socket` made from a WebSocket reports the close code 1006 as it does 1000. Use
+ *   `makeWebSocket`, or the option `closeCodeIsError: () => true`, to have it fail with `"Read"`.
+ *
+ * The close codes 1000, 1001 and 1005 of the peer are `"Ended"`, every other one is `"Read"`. A text message is a failure
+ * (`"Read"`): no byte of a session comes in one.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromSocket: (
+  socket: Socket.Socket,
+  options?: SocketOptions
+) => Effect.Effect<TransportService, TransportFailed, Scope.Scope> = socketTransport.make
+
+/**
+ * The transport over the `Socket` of the context, with the given options; what `fromSocket` says holds.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerSocketWith = (options?: SocketOptions): Layer.Layer<Transport, TransportFailed, Socket.Socket> =>
+  Layer.scoped(
+    Transport,
+    Effect.flatMap(Socket.Socket, (socket) => fromSocket(socket, options))
+  )
+
+/**
+ * The transport over the `Socket` of the context; what `fromSocket` says holds.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerSocket: Layer.Layer<Transport, TransportFailed, Socket.Socket> = layerSocketWith()
+
+// --- WebSocket clients ------------------------------------------------------------------------------------------------
+
+/**
+ * Connects a WebSocket and makes it a transport: binary messages only, every `write` one message, and a `write` waits
+ * while more than `highWaterMark` bytes are unsent. Fails with `TransportFailed` (`"Open"`) when it does not open.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeWebSocket: (
+  url: string | Effect.Effect<string>,
+  options?: WebSocketOptions
+) => Effect.Effect<TransportService, TransportFailed, Scope.Scope | Socket.WebSocketConstructor> =
+  socketTransport.makeWebSocket
+
+/**
+ * The transport over a WebSocket that connects to `url`; what `makeWebSocket` says holds.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWebSocket = (
+  url: string | Effect.Effect<string>,
+  options?: WebSocketOptions
+): Layer.Layer<Transport, TransportFailed, Socket.WebSocketConstructor> =>
+  Layer.scoped(Transport, makeWebSocket(url, options))
+
+/**
+ * Makes the WebSockets of the context's constructor deliver `ArrayBuffer`s: with their own default (`Blob`) messages may
+ * overtake one another on the way to a `Socket`. `makeWebSocket` does this by itself; put this under
+ * `Socket.layerWebSocket` when its socket is to become a transport with `layerSocket`.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerWebSocketConstructorArrayBuffer: Layer.Layer<
+  Socket.WebSocketConstructor,
+  never,
+  Socket.WebSocketConstructor
+> = Layer.effect(
+  Socket.WebSocketConstructor,
+  Effect.map(Socket.WebSocketConstructor, socketTransport.deliveringArrayBuffers)
+)

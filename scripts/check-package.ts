@@ -1,0 +1,84 @@
+/**
+ * Packs the built package and looks at it as its users will: with publint and attw, then installed in an empty folder,
+ * where every entry is imported by plain node and type-checked by a strict consumer.
+ */
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+
+interface Manifest {
+  readonly name: string
+  readonly exports: Readonly<Record<string, unknown>>
+  readonly peerDependencies: Readonly<Record<string, string>>
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>
+}
+
+interface Lockfile {
+  readonly packages: Readonly<Record<string, { readonly version?: string }>>
+}
+
+const readJson = <A>(path: string): A => JSON.parse(readFileSync(path, "utf8")) as A
+
+const manifest = readJson<Manifest>("package.json")
+const lockfile = readJson<Lockfile>("package-lock.json")
+const folder = mkdtempSync(join(tmpdir(), "effect-muxado-"))
+
+const run = (command: string, args: ReadonlyArray<string>, cwd: string): void => {
+  console.log(`> ${command} ${args.join(" ")}`)
+  execFileSync(command, args, { cwd, stdio: ["ignore", "inherit", "inherit"] })
+}
+
+const bin = (name: string): string => resolve("node_modules", ".bin", name)
+
+/** `name@version`, as the lockfile has it: what the tests ran with is what the consumer gets. */
+const locked = (name: string): string => {
+  const version = lockfile.packages[`node_modules/${name}`]?.version
+  if (version === undefined) throw new Error(`${name} is not in package-lock.json`)
+  return `${name}@${version}`
+}
+
+const install = (packages: ReadonlyArray<string>): void =>
+  run("npm", ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefer-offline", ...packages], folder)
+
+const importAll = (entries: ReadonlyArray<string>): void => {
+  const code = entries
+    .map((entry) => `if (Object.keys(await import("${entry}")).length === 0) throw new Error("${entry} is empty")`)
+    .join("\n")
+  run("node", ["--input-type=module", "--eval", code], folder)
+}
+
+const typeCheck = (entries: ReadonlyArray<string>): void => {
+  const imports = entries.map((entry, index) => `import * as Entry${index} from "${entry}"`)
+  const uses = entries.map((_, index) => `Entry${index}`).join(", ")
+  writeFileSync(join(folder, "consumer.ts"), `${imports.join("\n")}\n\nexport const entries = [${uses}] as const\n`)
+  const options = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "--skipLibCheck", "false"]
+  run(bin("tsc"), [...options, "--exactOptionalPropertyTypes", "--types", "node", "consumer.ts"], folder)
+}
+
+try {
+  const packed = execFileSync("npm", ["pack", "--json", "--pack-destination", folder], { encoding: "utf8" })
+  const [{ filename }] = JSON.parse(packed) as readonly [{ readonly filename: string }]
+  const tarball = join(folder, filename)
+
+  run(bin("publint"), ["run", tarball, "--strict"], process.cwd())
+  run(bin("attw"), [tarball, "--profile", "esm-only"], process.cwd())
+
+  writeFileSync(join(folder, "package.json"), `{ "name": "consumer", "private": true, "type": "module" }\n`)
+  const entries = Object.keys(manifest.exports).filter((entry) => !entry.endsWith(".json"))
+  const specifier = (entry: string): string => manifest.name + entry.slice(1)
+  const isOptional = (peer: string): boolean => manifest.peerDependenciesMeta?.[peer]?.optional === true
+  const peers = Object.keys(manifest.peerDependencies)
+
+  // The optional peers come second: without them, everything but `./node` must already work.
+  install([tarball, ...peers.filter((peer) => !isOptional(peer)).map(locked)])
+  importAll(entries.filter((entry) => entry !== "./node").map(specifier))
+
+  const peersOfPeers = ["@effect/cluster", "@effect/rpc", "@effect/sql"]
+  install([...peers.filter(isOptional), ...peersOfPeers, "@types/node"].map(locked))
+  importAll(entries.map(specifier))
+  typeCheck(entries.map(specifier))
+  console.log(`${filename}: ${entries.length} entries work in an empty folder`)
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}

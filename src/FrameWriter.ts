@@ -1,0 +1,49 @@
+/**
+ * Batches of frames to writes of the transport.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { TransportFailed } from "./MuxadoError.js"
+import { encode } from "./protocol/encoder.js"
+import type { Frame } from "./protocol/frame.js"
+import type { TransportService } from "./Transport.js"
+import { Transport } from "./Transport.js"
+
+/**
+ * Writes a batch of frames as one write of the transport, and completes when that is ready for more; fails with the
+ * transport's `TransportFailed`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FrameWriterService {
+  readonly write: (frames: ReadonlyArray<Frame>) => Effect.Effect<void, TransportFailed>
+}
+
+/**
+ * What a session hands its frames to.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class FrameWriter extends Context.Tag("effect-muxado/FrameWriter")<FrameWriter, FrameWriterService>() {}
+
+/**
+ * A writer to one transport.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (transport: TransportService): FrameWriterService =>
+  FrameWriter.of({
+    write: (frames) => transport.write(encode(frames))
+  })
+
+/**
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer: Layer.Layer<FrameWriter, never, Transport> = Layer.effect(FrameWriter, Effect.map(Transport, make))

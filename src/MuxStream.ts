@@ -1,0 +1,213 @@
+/**
+ * One stream of a session: a flow-controlled, full-duplex byte stream whose two directions end on their own.
+ *
+ * @since 0.1.0
+ */
+import type { Socket } from "@effect/platform/Socket"
+import type * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Chunk from "effect/Chunk"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
+import { toSocket as toSocketInternal } from "./internal/streamSocket.js"
+import type { Initiator, StreamError } from "./MuxadoError.js"
+import { ErrorCode } from "./protocol/errorCode.js"
+
+/**
+ * A stream, as both of its ends hold it.
+ *
+ * A stream belongs to a scope (`session.open`, `session.accept`) or to a handler (`session.serve`,
+ * `session.withStream`). When that ends in success the stream is closed; when it ends in failure or interruption the
+ * stream is reset with StreamCancelled, after a defect with InternalError, and the peer's handler is interrupted.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface MuxStream {
+  /** Its number on the wire. */
+  readonly id: number
+  /** The 32-bit type that its opener gave it; `undefined` on untyped sessions. */
+  readonly type: number | undefined
+  /** Which side opened it. */
+  readonly initiator: Initiator
+  readonly read: Effect.Effect<Option.Option<Uint8Array>, StreamError>
+  readonly write: (bytes: Uint8Array) => Effect.Effect<void, StreamError>
+  readonly finish: Effect.Effect<void, StreamError>
+  readonly close: Effect.Effect<void>
+  readonly reset: (code: number) => Effect.Effect<void>
+  readonly stopReading: Effect.Effect<void>
+}
+
+/**
+ * The next bytes, as many as have arrived together; `None` after the peer's FIN, again and again.
+ *
+ * What had arrived before a reset, or before the end of the session, is given first; then it fails. A stream that was
+ * cut never looks like one that ended. Fails with `StreamReset`, `StreamClosed` (after `stopReading` or `close`), or
+ * the error that ended the session. Interrupting it loses no bytes.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const read = (self: MuxStream): Effect.Effect<Option.Option<Uint8Array>, StreamError> => self.read
+
+/**
+ * Everything up to the peer's FIN, in one array. Fails as `read` does; use `readable` when the size is not known to be
+ * small.
+ *
+ * @since 0.1.0
+ * @category reading
+ */
+export const readAll = (self: MuxStream): Effect.Effect<Uint8Array, StreamError> =>
+  Effect.suspend(() => {
+    const chunks: Array<Uint8Array> = []
+    const loop: Effect.Effect<Uint8Array, StreamError> = Effect.flatMap(self.read, (chunk) => {
+      if (chunk._tag === "None") return Effect.succeed(concat(chunks))
+      chunks.push(chunk.value)
+      return loop
+    })
+    return loop
+  })
+
+/**
+ * Completes when all bytes were accepted, which may mean waiting for the peer's window or for the session's outbound
+ * bound; they are then sent without further ado. The array must not be changed afterwards. Concurrent writes are sent
+ * one after the other.
+ *
+ * Interrupting a write leaves no part of it behind: what was accepted is withdrawn, or, when some of it was sent, the
+ * stream is reset with StreamCancelled. Fails with `StreamReset`, `StreamClosed` (after `finish` or `close`), or the
+ * error that ended the session.
+ *
+ * @since 0.1.0
+ * @category writing
+ */
+export const write: {
+  (bytes: Uint8Array): (self: MuxStream) => Effect.Effect<void, StreamError>
+  (self: MuxStream, bytes: Uint8Array): Effect.Effect<void, StreamError>
+} = dual(2, (self: MuxStream, bytes: Uint8Array): Effect.Effect<void, StreamError> => self.write(bytes))
+
+/**
+ * Ends this side's direction (half-close): FIN follows the writes that were begun before. Reading stays open. Finishing
+ * twice is the same as once. Fails when the stream or the session had failed before.
+ *
+ * @since 0.1.0
+ * @category writing
+ */
+export const finish = (self: MuxStream): Effect.Effect<void, StreamError> => self.finish
+
+/**
+ * Ends the stream in good order: what was accepted is sent, then FIN, and reading stops. It does not wait for the
+ * network, and never fails. A write that still waits fails with `StreamClosed`, and since its bytes are lost the stream
+ * is then reset instead.
+ *
+ * @since 0.1.0
+ * @category ending
+ */
+export const close = (self: MuxStream): Effect.Effect<void> => self.close
+
+/**
+ * Ends the stream at once in both directions: what was not sent is dropped, and the peer's pending reads and writes
+ * fail with `StreamReset` and this code (any uint32). StreamRefused (5) and AcceptQueueFull (9) tell the peer that
+ * nothing was processed, so that it may try again. Nothing happens to a stream that is over.
+ *
+ * @since 0.1.0
+ * @category ending
+ */
+export const reset: {
+  (code: number): (self: MuxStream) => Effect.Effect<void>
+  (self: MuxStream, code: number): Effect.Effect<void>
+} = dual(2, (self: MuxStream, code: number): Effect.Effect<void> => self.reset(code))
+
+/**
+ * Drops what has arrived and what will; writing stays open. The peer keeps its credit while this side writes, so that
+ * neither waits for the other; once this side has finished, more bytes from the peer draw an RST StreamClosed.
+ *
+ * @since 0.1.0
+ * @category ending
+ */
+export const stopReading = (self: MuxStream): Effect.Effect<void> => self.stopReading
+
+/**
+ * The inbound direction as a `Stream`, with the peer held back while it is not pulled.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const readable = (self: MuxStream): Stream.Stream<Uint8Array, StreamError> =>
+  Stream.repeatEffectOption(
+    Effect.flatMap(Effect.mapError(self.read, Option.some), (chunk) =>
+      chunk._tag === "None" ? Effect.fail(Option.none()) : Effect.succeed(chunk.value)
+    )
+  )
+
+/**
+ * The outbound direction as a `Sink`, which finishes the stream when its input ends.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const writable = (self: MuxStream): Sink.Sink<void, Uint8Array, never, StreamError> =>
+  Sink.zipRight(
+    Sink.forEach((bytes: Uint8Array) => self.write(bytes)),
+    Sink.fromEffect(self.finish)
+  )
+
+/**
+ * Both directions as a `Channel`: what it is given is written, and finished at its end, while what arrives is given
+ * out. It is done when the peer has finished. When its input fails, the stream is reset with StreamCancelled, since
+ * what was written is not the whole.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toChannel = <IE = never>(
+  self: MuxStream
+): Channel.Channel<Chunk.Chunk<Uint8Array>, Chunk.Chunk<Uint8Array>, StreamError | IE, IE, void, unknown> =>
+  Channel.unwrap(
+    Effect.map(Deferred.make<never, StreamError | IE>(), (inputFailed) => {
+      const fail = (cause: Cause.Cause<StreamError | IE>) =>
+        Effect.zipRight(Deferred.failCause(inputFailed, cause), self.reset(ErrorCode.StreamCancelled))
+      const output: Channel.Channel<Chunk.Chunk<Uint8Array>, unknown, StreamError | IE, unknown, void, unknown> =
+        Channel.flatMap(
+          Channel.fromEffect(Effect.raceFirst(Deferred.await(inputFailed), self.read)),
+          Option.match({
+            onNone: () => Channel.void,
+            onSome: (bytes) => Channel.zipRight(Channel.write(Chunk.of(bytes)), output)
+          })
+        )
+      return Channel.embedInput(output, {
+        awaitRead: () => Effect.void,
+        emit: (chunk: Chunk.Chunk<Uint8Array>) =>
+          Effect.catchAllCause(Effect.forEach(chunk, self.write, { discard: true }), fail),
+        error: (cause: Cause.Cause<IE>) => fail(cause),
+        done: () => Effect.catchAllCause(self.finish, fail)
+      })
+    })
+  )
+
+/**
+ * The stream as a platform `Socket`, for whatever is written against that.
+ *
+ * `run` gives its handler one chunk after the other, holding the peer back meanwhile, until the peer's FIN. Writing a
+ * `CloseEvent` with code 1000 closes the stream and ends `run`; any other code resets it with that code. Closing the
+ * writer's scope finishes the stream. Writing after the end fails, where the platform's own sockets wait for ever.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toSocket: (self: MuxStream) => Socket = toSocketInternal
+
+const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const [first] = chunks
+  if (first !== undefined && chunks.length === 1) return first
+  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  let at = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}

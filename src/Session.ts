@@ -1,0 +1,257 @@
+/**
+ * One muxado session over one transport: streams opened from either side, heartbeats, and orderly endings.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import * as FrameReader from "./FrameReader.js"
+import * as FrameWriter from "./FrameWriter.js"
+import { drive } from "./internal/driver.js"
+import { sessionError } from "./internal/errors.js"
+import { serve } from "./internal/serve.js"
+import { SessionRuntime } from "./internal/sessionRuntime.js"
+import type { OpenError, SessionError, StreamReset } from "./MuxadoError.js"
+import { InvalidOptions } from "./MuxadoError.js"
+import type { MuxStream } from "./MuxStream.js"
+import type { ConnectionStats } from "./protocol/connection.js"
+import { ErrorCode } from "./protocol/errorCode.js"
+import { HEARTBEAT_TYPE } from "./protocol/heartbeat.js"
+import type { ResolvedOptions, SessionOptions } from "./SessionOptions.js"
+import { resolve, toConnectionOptions } from "./SessionOptions.js"
+import { Transport } from "./Transport.js"
+
+/**
+ * How a stream is opened. `type` is any uint32 but 0xFFFFFFFF, 0 unless told otherwise; untyped sessions have none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface OpenOptions {
+  readonly type?: number | undefined
+}
+
+/**
+ * What a session is doing, and has done since it began. Counts of streams and bytes; times in milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SessionStats extends ConnectionStats {
+  /** Streams that this side has opened. */
+  readonly opened: number
+  /** Streams that the peer has opened and that were not refused. */
+  readonly accepted: number
+  /** The most streams that were alive at the same time. */
+  readonly mostAtOnce: number
+  /** Payload bytes, without headers. */
+  readonly bytesSent: number
+  readonly bytesReceived: number
+}
+
+/**
+ * A session. It is as alive as the scope in which it was made: closing that drains it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SessionService {
+  readonly role: "client" | "server"
+  /**
+   * Opens a stream, without a round trip; the scope's end ends it. Waits while this side has as many streams open as it
+   * may. Fails with `StreamsExhausted`, `InvalidOptions`, or why the session takes no more.
+   */
+  readonly open: (options?: OpenOptions) => Effect.Effect<MuxStream, OpenError, Scope.Scope>
+  /** `open` and use in one: the stream ends as `use` does. */
+  readonly withStream: {
+    <A, E, R>(use: (stream: MuxStream) => Effect.Effect<A, E, R>): Effect.Effect<A, E | OpenError, R>
+    <A, E, R>(
+      options: OpenOptions,
+      use: (stream: MuxStream) => Effect.Effect<A, E, R>
+    ): Effect.Effect<A, E | OpenError, R>
+  }
+  /** Waits for the next stream that the peer opens; the scope's end ends it. Fails when no more will come. */
+  readonly accept: Effect.Effect<MuxStream, SessionError, Scope.Scope>
+  /**
+   * Runs `handler` in a fiber of its own for every stream that the peer opens, at most `concurrency` at once (the others
+   * wait in the backlog), and completes when the session takes no more streams and all handlers are done. A handler's
+   * failure resets its stream; a defect is logged as well; neither harms the session. A handler is interrupted when its
+   * stream is reset by the peer or lost with the session. Interrupting `serve` interrupts all handlers.
+   */
+  readonly serve: <A, E, R>(
+    handler: (stream: MuxStream) => Effect.Effect<A, E, R>,
+    options?: { readonly concurrency?: number | "unbounded" | undefined }
+  ) => Effect.Effect<void, never, Exclude<R, Scope.Scope>>
+  /** The round trip of a heartbeat. Fails with `InvalidOptions` on an untyped session, or why there is no answer. */
+  readonly ping: Effect.Effect<Duration.Duration, SessionError | StreamReset | InvalidOptions>
+  /**
+   * Tells the peer at once that no more of its streams are taken; those that are open go on. Rust's muxado ends at any
+   * GOAWAY: to leave gracefully, `drain`.
+   */
+  readonly goAway: (options?: {
+    readonly code?: number | undefined
+    readonly debug?: string | undefined
+  }) => Effect.Effect<void>
+  /**
+   * Leaves without loss: takes and opens no more streams, opens `draining`, waits for the streams in flight, then
+   * closes. After `grace` (the option `drainTimeout` unless given) those left are reset with StreamCancelled.
+   */
+  readonly drain: (grace?: Duration.DurationInput) => Effect.Effect<void>
+  /**
+   * Ends the session: streams fail here with `SessionClosed`, what they had accepted is sent, then GOAWAY. Completes
+   * when the transport is gone, within `closeTimeout` for each of the two, even if the transport never answers.
+   */
+  readonly close: Effect.Effect<void>
+  /** Waits until one of the sides leaves: a drain here, a GOAWAY from the peer, or the end. */
+  readonly draining: Effect.Effect<void>
+  /** Waits for the end of the session, and says why it ended and by whom. */
+  readonly closed: Effect.Effect<SessionError>
+  readonly stats: Effect.Effect<SessionStats>
+}
+
+/**
+ * The session that a program talks over.
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Session extends Context.Tag("effect-muxado/Session")<Session, SessionService>() {}
+
+/**
+ * Starts a session over the transport, reader and writer of its context. Its scope's end drains it, within
+ * `drainTimeout` and twice `closeTimeout`. Fails with `InvalidOptions`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = Effect.fn("effect-muxado/Session.make")(function* (
+  role: "client" | "server",
+  options: SessionOptions = {}
+): Effect.fn.Return<
+  SessionService,
+  InvalidOptions,
+  Transport | FrameReader.FrameReader | FrameWriter.FrameWriter | Scope.Scope
+> {
+  const resolved = yield* resolve(options)
+  const runtime = yield* SessionRuntime.make(toConnectionOptions(role, resolved))
+  const scope = yield* Effect.scope
+  const driver = yield* drive(runtime, {
+    reader: yield* FrameReader.FrameReader,
+    writer: yield* FrameWriter.FrameWriter,
+    transport: yield* Transport,
+    closeTimeout: resolved.closeTimeout
+  })
+  // an ending goes on although whoever asked for it is interrupted
+  const ending = (effect: Effect.Effect<void>) =>
+    Effect.flatMap(Effect.forkIn(Effect.uninterruptible(effect), scope), Fiber.join)
+  const close = ending(driver.close)
+  const drain = (grace: Duration.DurationInput = resolved.drainTimeout) => ending(driver.drain(grace))
+  yield* Effect.addFinalizer(() => driver.drain(resolved.drainTimeout))
+  return fromRuntime(role, runtime, resolved, { close, drain })
+})
+
+const fromRuntime = (
+  role: "client" | "server",
+  runtime: SessionRuntime,
+  options: ResolvedOptions,
+  endings: Pick<SessionService, "close" | "drain">
+): SessionService => {
+  const typeOf = (requested: OpenOptions | undefined): Effect.Effect<number | undefined, InvalidOptions> => {
+    const type = requested?.type
+    if (!options.typed) return type === undefined ? Effect.void.pipe(Effect.as(undefined)) : invalid(UNTYPED)
+    if (type === undefined) return Effect.succeed(0)
+    const fits = Number.isInteger(type) && type >= 0 && type < HEARTBEAT_TYPE
+    return fits ? Effect.succeed(type) : invalid(`the stream type must be a uint32 below 0xFFFFFFFF, not ${type}`)
+  }
+  const withStream = <A, E, R>(
+    requested: OpenOptions | undefined,
+    use: (stream: MuxStream) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | OpenError, R> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(typeOf(requested), (type) =>
+        Effect.flatMap(runtime.open(type, restore), (stream) =>
+          Effect.onExit(restore(Effect.suspend(() => use(stream))), (exit) => Effect.sync(() => stream.endWith(exit)))
+        )
+      )
+    )
+  return {
+    role,
+    open: (requested) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(typeOf(requested), (type) =>
+          Effect.tap(runtime.open(type, restore), (stream) =>
+            Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
+          )
+        )
+      ),
+    withStream: <A, E, R>(
+      ...args:
+        | readonly [use: (stream: MuxStream) => Effect.Effect<A, E, R>]
+        | readonly [options: OpenOptions, use: (stream: MuxStream) => Effect.Effect<A, E, R>]
+    ) => (args.length === 1 ? withStream(undefined, args[0]) : withStream(args[0], args[1])),
+    accept: Effect.uninterruptibleMask((restore) =>
+      Effect.tap(runtime.accept(restore), (stream) =>
+        Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
+      )
+    ),
+    serve: (handler, served) =>
+      serve(runtime, handler, served?.concurrency === "unbounded" ? Infinity : (served?.concurrency ?? Infinity)),
+    ping: options.typed
+      ? Effect.flatMap(Random.nextIntBetween(0, HEARTBEAT_TYPE), (nonce) =>
+          Effect.map(runtime.ping(nonce), Duration.millis)
+        )
+      : invalid(UNTYPED),
+    goAway: (said) =>
+      Effect.sync(() =>
+        runtime.step((connection) => connection.goAway(said?.code ?? ErrorCode.NoError, said?.debug ?? ""))
+      ),
+    ...endings,
+    draining: Deferred.await(runtime.draining),
+    closed: Effect.map(Deferred.await(runtime.ended), (end) => sessionError(end, "maybe")),
+    stats: Effect.sync(() => ({ ...runtime.connection.stats(), ...runtime.totals }))
+  }
+}
+
+const UNTYPED = "an untyped session has neither stream types nor heartbeats"
+
+const invalid = (detail: string): Effect.Effect<never, InvalidOptions> => Effect.fail(new InvalidOptions({ detail }))
+
+/**
+ * A session over a reader and a writer of one's own choice; `FrameLog.layer` goes between.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = (
+  options: SessionOptions & { readonly role: "client" | "server" }
+): Layer.Layer<Session, InvalidOptions, Transport | FrameReader.FrameReader | FrameWriter.FrameWriter> => {
+  const { role, ...rest } = options
+  return Layer.scoped(Session, make(role, rest))
+}
+
+const layerDefault = (role: "client" | "server") => (options: SessionOptions = {}) =>
+  layer({ ...options, role }).pipe(Layer.provide(Layer.merge(FrameReader.layer, FrameWriter.layer)))
+
+/**
+ * The session of the side that dialled: its streams have odd ids.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerClient: (options?: SessionOptions) => Layer.Layer<Session, InvalidOptions, Transport> =
+  layerDefault("client")
+
+/**
+ * The session of the side that listened: its streams have even ids.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerServer: (options?: SessionOptions) => Layer.Layer<Session, InvalidOptions, Transport> =
+  layerDefault("server")

@@ -1,0 +1,152 @@
+/**
+ * What a session can be told, and what it does when it is told nothing.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import { InvalidOptions } from "./MuxadoError.js"
+import type { ConnectionOptions } from "./protocol/core.js"
+import { MAX_UINT31 } from "./protocol/frame.js"
+import { CONVENTIONAL_WINDOW } from "./protocol/window.js"
+
+/** A positive, finite duration: a number of milliseconds, or what `Duration.decode` takes. */
+const Time = Schema.transformOrFail(Schema.Unknown, Schema.DurationFromSelf, {
+  strict: true,
+  decode: (input, _, ast) =>
+    Option.match(Duration.decodeUnknown(input), {
+      onNone: () => ParseResult.fail(new ParseResult.Type(ast, input, "expected a duration")),
+      onSome: (duration) =>
+        Duration.isFinite(duration) && Duration.greaterThan(duration, Duration.zero)
+          ? ParseResult.succeed(duration)
+          : ParseResult.fail(new ParseResult.Type(ast, input, "expected a positive, finite duration"))
+    }),
+  encode: ParseResult.succeed
+})
+
+const time = (fallback: Duration.DurationInput) =>
+  Schema.optionalWith(Time, { default: () => Duration.decode(fallback) })
+
+const count = (fallback: number, least: number, most: number) =>
+  Schema.optionalWith(Schema.Int.pipe(Schema.between(least, most)), { default: () => fallback })
+
+const Heartbeat = Schema.Struct({
+  interval: time("10 seconds"),
+  tolerance: time("15 seconds")
+})
+
+const Options = Schema.Struct({
+  typed: Schema.optionalWith(Schema.Boolean, { default: () => true }),
+  heartbeat: Schema.optionalWith(Schema.Union(Schema.Literal(false), Heartbeat), {
+    default: () => ({ interval: Duration.seconds(10), tolerance: Duration.seconds(15) })
+  }),
+  window: count(CONVENTIONAL_WINDOW, 4, MAX_UINT31),
+  outboundLimit: count(1024 * 1024, 1024, MAX_UINT31),
+  acceptBacklog: count(128, 1, 1_000_000),
+  maxInboundStreams: count(1024, 1, 1_000_000),
+  maxOutboundStreams: count(1024, 1, 1_000_000),
+  typeTimeout: time("10 seconds"),
+  writeTimeout: time("30 seconds"),
+  partialFrameTimeout: time("30 seconds"),
+  drainTimeout: time("5 seconds"),
+  closeTimeout: time("2 seconds")
+}).pipe(
+  Schema.filter((options) =>
+    options.typed || options.heartbeat === false
+      ? undefined
+      : "heartbeats need typed streams: give `heartbeat: false` with `typed: false`"
+  )
+)
+
+/**
+ * The options of a session. Both sides must agree on `typed` and, as it is not negotiated, on `window`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SessionOptions {
+  /** Every stream begins with a 32-bit type; needed for heartbeats. Default true. */
+  readonly typed?: boolean | undefined
+  /**
+   * After `interval` without a byte from the peer a heartbeat is sent, and after `tolerance` more the session is dead.
+   * Default 10 and 15 seconds; `false` for none (the peer's are still answered).
+   */
+  readonly heartbeat?:
+    | false
+    | {
+        readonly interval?: Duration.DurationInput | undefined
+        readonly tolerance?: Duration.DurationInput | undefined
+      }
+    | undefined
+  /** The window of every stream, each way, in bytes. Default 262,144, which is what Go and Rust take for granted. */
+  readonly window?: number | undefined
+  /** Bytes that may wait to be sent, for all streams together; writers wait beyond it. Default 1 MiB. */
+  readonly outboundLimit?: number | undefined
+  /** Streams of the peer that may wait to be accepted; more draw an RST AcceptQueueFull. Default 128. */
+  readonly acceptBacklog?: number | undefined
+  /** Live streams that the peer may have open; more draw an RST StreamRefused. Default 1,024. */
+  readonly maxInboundStreams?: number | undefined
+  /** Live streams that this side opens; `open` waits beyond it. Default 1,024. */
+  readonly maxOutboundStreams?: number | undefined
+  /** How long a stream of the peer may take to send its type. Default 10 seconds. */
+  readonly typeTimeout?: Duration.DurationInput | undefined
+  /** How long the transport may take for one write. Default 30 seconds. */
+  readonly writeTimeout?: Duration.DurationInput | undefined
+  /** How long the peer may be silent within a frame. Default 30 seconds. */
+  readonly partialFrameTimeout?: Duration.DurationInput | undefined
+  /** How long closing the session's scope waits for the streams in flight. Default 5 seconds. */
+  readonly drainTimeout?: Duration.DurationInput | undefined
+  /** How long `close` may take to send what was accepted, and then the transport to end. Default 2 seconds each. */
+  readonly closeTimeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * The options with every default filled in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ResolvedOptions = typeof Options.Type
+
+const decode = Schema.decodeUnknown(Options, { errors: "all", onExcessProperty: "error" })
+
+/**
+ * Checks the options and fills in the defaults. Fails with `InvalidOptions`, which names every field that is wrong.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const resolve = (options: SessionOptions): Effect.Effect<ResolvedOptions, InvalidOptions> =>
+  Effect.mapError(
+    decode(options),
+    (error) => new InvalidOptions({ detail: ParseResult.TreeFormatter.formatErrorSync(error), cause: error })
+  )
+
+/**
+ * The options as the protocol core takes them: milliseconds and bytes.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toConnectionOptions = (role: "client" | "server", options: ResolvedOptions): ConnectionOptions => ({
+  role,
+  typed: options.typed,
+  heartbeat:
+    options.heartbeat === false
+      ? undefined
+      : {
+          interval: Duration.toMillis(options.heartbeat.interval),
+          tolerance: Duration.toMillis(options.heartbeat.tolerance)
+        },
+  window: options.window,
+  outboundLimit: options.outboundLimit,
+  acceptBacklog: options.acceptBacklog,
+  maxInboundStreams: options.maxInboundStreams,
+  maxOutboundStreams: options.maxOutboundStreams,
+  typeTimeout: Duration.toMillis(options.typeTimeout),
+  writeTimeout: Duration.toMillis(options.writeTimeout),
+  partialFrameTimeout: Duration.toMillis(options.partialFrameTimeout)
+})

@@ -1,0 +1,83 @@
+/**
+ * muxado stream multiplexing as an Effect service layer. This entry runs anywhere, browsers included; what needs Node
+ * is under `effect-muxado/node`.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * The codes that RST and GOAWAY carry.
+ *
+ * @since 0.1.0
+ */
+export { ErrorCode, errorCodeName } from "./protocol/errorCode.js"
+
+/**
+ * The frames of the wire as data: what a `FrameReader` gives and a `FrameWriter` takes.
+ *
+ * @since 0.1.0
+ */
+export * as Frame from "./protocol/frame.js"
+
+/**
+ * Every frame in the log.
+ *
+ * @since 0.1.0
+ */
+export * as FrameLog from "./FrameLog.js"
+
+/**
+ * Byte chunks to batches of frames.
+ *
+ * @since 0.1.0
+ */
+export * as FrameReader from "./FrameReader.js"
+
+/**
+ * Batches of frames to writes of the transport.
+ *
+ * @since 0.1.0
+ */
+export * as FrameWriter from "./FrameWriter.js"
+
+/**
+ * The tagged errors.
+ *
+ * @since 0.1.0
+ */
+export * as MuxadoError from "./MuxadoError.js"
+
+/**
+ * One stream of a session.
+ *
+ * @since 0.1.0
+ */
+export * as MuxStream from "./MuxStream.js"
+
+/**
+ * One session over one transport.
+ *
+ * @since 0.1.0
+ */
+export * as Session from "./Session.js"
+
+/**
+ * What a session can be told.
+ *
+ * @since 0.1.0
+ */
+export type { SessionOptions } from "./SessionOptions.js"
+
+/**
+ * A listener whose connections are sessions.
+ *
+ * @since 0.1.0
+ */
+export * as SessionServer from "./SessionServer.js"
+
+/**
+ * The byte transport under a session.
+ *
+ * @since 0.1.0
+ */
+export * as Transport from "./Transport.js"

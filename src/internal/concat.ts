@@ -1,0 +1,12 @@
+/** The chunks as one, copied only when there are several. */
+export const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
+  const [first, ...rest] = chunks
+  if (first !== undefined && rest.length === 0) return first
+  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
+  let offset = 0
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset)
+    offset += chunk.length
+  }
+  return bytes
+}

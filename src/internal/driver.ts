@@ -1,0 +1,123 @@
+/** The fibers that move a session: one in, one out, one for time, and one that waits for the end. */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
+import type * as Scope from "effect/Scope"
+import type { FrameReaderService } from "../FrameReader.js"
+import type { FrameWriterService } from "../FrameWriter.js"
+import { ErrorCode } from "../protocol/errorCode.js"
+import type { TransportService } from "../Transport.js"
+import type { SessionRuntime } from "./sessionRuntime.js"
+
+interface Parts {
+  readonly reader: FrameReaderService
+  readonly writer: FrameWriterService
+  readonly transport: TransportService
+  /** How long sending the rest may take, and again the end of the transport. */
+  readonly closeTimeout: Duration.Duration
+}
+
+interface Driver {
+  readonly close: Effect.Effect<void>
+  readonly drain: (grace: Duration.DurationInput) => Effect.Effect<void>
+}
+
+const UINT32 = 0x1_0000_0000
+
+export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driver, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const reading = yield* Effect.forkScoped(Effect.interruptible(readLoop(runtime, parts.reader)))
+    const writing = yield* Effect.forkScoped(Effect.interruptible(writeLoop(runtime, parts.writer)))
+    const timing = yield* Effect.forkScoped(Effect.interruptible(timeLoop(runtime)))
+    const gone = yield* Effect.forkScoped(
+      Deferred.await(runtime.ended).pipe(
+        Effect.zipRight(letGo(runtime, parts, { reading, writing })),
+        Effect.ensuring(parts.transport.destroy),
+        Effect.ensuring(Fiber.interruptAll([reading, writing, timing]))
+      )
+    )
+    const close = Effect.suspend(() => {
+      runtime.step((connection) => connection.close())
+      return atMost(Deferred.await(runtime.ended), parts.closeTimeout).pipe(
+        Effect.zipRight(Effect.sync(() => runtime.step((connection) => connection.abort()))),
+        Effect.zipRight(Fiber.await(gone)),
+        Effect.asVoid
+      )
+    })
+    const drain = (grace: Duration.DurationInput) =>
+      Effect.suspend(() => {
+        runtime.beginDraining()
+        return atMost(Deferred.await(runtime.idle), grace).pipe(
+          Effect.zipRight(
+            Effect.sync(() => runtime.step((connection) => connection.resetAll(ErrorCode.StreamCancelled)))
+          ),
+          Effect.zipRight(close)
+        )
+      })
+    return { close, drain }
+  })
+
+/** Frames in. It waits for the transport alone, never for a write or for the application. */
+const readLoop = (runtime: SessionRuntime, reader: FrameReaderService): Effect.Effect<void> =>
+  reader.take.pipe(
+    Effect.map((batch) => runtime.receive(batch)),
+    Effect.forever,
+    Effect.catchAll((error) => Effect.sync(() => runtime.transportFailed(error)))
+  )
+
+/** Frames out: what gathered while the last batch was written goes as one. Ends with the session's last frame. */
+const writeLoop = (runtime: SessionRuntime, writer: FrameWriterService): Effect.Effect<void> => {
+  const loop: Effect.Effect<void> = Effect.suspend(() => {
+    const frames = runtime.takeFrames()
+    if (frames.length > 0) {
+      return Effect.matchEffect(writer.write(frames), {
+        onFailure: (error) => Effect.sync(() => runtime.transportFailed(error)),
+        onSuccess: () => {
+          runtime.step((connection) => connection.written())
+          return loop
+        }
+      })
+    }
+    return runtime.connection.end === undefined ? Effect.zipRight(runtime.output.wait, loop) : Effect.void
+  })
+  return loop
+}
+
+/** Calls the core when it wants to be called. */
+const timeLoop = (runtime: SessionRuntime): Effect.Effect<never> =>
+  Effect.suspend(() => {
+    const delay = runtime.armTimer()
+    const wait =
+      delay === Infinity
+        ? runtime.nearer.wait
+        : Effect.raceFirst(Effect.sleep(Duration.millis(delay)), runtime.nearer.wait)
+    return Effect.zipRight(
+      wait,
+      Effect.map(Random.nextIntBetween(0, UINT32), (nonce) => runtime.tick(nonce))
+    )
+  }).pipe(Effect.forever)
+
+/**
+ * After the end: unless the transport is dead, what is left (a GOAWAY) is written, the transport ended, and the peer's
+ * end waited for, as bytes that it still sends would otherwise make the medium drop our last ones.
+ */
+const letGo = (
+  runtime: SessionRuntime,
+  parts: Parts,
+  fibers: { readonly reading: Fiber.Fiber<void>; readonly writing: Fiber.Fiber<void> }
+): Effect.Effect<void> => {
+  const end = runtime.connection.end
+  if (end === undefined || end._tag === "Dead" || end._tag === "TransportFailed") return Effect.void
+  runtime.output.notify()
+  return Fiber.await(fibers.writing).pipe(
+    Effect.zipRight(parts.transport.end),
+    Effect.zipRight(Fiber.await(fibers.reading)),
+    (orderly) => atMost(orderly, parts.closeTimeout)
+  )
+}
+
+/** Endings run where nothing may interrupt them; what they wait for must stay interruptible, or no limit would hold. */
+const atMost = <A>(effect: Effect.Effect<A>, limit: Duration.DurationInput): Effect.Effect<void> =>
+  Effect.asVoid(Effect.timeoutOption(Effect.interruptible(effect), limit))

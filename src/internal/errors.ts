@@ -1,0 +1,45 @@
+/** The core's plain reasons as the errors that users see. */
+import type { SessionError, StreamError } from "../MuxadoError.js"
+import {
+  ProtocolViolation,
+  RemoteGoneAway,
+  SessionClosed,
+  SessionDead,
+  StreamReset,
+  TransportFailed
+} from "../MuxadoError.js"
+import type { SessionEnd, StreamFailure } from "../protocol/end.js"
+
+type Processed = "no" | "maybe"
+
+export const sessionError = (end: SessionEnd, processed: Processed): SessionError => {
+  switch (end._tag) {
+    case "Violation":
+      return new ProtocolViolation({ code: end.code, detail: end.detail, initiator: end.initiator, processed })
+    case "Dead":
+      return new SessionDead({
+        reason: end.reason,
+        silentFor: end.silentFor,
+        since: end.since,
+        initiator: "Remote",
+        processed
+      })
+    case "GoneAway":
+      return new RemoteGoneAway({
+        lastStreamId: end.lastStreamId,
+        code: end.code,
+        debug: new TextDecoder().decode(end.debug),
+        initiator: "Remote",
+        processed
+      })
+    case "TransportFailed":
+      return new TransportFailed({ reason: end.reason, cause: end.cause, initiator: end.initiator, processed })
+    case "Closed":
+      return new SessionClosed({ initiator: "Local", processed })
+  }
+}
+
+export const streamError = (streamId: number, failure: StreamFailure): StreamError =>
+  failure._tag === "Reset"
+    ? new StreamReset({ streamId, code: failure.code, initiator: failure.initiator, processed: failure.processed })
+    : sessionError(failure.end, failure.processed)

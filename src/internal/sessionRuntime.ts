@@ -1,0 +1,302 @@
+/**
+ * One connection and everything that waits for it. The core is touched in `step` alone: each change is one synchronous
+ * step, whose events wake whoever they concern before anything else can run.
+ */
+import type * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import type { FrameBatch } from "../FrameReader.js"
+import type { OpenError, SessionError, TransportFailed } from "../MuxadoError.js"
+import { SessionClosed, StreamReset, StreamsExhausted } from "../MuxadoError.js"
+import { Connection } from "../protocol/connection.js"
+import type { ConnectionOptions } from "../protocol/core.js"
+import type { SessionEnd } from "../protocol/end.js"
+import type { Event } from "../protocol/event.js"
+import type { Frame } from "../protocol/frame.js"
+import type { StreamCore } from "../protocol/stream.js"
+import { sessionError } from "./errors.js"
+import { StreamHandle } from "./streamHandle.js"
+import { Signal, WaitSet } from "./waiting.js"
+
+/** About so many bytes of streams go into one write: what is in front of an urgent frame must stay short. */
+const BATCH = 128 * 1024
+
+interface OpenRequest {
+  readonly type: number | undefined
+  opened: StreamHandle | undefined
+  outcome: Exit.Exit<StreamHandle, OpenError> | undefined
+  resume: ((effect: Effect.Effect<StreamHandle, OpenError>) => void) | undefined
+}
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+type PingResult = Exit.Exit<number, SessionError | StreamReset>
+
+export class SessionRuntime {
+  readonly connection: Connection
+  /** There are frames to write. */
+  readonly output = new Signal()
+  /** A deadline came up that is nearer than the one the timer waits for. */
+  readonly nearer = new Signal()
+  readonly ended: Deferred.Deferred<SessionEnd>
+  readonly idle: Deferred.Deferred<void>
+  readonly draining: Deferred.Deferred<void>
+  /** Totals since the session began. */
+  readonly totals = { opened: 0, accepted: 0, mostAtOnce: 0, bytesReceived: 0, bytesSent: 0 }
+
+  private readonly handles = new Map<StreamCore, StreamHandle>()
+  private readonly openRequests: Array<OpenRequest> = []
+  private readonly acceptors = new WaitSet()
+  private readonly pings = new Map<number, (result: PingResult) => void>()
+  private dispatching = false
+  private armedFor = 0
+
+  private constructor(
+    options: ConnectionOptions,
+    private readonly clock: Clock.Clock,
+    private readonly accepted: Queue.Queue<StreamHandle>,
+    deferreds: {
+      readonly ended: Deferred.Deferred<SessionEnd>
+      readonly idle: Deferred.Deferred<void>
+      readonly draining: Deferred.Deferred<void>
+    }
+  ) {
+    this.connection = new Connection(options, this.now())
+    this.ended = deferreds.ended
+    this.idle = deferreds.idle
+    this.draining = deferreds.draining
+  }
+
+  static make(options: ConnectionOptions): Effect.Effect<SessionRuntime> {
+    return Effect.gen(function* () {
+      const clock = yield* Effect.clock
+      const accepted = yield* Queue.bounded<StreamHandle>(options.acceptBacklog)
+      const ended = yield* Deferred.make<SessionEnd>()
+      const idle = yield* Deferred.make<void>()
+      const draining = yield* Deferred.make<void>()
+      return new SessionRuntime(options, clock, accepted, { ended, idle, draining })
+    })
+  }
+
+  /** Milliseconds, with fractions, of a clock that only goes forward. */
+  now(): number {
+    return Number(this.clock.unsafeCurrentTimeNanos()) / 1e6
+  }
+
+  step<A>(f: (connection: Connection) => A): A {
+    const result = f(this.connection)
+    if (!this.dispatching) this.dispatch()
+    return result
+  }
+
+  private dispatch(): void {
+    this.dispatching = true
+    for (let events = this.connection.takeEvents(); events.length > 0; events = this.connection.takeEvents()) {
+      for (const event of events) this.on(event)
+    }
+    this.dispatching = false
+    if (this.connection.hasFrames) this.output.notify()
+    if (this.connection.nextDeadline() < this.armedFor) {
+      this.armedFor = 0
+      this.nearer.notify()
+    }
+  }
+
+  private on(event: Event): void {
+    switch (event._tag) {
+      case "Opened":
+        this.totals.accepted++
+        this.accepted.unsafeOffer(this.track(event.stream))
+        return this.acceptors.notifyAll()
+      case "Readable":
+        return this.handles.get(event.stream)?.wakeReaders()
+      case "Writable":
+        return this.handles.get(event.stream)?.pump()
+      case "Finished":
+      case "Failed": {
+        const handle = this.handles.get(event.stream)
+        this.handles.delete(event.stream)
+        return handle?.ended()
+      }
+      case "OpenAvailable":
+        return this.pumpOpens()
+      case "Pong":
+        return this.settlePing(event.nonce, Exit.succeed(event.roundTrip))
+      case "PingLost":
+        return this.settlePing(event.nonce, Exit.fail(pingError(event)))
+      case "GoneAway":
+        Deferred.unsafeDone(this.draining, Effect.void)
+        return this.pumpOpens()
+      case "Idle":
+        return Deferred.unsafeDone(this.idle, Effect.void)
+      case "Ended":
+        Deferred.unsafeDone(this.ended, Effect.succeed(event.end))
+        Deferred.unsafeDone(this.idle, Effect.void)
+        Deferred.unsafeDone(this.draining, Effect.void)
+        this.acceptors.notifyAll()
+        return this.pumpOpens()
+    }
+  }
+
+  private track(stream: StreamCore): StreamHandle {
+    const handle = new StreamHandle(stream, this)
+    this.handles.set(stream, handle)
+    this.totals.mostAtOnce = Math.max(this.totals.mostAtOnce, this.handles.size)
+    return handle
+  }
+
+  /** Handles of streams that are alive. */
+  get liveHandles(): number {
+    return this.handles.size
+  }
+
+  /** Why nothing more can be asked of the session. */
+  error(processed: "no" | "maybe"): SessionError {
+    const end = this.connection.refusal
+    return end === undefined ? new SessionClosed({ initiator: "Local", processed }) : sessionError(end, processed)
+  }
+
+  // --- what the driver fibers do
+
+  receive(batch: FrameBatch): void {
+    const now = this.now()
+    this.step((connection) => {
+      connection.heard(batch.midFrame, now)
+      for (const frame of batch.frames) {
+        if (frame._tag === "Data") this.totals.bytesReceived += frame.payload.length
+        connection.receive(frame)
+      }
+    })
+  }
+
+  takeFrames(): ReadonlyArray<Frame> {
+    const frames = this.step((connection) => connection.takeFrames(BATCH, this.now()))
+    for (const frame of frames) {
+      if (frame._tag === "Data") this.totals.bytesSent += frame.payload.length
+    }
+    return frames
+  }
+
+  transportFailed(error: TransportFailed): void {
+    const { cause, initiator, reason } = error
+    this.step((connection) => connection.transportFailed({ _tag: "TransportFailed", reason, cause, initiator }))
+  }
+
+  /** Milliseconds until the core wants to be called again; `Infinity` when it does not. */
+  armTimer(): number {
+    this.armedFor = this.connection.nextDeadline()
+    return this.armedFor === Infinity ? Infinity : Math.max(0, Math.ceil(this.armedFor - this.now()))
+  }
+
+  tick(nonce: number): void {
+    this.step((connection) => connection.tick(this.now(), nonce))
+  }
+
+  beginDraining(): void {
+    this.step((connection) => connection.drain())
+    Deferred.unsafeDone(this.draining, Effect.void)
+    this.acceptors.notifyAll()
+    this.pumpOpens()
+  }
+
+  // --- opening
+
+  /** Opens a stream that nobody is responsible for yet: the caller is uninterruptible, and `restore` is its own. */
+  open(type: number | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> {
+    return Effect.suspend(() => {
+      const request: OpenRequest = { type, opened: undefined, outcome: undefined, resume: undefined }
+      const outcome = this.openRequests.length > 0 ? undefined : this.tryOpen(request)
+      if (outcome !== undefined) return outcome
+      this.openRequests.push(request)
+      const opened = Effect.async<StreamHandle, OpenError>((resume) => {
+        if (request.outcome !== undefined) resume(request.outcome)
+        else request.resume = resume
+      })
+      return Effect.onInterrupt(restore(opened), () => Effect.sync(() => this.withdrawOpen(request)))
+    })
+  }
+
+  private tryOpen(request: OpenRequest): Exit.Exit<StreamHandle, OpenError> | undefined {
+    const result = this.step((connection) => connection.open(request.type))
+    if (!("_tag" in result)) {
+      this.totals.opened++
+      request.opened = this.track(result)
+      return Exit.succeed(request.opened)
+    }
+    switch (result._tag) {
+      case "Full":
+        return undefined
+      case "Exhausted":
+        return Exit.fail(new StreamsExhausted({ initiator: "Local", processed: "no" }))
+      case "Over":
+        return Exit.fail(sessionError(result.end, "no"))
+    }
+  }
+
+  private pumpOpens(): void {
+    for (let request = this.openRequests[0]; request !== undefined; request = this.openRequests[0]) {
+      const outcome = this.tryOpen(request)
+      if (outcome === undefined) return
+      this.openRequests.shift()
+      request.outcome = outcome
+      request.resume?.(outcome)
+    }
+  }
+
+  private withdrawOpen(request: OpenRequest): void {
+    const index = this.openRequests.indexOf(request)
+    if (index >= 0) this.openRequests.splice(index, 1)
+    // it was opened in the instant in which its fiber was interrupted
+    request.opened?.endWith(Exit.interrupt(FiberId.none))
+  }
+
+  // --- accepting
+
+  /** Takes the next stream of the peer; the caller is uninterruptible, and `restore` is its own. */
+  accept(restore: Restore): Effect.Effect<StreamHandle, SessionError> {
+    return Effect.flatMap(Queue.poll(this.accepted), (next) => {
+      if (next._tag === "Some") {
+        this.step((connection) => connection.accept(next.value.core))
+        return Effect.succeed(next.value)
+      }
+      if (this.connection.refusal !== undefined) return Effect.fail(this.error("maybe"))
+      return Effect.zipRight(
+        restore(this.acceptors.waitUnless(() => this.hasAccepted || this.connection.refusal !== undefined)),
+        this.accept(restore)
+      )
+    })
+  }
+
+  private get hasAccepted(): boolean {
+    return Option.getOrElse(this.accepted.unsafeSize(), () => 0) > 0
+  }
+
+  // --- heartbeats
+
+  /** Sends a heartbeat and waits for its echo: the round trip in milliseconds. */
+  ping(nonce: number): Effect.Effect<number, SessionError | StreamReset> {
+    return Effect.async<number, SessionError | StreamReset>((resume) => {
+      this.pings.set(nonce, resume)
+      if (!this.step((connection) => connection.ping(nonce, this.now()))) {
+        this.settlePing(nonce, Exit.fail(this.error("no")))
+      }
+      return Effect.sync(() => {
+        this.pings.delete(nonce)
+      })
+    })
+  }
+
+  private settlePing(nonce: number, result: PingResult): void {
+    const resume = this.pings.get(nonce)
+    this.pings.delete(nonce)
+    resume?.(result)
+  }
+}
+
+const pingError = (event: Extract<Event, { _tag: "PingLost" }>): SessionError | StreamReset =>
+  event.failure._tag === "SessionEnded"
+    ? sessionError(event.failure.end, event.failure.processed)
+    : new StreamReset({ ...event.failure, streamId: event.streamId })

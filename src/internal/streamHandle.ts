@@ -1,0 +1,230 @@
+/** The handle of a stream: what its users' fibers wait for, beside what the core knows of it. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { Initiator, StreamError } from "../MuxadoError.js"
+import { StreamClosed } from "../MuxadoError.js"
+import type { MuxStream } from "../MuxStream.js"
+import { ErrorCode } from "../protocol/errorCode.js"
+import type { StreamCore } from "../protocol/stream.js"
+import { streamError } from "./errors.js"
+import type { SessionRuntime } from "./sessionRuntime.js"
+import { WaitSet } from "./waiting.js"
+
+/** A write, or a finish, that waits for its turn or for room. */
+interface PendingWrite {
+  readonly bytes: Uint8Array
+  readonly finishes: boolean
+  /** Bytes of it that the core has taken. */
+  accepted: number
+  result: Exit.Exit<void, StreamError> | undefined
+  resume: ((effect: Effect.Effect<void, StreamError>) => void) | undefined
+}
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+
+export class StreamHandle implements MuxStream {
+  /** Called once when the stream fails by no doing of its user. */
+  onFailure: (() => void) | undefined = undefined
+
+  private readonly readers = new WaitSet()
+  private writes: Array<PendingWrite> = []
+  /** The write whose bytes are the last that the core has taken. */
+  private lastWrite: PendingWrite | undefined = undefined
+
+  constructor(
+    readonly core: StreamCore,
+    private readonly session: SessionRuntime
+  ) {}
+
+  get id(): number {
+    return this.core.id
+  }
+
+  get type(): number | undefined {
+    return this.core.type
+  }
+
+  get initiator(): Initiator {
+    return this.core.initiator
+  }
+
+  // --- reading
+
+  get read(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
+    return Effect.suspend(() => this.readNow())
+  }
+
+  private readNow(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
+    const result = this.session.step((connection) => connection.read(this.core))
+    switch (result._tag) {
+      case "Bytes":
+        return Effect.succeed(Option.some(result.bytes))
+      case "End":
+        return Effect.succeedNone
+      case "Stopped":
+        return Effect.fail(this.closed("read"))
+      case "Failed":
+        return Effect.fail(streamError(this.id, result.failure))
+      case "Blocked":
+        return Effect.zipRight(
+          this.readers.waitUnless(() => !this.core.readBlocked),
+          this.read
+        )
+    }
+  }
+
+  get stopReading(): Effect.Effect<void> {
+    return Effect.sync(() => this.stopReadingNow())
+  }
+
+  private stopReadingNow(): void {
+    this.session.step((connection) => connection.stopReading(this.core))
+    this.wakeReaders()
+  }
+
+  // --- writing
+
+  write(bytes: Uint8Array): Effect.Effect<void, StreamError> {
+    return Effect.suspend(() => {
+      if (this.writes.length === 0 && this.session.connection.writable(this.core) >= bytes.length) {
+        this.lastWrite = undefined
+        const result = this.session.step((connection) => connection.write(this.core, bytes))
+        if (result === bytes.length) return Effect.void
+        if (typeof result !== "number") return Effect.fail(this.writeError(result))
+      }
+      return this.enqueue(bytes, false)
+    })
+  }
+
+  get finish(): Effect.Effect<void, StreamError> {
+    return Effect.suspend(() => {
+      if (this.writes.length > 0) return this.enqueue(NO_BYTES, true)
+      const failure = this.core.failure
+      if (failure !== undefined && !this.core.finishing) return Effect.fail(streamError(this.id, failure))
+      this.session.step((connection) => connection.finish(this.core))
+      return Effect.void
+    })
+  }
+
+  /** Waits in line. Taking bytes and preparing for the interruption are one step, so that none can fall between. */
+  private enqueue(bytes: Uint8Array, finishes: boolean): Effect.Effect<void, StreamError> {
+    return Effect.uninterruptibleMask((restore: Restore) => {
+      const write: PendingWrite = { bytes, finishes, accepted: 0, result: undefined, resume: undefined }
+      this.writes.push(write)
+      this.pump()
+      const settled = Effect.async<void, StreamError>((resume) => {
+        if (write.result !== undefined) resume(write.result)
+        else write.resume = resume
+      })
+      return Effect.onInterrupt(restore(settled), () => Effect.sync(() => this.withdraw(write)))
+    })
+  }
+
+  /** Hands the pending writes to the core, in order, as far as they go. */
+  pump(): void {
+    for (let write = this.writes[0]; write !== undefined; write = this.writes[0]) {
+      if (write.finishes) {
+        this.session.step((connection) => connection.finish(this.core))
+      } else {
+        const rest = write.accepted === 0 ? write.bytes : write.bytes.subarray(write.accepted)
+        const result = this.session.step((connection) => connection.write(this.core, rest))
+        if (typeof result !== "number") return this.failWrites(this.writeError(result))
+        if (result > 0) this.lastWrite = write
+        write.accepted += result
+        if (write.accepted < write.bytes.length) return
+      }
+      this.writes.shift()
+      settle(write, Exit.void)
+    }
+  }
+
+  private withdraw(write: PendingWrite): void {
+    const index = this.writes.indexOf(write)
+    if (index >= 0) this.writes.splice(index, 1)
+    if (write.finishes && index < 0) return
+    if (write.accepted > 0) {
+      const withdrawn =
+        this.lastWrite === write &&
+        this.session.step((connection) => connection.withdraw(this.core, write.accepted))
+      if (!withdrawn) return this.resetNow(ErrorCode.StreamCancelled)
+    }
+    if (this.writes.length === 0) this.session.connection.unblockWriter(this.core)
+    else this.pump()
+  }
+
+  private failWrites(error: StreamError): void {
+    const writes = this.writes
+    this.writes = []
+    for (const write of writes) settle(write, Exit.fail(error))
+  }
+
+  // --- ending
+
+  get close(): Effect.Effect<void> {
+    return Effect.sync(() => this.closeNow())
+  }
+
+  reset(code: number): Effect.Effect<void> {
+    return Effect.sync(() => this.resetNow(code))
+  }
+
+  /** Ends the stream as the exit of its scope or handler says. */
+  endWith(exit: Exit.Exit<unknown, unknown>): void {
+    this.onFailure = undefined
+    if (Exit.isSuccess(exit)) this.closeNow()
+    else this.resetNow(Cause.isDie(exit.cause) ? ErrorCode.InternalError : ErrorCode.StreamCancelled)
+  }
+
+  private closeNow(): void {
+    this.onFailure = undefined
+    const cut = this.writes.some((write) => !write.finishes)
+    if (this.writes.length > 0) this.failWrites(this.closed("write"))
+    this.session.step((connection) => {
+      if (cut) connection.reset(this.core, ErrorCode.StreamCancelled)
+      else connection.finish(this.core)
+      connection.stopReading(this.core)
+    })
+    this.wakeReaders()
+  }
+
+  private resetNow(code: number): void {
+    this.onFailure = undefined
+    this.session.step((connection) => connection.reset(this.core, code >>> 0))
+  }
+
+  // --- what the session tells
+
+  wakeReaders(): void {
+    this.readers.notifyAll()
+  }
+
+  /** The stream is over: whoever waits looks again, or is told. */
+  ended(): void {
+    this.wakeReaders()
+    const failure = this.core.failure
+    if (failure === undefined) return
+    if (this.writes.length > 0) this.failWrites(streamError(this.id, failure))
+    const onFailure = this.onFailure
+    this.onFailure = undefined
+    if (onFailure !== undefined) onFailure()
+  }
+
+  // ---
+
+  private writeError(result: Exclude<ReturnType<SessionRuntime["connection"]["write"]>, number>): StreamError {
+    return result._tag === "Finished" ? this.closed("write") : streamError(this.id, result.failure)
+  }
+
+  private closed(operation: "read" | "write"): StreamClosed {
+    return new StreamClosed({ streamId: this.id, operation, initiator: "Local", processed: "maybe" })
+  }
+}
+
+const settle = (write: PendingWrite, result: Exit.Exit<void, StreamError>): void => {
+  write.result = result
+  write.resume?.(result)
+}

@@ -1,0 +1,172 @@
+/**
+ * Transports over Node's sockets: TCP, TLS, unix sockets, and any other Duplex.
+ *
+ * They keep the whole contract of `TransportService`. While nobody reads, the source is paused, with at most its
+ * `highWaterMark` and one chunk buffered. A batch of chunks is one `writev`. Errors say `initiator: "Remote"` for what
+ * the peer or the network did, `"Local"` for what this side did; `processed` is `"no"` only while opening.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Net from "node:net"
+import type { Duplex } from "node:stream"
+import * as Tls from "node:tls"
+import type { TransportFailed } from "../MuxadoError.js"
+import type { TransportService } from "../Transport.js"
+import { Transport } from "../Transport.js"
+import { connect, KEEP_ALIVE_DELAY } from "./internal/connect.js"
+import * as internal from "./internal/duplex.js"
+
+/**
+ * Where to connect to with TCP, and how; `host` is `"localhost"` unless given. `connectTimeout` is 10 seconds unless
+ * given, `keepAliveInitialDelay` 30 000 milliseconds; `keepAlive: false` turns the kernel's probes off.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TcpOptions extends Pick<
+  Net.TcpNetConnectOpts,
+  | "host"
+  | "port"
+  | "localAddress"
+  | "localPort"
+  | "family"
+  | "hints"
+  | "lookup"
+  | "autoSelectFamily"
+  | "autoSelectFamilyAttemptTimeout"
+  | "keepAlive"
+  | "keepAliveInitialDelay"
+> {
+  readonly connectTimeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * Node's own options for a TLS connection, client certificates included. The server's certificate is verified, and its
+ * name is sent (SNI), as Node does for HTTPS: `servername` is `host` unless given. `connectTimeout` is 10 seconds
+ * unless given, and covers the handshake.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TlsOptions extends Tls.ConnectionOptions {
+  readonly connectTimeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * The path of the unix socket (or the name of the Windows pipe) to connect to; `connectTimeout` is 10 seconds unless
+ * given.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface UnixOptions {
+  readonly path: string
+  readonly connectTimeout?: Duration.DurationInput | undefined
+}
+
+// --- constructors ---
+
+/**
+ * Adapts any Duplex of bytes, connected already, which from now on belongs to the transport: it must not be read from
+ * or written to elsewhere, and is destroyed when the scope closes (`end` first, to have everything delivered). Its
+ * `allowHalfOpen` is turned on; a socket's `noDelay` is left as it is. Of its listeners, none is left once it is closed.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromDuplex: (duplex: Duplex) => Effect.Effect<TransportService, never, Scope.Scope> = internal.fromDuplex
+
+/**
+ * Connects with TCP, without Nagle's delay. Fails with TransportFailed `"Open"`, which is always safe to retry; an
+ * interruption destroys the socket.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeTcp = (options: TcpOptions): Effect.Effect<TransportService, TransportFailed, Scope.Scope> => {
+  const { connectTimeout, ...tcp } = options
+  return connect({
+    start: () =>
+      Net.connect({
+        keepAlive: true,
+        keepAliveInitialDelay: KEEP_ALIVE_DELAY,
+        ...tcp,
+        noDelay: true,
+        allowHalfOpen: true
+      }),
+    ready: "connect",
+    timeout: connectTimeout
+  })
+}
+
+/**
+ * Connects with TLS, without Nagle's delay; complete once the handshake is. Fails with TransportFailed `"Open"`, which
+ * is always safe to retry; an interruption destroys the socket. With TLS 1.3, a server that rejects the client's
+ * certificate does so after the client's handshake: the first read fails then.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeTls = (options: TlsOptions): Effect.Effect<TransportService, TransportFailed, Scope.Scope> => {
+  const { connectTimeout, ...tls } = options
+  return connect({
+    start: () => {
+      const named = tls.servername === undefined && tls.host !== undefined && Net.isIP(tls.host) === 0
+      // Node takes it, although its types leave it to the socket's own options.
+      const halfOpen = { allowHalfOpen: true }
+      const socket = Tls.connect({ ...tls, ...(named ? { servername: tls.host } : {}), ...halfOpen })
+      socket.setNoDelay(true)
+      socket.setKeepAlive(true, KEEP_ALIVE_DELAY)
+      return socket
+    },
+    ready: "secureConnect",
+    timeout: connectTimeout
+  })
+}
+
+/**
+ * Connects to a unix socket. Fails with TransportFailed `"Open"`, which is always safe to retry; an interruption
+ * destroys the socket.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeUnix = (options: UnixOptions): Effect.Effect<TransportService, TransportFailed, Scope.Scope> =>
+  connect({
+    start: () => Net.connect({ path: options.path, allowHalfOpen: true }),
+    ready: "connect",
+    timeout: options.connectTimeout
+  })
+
+// --- layers ---
+
+/**
+ * The transport of one TCP connection, open for as long as the layer is.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerTcp = (options: TcpOptions): Layer.Layer<Transport, TransportFailed> =>
+  Layer.scoped(Transport, makeTcp(options))
+
+/**
+ * The transport of one TLS connection, open for as long as the layer is.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerTls = (options: TlsOptions): Layer.Layer<Transport, TransportFailed> =>
+  Layer.scoped(Transport, makeTls(options))
+
+/**
+ * The transport of one connection to a unix socket, open for as long as the layer is.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerUnix = (options: UnixOptions): Layer.Layer<Transport, TransportFailed> =>
+  Layer.scoped(Transport, makeUnix(options))

@@ -1,0 +1,126 @@
+/**
+ * A queue of bytes, bounded by whoever fills it. Synchronous and total.
+ *
+ * @since 0.1.0
+ */
+
+/** Pieces up to this many bytes are gathered, so that a queue of single bytes costs bytes and not objects. */
+const SMALL = 2048
+
+const SMALLEST_TAIL = 1024
+const LARGEST_TAIL = 16 * 1024
+
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+
+/**
+ * Bytes in, the same bytes out in order. Large pieces are kept by reference, runs of small ones are copied together.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class ByteQueue {
+  /** Bytes in the queue. */
+  length = 0
+
+  private chunks: Array<Uint8Array> = []
+  private head = 0
+  /** The buffer that this queue owns and may append to: the last chunk is its first `tailLength` bytes, untaken. */
+  private tail: Uint8Array | undefined = undefined
+  private tailLength = 0
+
+  /**
+   * Adds bytes at the end. With `keep: "copy"` a small piece is copied even when it comes alone: for pieces that are
+   * views of a larger buffer, which they would keep alive.
+   */
+  push(bytes: Uint8Array, keep: "reference" | "copy" = "reference"): void {
+    if (bytes.length === 0) return
+    this.length += bytes.length
+    if (bytes.length > SMALL) {
+      this.tail = undefined
+      this.chunks.push(bytes)
+      return
+    }
+    const lastIndex = this.chunks.length - 1
+    const last = lastIndex >= this.head ? this.chunks[lastIndex] : undefined
+    if (this.tail !== undefined && last !== undefined && this.tail.length - this.tailLength >= bytes.length) {
+      this.append(lastIndex, bytes)
+      return
+    }
+    this.tail = undefined
+    if (last === undefined || last.length > SMALL) {
+      // not `slice`: for a Node Buffer that is a view
+      this.chunks.push(keep === "copy" ? new Uint8Array(bytes) : bytes)
+      return
+    }
+    const capacity = Math.max(SMALLEST_TAIL, last.length + bytes.length, Math.min(LARGEST_TAIL, 2 * this.length))
+    this.tail = new Uint8Array(capacity)
+    this.tail.set(last, 0)
+    this.tailLength = last.length
+    this.append(lastIndex, bytes)
+  }
+
+  /** Takes the first bytes: as many as lie together, at most `max`; `undefined` when there are none. */
+  take(max: number = Infinity): Uint8Array | undefined {
+    const first = this.chunks[this.head]
+    if (first === undefined || max <= 0) return undefined
+    if (first.length > max) {
+      this.chunks[this.head] = first.subarray(max)
+      this.forgetTailIfLast()
+      this.length -= max
+      return first.subarray(0, max)
+    }
+    this.forgetTailIfLast()
+    this.length -= first.length
+    this.chunks[this.head] = NO_BYTES
+    this.head++
+    if (this.head === this.chunks.length) {
+      this.chunks.length = 0
+      this.head = 0
+    } else if (this.head >= 64 && this.head * 2 >= this.chunks.length) {
+      this.chunks.splice(0, this.head)
+      this.head = 0
+    }
+    return first
+  }
+
+  /** Takes back the last `count` bytes, which must be there. */
+  dropLast(count: number): void {
+    this.tail = undefined
+    this.length -= count
+    let left = count
+    while (left > 0) {
+      const index = this.chunks.length - 1
+      const last = this.chunks[index]
+      if (last === undefined) return
+      if (last.length > left) {
+        this.chunks[index] = last.subarray(0, last.length - left)
+        return
+      }
+      left -= last.length
+      this.chunks.length = index
+    }
+    if (this.head >= this.chunks.length) this.clear()
+  }
+
+  /** Forgets everything, and says how many bytes that were. */
+  clear(): number {
+    const dropped = this.length
+    this.chunks = []
+    this.head = 0
+    this.tail = undefined
+    this.tailLength = 0
+    this.length = 0
+    return dropped
+  }
+
+  private append(index: number, bytes: Uint8Array): void {
+    if (this.tail === undefined) return
+    this.tail.set(bytes, this.tailLength)
+    this.tailLength += bytes.length
+    this.chunks[index] = this.tail.subarray(0, this.tailLength)
+  }
+
+  private forgetTailIfLast(): void {
+    if (this.head === this.chunks.length - 1) this.tail = undefined
+  }
+}

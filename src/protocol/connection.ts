@@ -1,0 +1,408 @@
+/**
+ * One muxado session without I/O: frames and commands in, frames and events out. Every function is synchronous and
+ * total, time comes in as `now` (milliseconds), random numbers come in as arguments, and faults are values.
+ *
+ * After any input (`receive`, `heard`, `tick`, a command) drain the outputs: `takeEvents`, `hasFrames`/`takeFrames`, and
+ * `nextDeadline`.
+ *
+ * Wire: `docs/architecture.md`, "The wire in one page".
+ *
+ * @since 0.1.0
+ */
+import type { ConnectionOptions } from "./core.js"
+import { Core, debugBytes } from "./core.js"
+import type { SessionEnd, StreamFailure } from "./end.js"
+import { ErrorCode } from "./errorCode.js"
+import type { Event } from "./event.js"
+import type { Frame, InboundFrame } from "./frame.js"
+import { goAway } from "./frame.js"
+import { encodeUint32, HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "./heartbeat.js"
+import { Receiver } from "./receive.js"
+import { StreamCore } from "./stream.js"
+import { canReceive } from "./streamState.js"
+
+/**
+ * The outcome of `read`: bytes, nothing yet, the peer's FIN after the last byte, or why there will be no more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ReadResult =
+  | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
+  | { readonly _tag: "Blocked" }
+  | { readonly _tag: "End" }
+  | { readonly _tag: "Stopped" }
+  | { readonly _tag: "Failed"; readonly failure: StreamFailure }
+
+/**
+ * The outcome of `write`: how many of the bytes were taken (0 and up; a `Writable` event follows when it was not all
+ * of them), or why none will be.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WriteResult =
+  | number
+  | { readonly _tag: "Finished" }
+  | { readonly _tag: "Failed"; readonly failure: StreamFailure }
+
+/**
+ * The outcome of `open`: the stream, or why not (`Full`: an `OpenAvailable` event follows).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OpenResult =
+  | StreamCore
+  | { readonly _tag: "Full" }
+  | { readonly _tag: "Exhausted" }
+  | { readonly _tag: "Over"; readonly end: SessionEnd }
+
+/**
+ * Numbers for people, all 0 at rest except the last three.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectionStats {
+  readonly inboundStreams: number
+  readonly outboundStreams: number
+  /** Streams of the peer that the application has not accepted yet. */
+  readonly backlog: number
+  /** Payload bytes accepted from the application and not yet handed to the transport. */
+  readonly queuedBytes: number
+  /** Received bytes that the application has not read, in streams that are alive on the wire. */
+  readonly bufferedBytes: number
+  readonly skippedIntervals: number
+  /** Live streams, heartbeats included. */
+  readonly tableSize: number
+  /** Round trip of the last heartbeat in milliseconds. */
+  readonly roundTrip: number | undefined
+}
+
+/** What may always be left to a stream that has nothing waiting, however much the others have: an eighth. */
+const RESERVE = 8
+
+const BLOCKED: ReadResult = { _tag: "Blocked" }
+const END: ReadResult = { _tag: "End" }
+const STOPPED: ReadResult = { _tag: "Stopped" }
+const FINISHED: WriteResult = { _tag: "Finished" }
+const CLOSED: SessionEnd = { _tag: "Closed" }
+
+/**
+ * A session's protocol, over any transport.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Connection {
+  private readonly core: Core
+  private readonly receiver: Receiver
+
+  constructor(options: ConnectionOptions, now: number) {
+    this.core = new Core(options, now)
+    this.receiver = new Receiver(this.core)
+  }
+
+  // --- inputs from the transport
+
+  /** Bytes arrived, whatever they are; `midFrame` says whether they ended within a frame. */
+  heard(midFrame: boolean, now: number): void {
+    this.core.now = now
+    this.core.liveness.heard(midFrame, now)
+  }
+
+  receive(frame: InboundFrame): void {
+    this.receiver.receive(frame)
+    this.core.announceRoom()
+    this.core.announceIdle()
+  }
+
+  /** The transport is gone. A peer that had said goodbye is not blamed for it. */
+  transportFailed(end: Extract<SessionEnd, { _tag: "TransportFailed" }>): void {
+    this.core.over(this.core.closing ? CLOSED : (this.remoteEnd() ?? end))
+  }
+
+  /** The transport has taken the last batch. */
+  written(): void {
+    this.core.liveness.writeEnded()
+  }
+
+  /** Time has passed: judges the peer, and does what was put off. `nonce` is a fresh random uint32. */
+  tick(now: number, nonce: number): void {
+    const core = this.core
+    core.now = now
+    if (core.end !== undefined) return
+    const verdict = core.liveness.check(now)
+    if (verdict === "Probe") this.ping(nonce, now)
+    else if (verdict !== "Alive") return core.over(core.closing ? CLOSED : verdict)
+    for (const stream of core.starved.takeDue(now)) {
+      const increment = canReceive(stream.state) ? stream.receiveWindow.takeStalled() : 0
+      if (increment > 0) core.outbound.grant(stream.id, increment)
+    }
+    for (const stream of core.stinted.takeDue(now)) {
+      stream.acceptsSmallCredit = true
+      core.announceWritable(stream)
+    }
+    for (const stream of core.untyped.takeDue(now)) core.reset(stream, ErrorCode.StreamRefused)
+    core.announceIdle()
+  }
+
+  // --- commands
+
+  /** Opens a stream: its SYN leaves with the next batch. `type` must be given exactly on typed sessions. */
+  open(type: number | undefined): OpenResult {
+    const core = this.core
+    const over = this.refusesOpen()
+    if (over !== undefined) return { _tag: "Over", end: over }
+    if (core.table.outboundCount >= core.options.maxOutboundStreams) {
+      core.openBlocked = true
+      return { _tag: "Full" }
+    }
+    return this.create(type) ?? { _tag: "Exhausted" }
+  }
+
+  /** The application takes a stream that the peer opened. */
+  accept(stream: StreamCore): void {
+    this.core.leaveBacklog(stream)
+  }
+
+  /**
+   * Takes bytes for a stream, as many as its window and the session's bound allow; they are sent, whatever happens to
+   * the writer. The caller no longer touches them.
+   */
+  write(stream: StreamCore, bytes: Uint8Array): WriteResult {
+    const core = this.core
+    if (stream.failure !== undefined) return { _tag: "Failed", failure: stream.failure }
+    if (stream.finishing) return FINISHED
+    if (bytes.length === 0) return 0
+    const { credit } = stream.sendWindow
+    const room = this.room(stream)
+    const small = credit < bytes.length && !stream.sendWindow.worthwhile && !stream.acceptsSmallCredit
+    const length = small ? 0 : Math.min(bytes.length, credit, room)
+    if (length > 0) {
+      stream.acceptsSmallCredit = false
+      stream.sendWindow.credit -= length
+      stream.outbound.push(length === bytes.length ? bytes : bytes.subarray(0, length))
+      core.outbound.queued += length
+      core.outbound.schedule(stream)
+    }
+    if (length < bytes.length) this.blockWriter(stream)
+    return length
+  }
+
+  /** How many bytes `write` would take now, if they were that many. */
+  writable(stream: StreamCore): number {
+    if (stream.failure !== undefined || stream.finishing) return 0
+    return Math.min(stream.sendWindow.credit, this.room(stream))
+  }
+
+  /** Takes back the last bytes of a stream if they were not sent yet; false when it is too late. */
+  withdraw(stream: StreamCore, length: number): boolean {
+    if (stream.failure !== undefined || stream.outbound.length < length) return false
+    stream.outbound.dropLast(length)
+    stream.sendWindow.credit += length
+    this.core.outbound.queued -= length
+    if (!stream.hasOutput) this.core.outbound.unschedule(stream)
+    this.core.announceRoom()
+    return true
+  }
+
+  /** No writer waits on this stream any more. */
+  unblockWriter(stream: StreamCore): void {
+    stream.writeBlocked = false
+    this.core.crowded.delete(stream)
+    this.core.stinted.delete(stream)
+  }
+
+  /** Ends this side's direction: FIN follows the bytes that wait. */
+  finish(stream: StreamCore): void {
+    if (stream.failure !== undefined || stream.finishing) return
+    stream.finishing = true
+    this.core.outbound.schedule(stream)
+  }
+
+  read(stream: StreamCore): ReadResult {
+    if (stream.readStopped) return STOPPED
+    const bytes = stream.inbound.take()
+    if (bytes !== undefined) {
+      if (stream.failure === undefined) this.core.consumed(stream, bytes.length)
+      return { _tag: "Bytes", bytes }
+    }
+    if (stream.endsCleanly) return END
+    if (stream.failure !== undefined) return { _tag: "Failed", failure: stream.failure }
+    stream.readBlocked = true
+    return BLOCKED
+  }
+
+  /** The application reads no more: what arrived and what arrives is dropped. */
+  stopReading(stream: StreamCore): void {
+    if (stream.readStopped) return
+    stream.readStopped = true
+    const dropped = stream.inbound.clear()
+    if (stream.failure !== undefined) return
+    this.core.consumed(stream, dropped)
+    this.core.settle(stream)
+    this.core.announceIdle()
+  }
+
+  /** Ends a stream at once, in both directions; `code` is any uint32. Nothing happens to one that is over. */
+  reset(stream: StreamCore, code: number): void {
+    if (stream.failure !== undefined || this.core.table.get(stream.id) !== stream) return
+    this.core.reset(stream, code)
+    this.core.announceRoom()
+    this.core.announceIdle()
+  }
+
+  /** Ends every stream at once. */
+  resetAll(code: number): void {
+    for (const stream of [...this.core.table.values()]) this.reset(stream, code)
+  }
+
+  /** Sends a heartbeat; false where there are none (untyped sessions, a session that is over, no ids left). */
+  ping(nonce: number, now: number): boolean {
+    const core = this.core
+    core.now = now
+    if (!core.options.typed || core.end !== undefined || core.closing) return false
+    if (core.heartbeatStream !== undefined && core.heartbeatStream.sendWindow.credit < HEARTBEAT_LENGTH) {
+      core.reset(core.heartbeatStream, ErrorCode.StreamCancelled)
+    }
+    const stream = core.heartbeatStream ?? this.create(HEARTBEAT_TYPE)
+    if (stream === undefined || !core.heartbeats.add(nonce, now)) return false
+    core.heartbeatStream = stream
+    stream.sendWindow.credit -= HEARTBEAT_LENGTH
+    stream.outbound.push(encodeUint32(nonce))
+    core.outbound.queued += HEARTBEAT_LENGTH
+    core.outbound.schedule(stream)
+    return true
+  }
+
+  /** Takes and opens no more streams; an `Idle` event follows when the last one has ended. */
+  drain(): void {
+    this.core.draining = true
+    this.core.announceIdle()
+  }
+
+  /** Tells the peer at once that no more of its streams are taken; those that are open go on. */
+  goAway(code: number, text: string): void {
+    const core = this.core
+    if (core.end !== undefined || core.closing) return
+    core.refusing = true
+    core.outbound.setGoAway(goAway(core.table.highestRemote, code, debugBytes(text)), "Now")
+  }
+
+  /** Fails every stream here, sends what was accepted, then GOAWAY; `Ended` follows when that was taken. */
+  close(): void {
+    this.core.beginClosing()
+  }
+
+  /** The session is over at once: nothing more is sent. */
+  abort(): void {
+    this.core.over(CLOSED)
+  }
+
+  // --- outputs
+
+  get hasFrames(): boolean {
+    return this.core.outbound.hasFrames
+  }
+
+  /** The frames that are due, control first, with about `budget` bytes of streams. */
+  takeFrames(budget: number, now: number): ReadonlyArray<Frame> {
+    const core = this.core
+    core.now = now
+    const frames = core.outbound.take(budget)
+    if (frames.length > 0) core.liveness.writeBegan(now)
+    if (core.closing && !core.outbound.hasFrames) core.over(CLOSED)
+    core.announceRoom()
+    core.announceIdle()
+    return frames
+  }
+
+  takeEvents(): ReadonlyArray<Event> {
+    return this.core.takeEvents()
+  }
+
+  /** When `tick` wants to be called, in milliseconds; `Infinity` when never. */
+  nextDeadline(): number {
+    const core = this.core
+    if (core.end !== undefined) return Infinity
+    return Math.min(core.liveness.next(), core.starved.next(), core.stinted.next(), core.untyped.next())
+  }
+
+  /** Why no more streams will be opened or accepted, once that is so. */
+  get refusal(): SessionEnd | undefined {
+    return this.core.end ?? (this.core.draining ? CLOSED : undefined)
+  }
+
+  /** Why the session is over, once it is. */
+  get end(): SessionEnd | undefined {
+    return this.core.end
+  }
+
+  stats(): ConnectionStats {
+    const { heartbeats, outbound, table } = this.core
+    let bufferedBytes = 0
+    for (const stream of table.values()) bufferedBytes += stream.inbound.length
+    return {
+      inboundStreams: table.inboundCount,
+      outboundStreams: table.outboundCount,
+      backlog: table.backlog,
+      queuedBytes: outbound.queued,
+      bufferedBytes,
+      skippedIntervals: table.skippedIntervals,
+      tableSize: table.size,
+      roundTrip: heartbeats.roundTrip
+    }
+  }
+
+  // ---
+
+  private refusesOpen(): SessionEnd | undefined {
+    return this.refusal ?? this.core.remoteGoAway
+  }
+
+  private create(type: number | undefined): StreamCore | undefined {
+    const { options, outbound, table } = this.core
+    const id = table.takeLocalId()
+    if (id === undefined) return undefined
+    const stream = new StreamCore(id, "Local", options.window, type)
+    if (type !== undefined) stream.sendWindow.credit -= 4
+    table.add(stream)
+    outbound.schedule(stream)
+    return stream
+  }
+
+  private room(stream: StreamCore): number {
+    const { options, outbound } = this.core
+    const reserve = stream.outbound.length === 0 ? 0 : Math.floor(options.outboundLimit / RESERVE)
+    return Math.max(0, options.outboundLimit - reserve - outbound.queued)
+  }
+
+  private blockWriter(stream: StreamCore): void {
+    const core = this.core
+    stream.writeBlocked = true
+    if (stream.sendWindow.credit === 0) return
+    if (this.room(stream) === 0) core.crowded.add(stream)
+    else core.stinted.add(stream, core.now)
+  }
+
+  /** What a GOAWAY of the peer means for the end of the session. */
+  private remoteEnd(): SessionEnd | undefined {
+    const goneAway = this.core.remoteGoAway
+    if (goneAway === undefined) return undefined
+    switch (goneAway.code) {
+      case ErrorCode.ProtocolError:
+      case ErrorCode.FlowControlError:
+      case ErrorCode.FrameSizeError:
+        return {
+          _tag: "Violation",
+          code: goneAway.code,
+          detail: String.fromCharCode(...goneAway.debug),
+          initiator: "Remote"
+        }
+      default:
+        return goneAway
+    }
+  }
+}

@@ -1,0 +1,342 @@
+/**
+ * The state of one session, and the few verbs with which everything else changes it. Synchronous and total.
+ *
+ * @since 0.1.0
+ */
+import { DeadlineQueue } from "./deadlineQueue.js"
+import type { SessionEnd, StreamFailure } from "./end.js"
+import type { ErrorCode } from "./errorCode.js"
+import { ErrorCode as Code } from "./errorCode.js"
+import type { Event } from "./event.js"
+import { goAway } from "./frame.js"
+import { PendingHeartbeats } from "./heartbeat.js"
+import type { LivenessOptions } from "./liveness.js"
+import { Liveness } from "./liveness.js"
+import { Outbound } from "./outbound.js"
+import type { StreamCore } from "./stream.js"
+import { canReceive, next } from "./streamState.js"
+import { StreamTable } from "./streamTable.js"
+
+/**
+ * What a session is configured with: sizes in bytes, times in milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectionOptions extends LivenessOptions {
+  readonly role: "client" | "server"
+  /** Every stream begins with a 4-byte type. */
+  readonly typed: boolean
+  /** The window of every stream, in both directions. */
+  readonly window: number
+  /** The payload bytes that may wait to be sent. */
+  readonly outboundLimit: number
+  readonly acceptBacklog: number
+  readonly maxInboundStreams: number
+  readonly maxOutboundStreams: number
+  /** How long a stream may take to send its type. */
+  readonly typeTimeout: number
+  /** The id of the first stream of this side, for tests of the end of the ids. */
+  readonly firstStreamId?: number | undefined
+}
+
+/** RSTs that may wait to be sent; a peer that provokes more while it takes none is up to no good. */
+const MAX_PENDING_RESETS = 4096
+
+/** How long a buffer stays empty before what is due is granted although it is little, in milliseconds. */
+const GRANT_DELAY = 10
+
+/** How long a writer waits for more credit than a few bytes, in milliseconds. */
+const SMALL_CREDIT_DELAY = 5
+
+/** The longest text that goes out with a GOAWAY, in bytes. */
+const MAX_SENT_DEBUG = 256
+
+/**
+ * Shared by the modules that receive, send and command; not used outside `src/protocol/`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Core {
+  readonly table: StreamTable
+  readonly outbound: Outbound
+  readonly liveness: Liveness
+  readonly heartbeats = new PendingHeartbeats()
+
+  /** Streams whose type has not arrived. */
+  readonly untyped: DeadlineQueue<StreamCore>
+  /** Streams whose buffer ran empty with credit still to be granted. */
+  readonly starved = new DeadlineQueue<StreamCore>(GRANT_DELAY)
+  /** Streams whose writer waits for more credit than a few bytes. */
+  readonly stinted = new DeadlineQueue<StreamCore>(SMALL_CREDIT_DELAY)
+  /** Streams whose writer waits for room in the session. */
+  readonly crowded = new Set<StreamCore>()
+
+  /** The stream on which our own heartbeats go out. */
+  heartbeatStream: StreamCore | undefined = undefined
+  /** The stream on which the peer's are answered: one is enough. */
+  responder: StreamCore | undefined = undefined
+
+  /** No new streams are taken or opened. */
+  draining = false
+  /** A GOAWAY was sent ahead of time: no new streams are taken. */
+  refusing = false
+  /** `close` was called: what was accepted is flushed, then comes the GOAWAY. */
+  closing = false
+  end: SessionEnd | undefined = undefined
+  remoteGoAway: Extract<SessionEnd, { _tag: "GoneAway" }> | undefined = undefined
+
+  /** The time of the last input. */
+  now: number
+
+  /** An `open` was refused for want of room. */
+  openBlocked = false
+
+  private idleAnnounced = false
+  private events: Array<Event> = []
+
+  constructor(
+    readonly options: ConnectionOptions,
+    now: number
+  ) {
+    this.now = now
+    this.table = new StreamTable(options.role, options.firstStreamId)
+    this.outbound = new Outbound((stream) => this.finSent(stream))
+    this.liveness = new Liveness(options, now)
+    this.untyped = new DeadlineQueue(options.typeTimeout)
+  }
+
+  emit(event: Event): void {
+    this.events.push(event)
+  }
+
+  takeEvents(): ReadonlyArray<Event> {
+    if (this.events.length === 0) return NO_EVENTS
+    const events = this.events
+    this.events = []
+    return events
+  }
+
+  // --- ends of streams
+
+  /** This side ends a stream at once: the peer is told, unless it never heard of the stream. */
+  reset(stream: StreamCore, code: ErrorCode, processed: "no" | "maybe" = "maybe"): void {
+    const announced = !stream.synDue
+    if (stream.inbound.length > 0) stream.truncated = true
+    stream.inbound.clear()
+    this.fail(stream, {
+      _tag: "Reset",
+      code,
+      initiator: "Local",
+      processed: announced ? processed : "no"
+    })
+    if (announced) this.sendReset(stream.id, code)
+  }
+
+  /** A stream breaks the rules: it is reset, and what arrived before stays readable. */
+  fault(stream: StreamCore, code: ErrorCode): void {
+    this.fail(stream, { _tag: "Reset", code, initiator: "Local", processed: "maybe" })
+    this.sendReset(stream.id, code)
+  }
+
+  /** The peer reset a stream. */
+  resetByPeer(stream: StreamCore, code: ErrorCode): void {
+    const refused = code === Code.StreamRefused || code === Code.AcceptQueueFull
+    this.fail(stream, { _tag: "Reset", code, initiator: "Remote", processed: refused ? "no" : "maybe" })
+  }
+
+  /** Takes a stream out with a failure; late frames on its id are passed over. */
+  fail(stream: StreamCore, failure: StreamFailure): void {
+    stream.failure = failure
+    stream.state = "Closed"
+    this.table.hush(stream.id)
+    this.outbound.ungrant(stream.id)
+    this.remove(stream)
+    if (stream.shown) this.emit({ _tag: "Failed", stream })
+  }
+
+  /** A RST for an id, whether or not there is a stream. */
+  sendReset(id: number, code: ErrorCode): void {
+    this.table.hush(id)
+    this.outbound.reset(id, code)
+    if (this.outbound.pendingResets > MAX_PENDING_RESETS) {
+      this.violation(Code.EnhanceYourCalm, "too many streams that had to be reset")
+    }
+  }
+
+  finReceived(stream: StreamCore): void {
+    stream.finReceived = true
+    this.starved.delete(stream)
+    stream.state = next(stream.state, "ReceiveFin") ?? stream.state
+    if (stream.state === "Closed") this.finish(stream)
+  }
+
+  private finSent(stream: StreamCore): void {
+    stream.state = next(stream.state, "SendFin") ?? stream.state
+    this.settle(stream)
+  }
+
+  /** A stream leaves once neither side has anything more to do with it. */
+  settle(stream: StreamCore): void {
+    if (stream.failure !== undefined) return
+    if (stream.state === "Closed") this.finish(stream)
+    else if (stream.state === "HalfClosedLocal" && stream.readStopped) {
+      // the peer may be waiting for credit to send what nobody will read: with it, its DATA draws an RST
+      this.releaseCredit(stream)
+      this.finish(stream)
+    }
+  }
+
+  private finish(stream: StreamCore): void {
+    if (stream.finReceived) this.outbound.ungrant(stream.id)
+    this.remove(stream)
+    if (stream.shown) this.emit({ _tag: "Finished", stream })
+  }
+
+  private remove(stream: StreamCore): void {
+    this.outbound.unschedule(stream)
+    this.untyped.delete(stream)
+    this.starved.delete(stream)
+    this.stinted.delete(stream)
+    this.crowded.delete(stream)
+    // one that was shown stays in the backlog until the application takes it: it can still be read
+    if (!stream.shown) this.leaveBacklog(stream)
+    this.table.remove(stream)
+    if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
+    if (stream === this.responder) this.responder = undefined
+    if (stream.initiator === "Local") this.announceOpen()
+  }
+
+  private loseHeartbeats(stream: StreamCore): void {
+    this.heartbeatStream = undefined
+    const lost = this.heartbeats.takeLost()
+    if (stream.failure === undefined) return
+    for (const nonce of lost) {
+      this.emit({ _tag: "PingLost", nonce, streamId: stream.id, failure: stream.failure })
+    }
+  }
+
+  /** The application has taken a stream, or never will. */
+  leaveBacklog(stream: StreamCore): void {
+    if (!stream.inBacklog) return
+    stream.inBacklog = false
+    this.table.backlog--
+  }
+
+  // --- credit
+
+  /** The application has consumed bytes: grants what is due, now or a little later. */
+  consumed(stream: StreamCore, length: number): void {
+    stream.receiveWindow.consume(length)
+    if (!canReceive(stream.state)) return
+    const increment = stream.receiveWindow.takeDue()
+    if (increment > 0) {
+      this.starved.delete(stream)
+      this.outbound.grant(stream.id, increment)
+    } else if (stream.inbound.length === 0) {
+      this.starved.add(stream, this.now)
+    }
+  }
+
+  releaseCredit(stream: StreamCore): void {
+    const increment = stream.receiveWindow.takeAll()
+    if (increment > 0) this.outbound.grant(stream.id, increment)
+  }
+
+  // --- the end of the session
+
+  /** The peer broke the rules: GOAWAY with the code, and nothing else any more. */
+  violation(code: ErrorCode, detail: string, end?: SessionEnd): void {
+    if (this.end !== undefined) return
+    this.outbound.abandon()
+    this.outbound.setGoAway(goAway(this.table.highestRemote, code, debugBytes(detail)), "Now")
+    this.over(end ?? { _tag: "Violation", code, detail, initiator: "Local" })
+  }
+
+  /** The session is over: every stream fails, nothing is sent but a GOAWAY that waits. */
+  over(end: SessionEnd): void {
+    if (this.end !== undefined) return
+    this.end = end
+    for (const stream of [...this.table.values()]) {
+      // those that failed when `close` was called were only kept to be flushed
+      if (stream.failure === undefined) {
+        this.fail(stream, { _tag: "SessionEnded", end, processed: stream.synDue ? "no" : "maybe" })
+      }
+    }
+    this.outbound.abandon()
+    this.table.clear()
+    this.untyped.clear()
+    this.starved.clear()
+    this.stinted.clear()
+    this.crowded.clear()
+    this.emit({ _tag: "Ended", end })
+  }
+
+  /** `close` was called: streams fail here, but what they had to send still goes out, and then the GOAWAY. */
+  beginClosing(): void {
+    if (this.end !== undefined || this.closing) return
+    this.closing = true
+    this.draining = true
+    for (const stream of this.table.values()) {
+      stream.failure = { _tag: "SessionEnded", end: { _tag: "Closed" }, processed: stream.synDue ? "no" : "maybe" }
+      if (stream.shown) this.emit({ _tag: "Failed", stream })
+      else if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
+    }
+    this.outbound.setGoAway(goAway(this.table.highestRemote, Code.NoError), "Last")
+  }
+
+  // --- rest
+
+  /** While draining: says once that nothing is left to do. */
+  announceIdle(): void {
+    if (!this.draining || this.idleAnnounced || this.end !== undefined) return
+    if (this.table.inboundCount + this.table.outboundCount > 0 || this.outbound.hasStreams) return
+    this.idleAnnounced = true
+    this.emit({ _tag: "Idle" })
+  }
+
+  /** Writers that waited for room in the session are told that there is some. */
+  announceRoom(): void {
+    if (this.crowded.size === 0 || this.outbound.queued * 2 > this.options.outboundLimit) return
+    const streams = [...this.crowded]
+    this.crowded.clear()
+    for (const stream of streams) this.announceWritable(stream)
+  }
+
+  announceWritable(stream: StreamCore): void {
+    if (!stream.writeBlocked) return
+    stream.writeBlocked = false
+    this.stinted.delete(stream)
+    if (!stream.isHeartbeat) this.emit({ _tag: "Writable", stream })
+  }
+
+  announceReadable(stream: StreamCore): void {
+    if (!stream.readBlocked) return
+    stream.readBlocked = false
+    this.emit({ _tag: "Readable", stream })
+  }
+
+  private announceOpen(): void {
+    if (!this.openBlocked || this.table.outboundCount >= this.options.maxOutboundStreams) return
+    this.openBlocked = false
+    this.emit({ _tag: "OpenAvailable" })
+  }
+}
+
+const NO_EVENTS: ReadonlyArray<Event> = []
+
+/**
+ * The debug bytes of a GOAWAY: printable ASCII, at most 256 of them.
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const debugBytes = (text: string): Uint8Array => {
+  const bytes = new Uint8Array(Math.min(text.length, MAX_SENT_DEBUG))
+  for (let i = 0; i < bytes.length; i++) {
+    const code = text.charCodeAt(i)
+    bytes[i] = code >= 0x20 && code < 0x7f ? code : 0x3f
+  }
+  return bytes
+}

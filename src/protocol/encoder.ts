@@ -1,0 +1,107 @@
+/**
+ * Frames to bytes. Synchronous and total.
+ *
+ * Wire: `docs/architecture.md`, "The wire in one page".
+ *
+ * @since 0.1.0
+ */
+import type { Frame } from "./frame.js"
+import { Flag, FrameType, HEADER_LENGTH } from "./frame.js"
+
+/** Payloads up to this many bytes are copied behind their header; above it a view of its own is cheaper. */
+const COPY_LIMIT = 8 * 1024
+
+/**
+ * Encodes a batch of frames as the chunks of one write. Small payloads share a buffer with the headers, large ones are
+ * passed on by reference.
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encode = (frames: ReadonlyArray<Frame>): ReadonlyArray<Uint8Array> => {
+  let size = 0
+  for (const frame of frames) size += HEADER_LENGTH + copiedLength(frame)
+  const block = new Uint8Array(size)
+  const chunks: Array<Uint8Array> = []
+  let start = 0
+  let at = 0
+  for (const frame of frames) {
+    at = writeFrame(block, at, frame)
+    if (frame._tag === "Data" && frame.payload.length > COPY_LIMIT) {
+      chunks.push(block.subarray(start, at), frame.payload)
+      start = at
+    }
+  }
+  if (at > start) chunks.push(start === 0 ? block : block.subarray(start, at))
+  return chunks
+}
+
+/**
+ * The bytes that a frame takes on the wire, its header included.
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodedLength = (frame: Frame): number => HEADER_LENGTH + payloadLength(frame)
+
+const payloadLength = (frame: Frame): number => {
+  switch (frame._tag) {
+    case "Data":
+      return frame.payload.length
+    case "Rst":
+    case "WindowIncrement":
+      return 4
+    case "GoAway":
+      return 8 + frame.debug.length
+    case "Unknown":
+      return 0
+  }
+}
+
+const copiedLength = (frame: Frame): number =>
+  frame._tag === "Data" && frame.payload.length > COPY_LIMIT ? 0 : payloadLength(frame)
+
+/** Writes a frame at `at`, without the payload when that is passed by reference, and gives the place behind it. */
+const writeFrame = (block: Uint8Array, at: number, frame: Frame): number => {
+  const length = payloadLength(frame)
+  block[at] = length >>> 16
+  block[at + 1] = length >>> 8
+  block[at + 2] = length
+  const payload = at + HEADER_LENGTH
+  switch (frame._tag) {
+    case "Data":
+      block[at + 3] = (FrameType.Data << 4) | (frame.syn ? Flag.Syn : 0) | (frame.fin ? Flag.Fin : 0)
+      writeUint32(block, at + 4, frame.streamId)
+      if (length > COPY_LIMIT) return payload
+      block.set(frame.payload, payload)
+      break
+    case "Rst":
+      block[at + 3] = FrameType.Rst << 4
+      writeUint32(block, at + 4, frame.streamId)
+      writeUint32(block, payload, frame.code)
+      break
+    case "WindowIncrement":
+      block[at + 3] = FrameType.WindowIncrement << 4
+      writeUint32(block, at + 4, frame.streamId)
+      writeUint32(block, payload, frame.increment)
+      break
+    case "GoAway":
+      block[at + 3] = FrameType.GoAway << 4
+      writeUint32(block, at + 4, 0)
+      writeUint32(block, payload, frame.lastStreamId)
+      writeUint32(block, payload + 4, frame.code)
+      block.set(frame.debug, payload + 8)
+      break
+    case "Unknown":
+      block[at + 3] = (frame.type << 4) | frame.flags
+      writeUint32(block, at + 4, frame.streamId)
+  }
+  return payload + length
+}
+
+const writeUint32 = (block: Uint8Array, at: number, value: number): void => {
+  block[at] = value >>> 24
+  block[at + 1] = value >>> 16
+  block[at + 2] = value >>> 8
+  block[at + 3] = value
+}

@@ -1,0 +1,39 @@
+/**
+ * What the core tells the services. Events carry streams, not data: whoever is woken asks again.
+ *
+ * @since 0.1.0
+ */
+import type { SessionEnd, StreamFailure } from "./end.js"
+import type { StreamCore } from "./stream.js"
+
+/**
+ * - `Opened`: the peer opened a stream, and its type is known.
+ * - `Readable`, `Writable`: the stream's last read or write was refused, and would now do something.
+ * - `Finished`: the stream left the table, both directions ended in order.
+ * - `Failed`: the stream left the table, and `failure` says why.
+ * - `OpenAvailable`: an `open` that was refused for want of room would now succeed.
+ * - `Pong`, `PingLost`: a heartbeat was answered (round trip in milliseconds), or never will be.
+ * - `GoneAway`: the peer sent GOAWAY.
+ * - `Idle`: while draining, the last stream has ended and everything was sent.
+ * - `Ended`: the session is over; the frames that are left (a GOAWAY) may still be taken.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Event =
+  | { readonly _tag: "Opened"; readonly stream: StreamCore }
+  | { readonly _tag: "Readable"; readonly stream: StreamCore }
+  | { readonly _tag: "Writable"; readonly stream: StreamCore }
+  | { readonly _tag: "Finished"; readonly stream: StreamCore }
+  | { readonly _tag: "Failed"; readonly stream: StreamCore }
+  | { readonly _tag: "OpenAvailable" }
+  | { readonly _tag: "Pong"; readonly nonce: number; readonly roundTrip: number }
+  | {
+      readonly _tag: "PingLost"
+      readonly nonce: number
+      readonly streamId: number
+      readonly failure: StreamFailure
+    }
+  | { readonly _tag: "GoneAway"; readonly lastStreamId: number; readonly code: number }
+  | { readonly _tag: "Idle" }
+  | { readonly _tag: "Ended"; readonly end: SessionEnd }

@@ -1,0 +1,198 @@
+/**
+ * What is to be sent, and in which order. Synchronous and total.
+ *
+ * Control comes first and is state, never a queue that a peer could make grow without bound: one RST and one increment
+ * per stream, one GOAWAY. Then heartbeats. Then the streams: one that had nothing to send for a while goes first, for
+ * one quantum, so that a small write never waits behind bulk; those with more to send take turns.
+ *
+ * @since 0.1.0
+ */
+import type { ErrorCode } from "./errorCode.js"
+import type { Frame, GoAway } from "./frame.js"
+import { data, goAwayFiller, HEADER_LENGTH, rst, windowIncrement } from "./frame.js"
+import { encodeUint32 } from "./heartbeat.js"
+import type { StreamCore } from "./stream.js"
+
+/** The longest DATA payload while other streams wait, in bytes, and what a stream may send in one turn. */
+const QUANTUM = 16 * 1024
+
+/** The longest DATA payload of a stream that is alone, in bytes. */
+const LONGEST_PAYLOAD = 64 * 1024
+
+/** Up to this many bytes are copied behind the type in a SYN frame; more follow in frames of their own. */
+const SYN_PAYLOAD = 4 * 1024
+
+/** After so many bytes of streams that go first, one of those that take turns gets its turn. */
+const FRESH_BYTES = 4 * QUANTUM
+
+/**
+ * The frames that wait, per session.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Outbound {
+  /** Payload bytes accepted from the application and not yet taken. */
+  queued = 0
+
+  private readonly resets = new Map<number, ErrorCode>()
+  private readonly increments = new Map<number, number>()
+  private readonly heartbeats = new Set<StreamCore>()
+  private readonly fresh = new Set<StreamCore>()
+  private readonly waiting = new Set<StreamCore>()
+  private freshBytes = 0
+  private goAway: GoAway | undefined = undefined
+  private goAwayWaits = false
+
+  /** `finSent` is told when a FIN was taken: the stream's state moves on. */
+  constructor(private readonly finSent: (stream: StreamCore) => void) {}
+
+  /** RSTs that wait. */
+  get pendingResets(): number {
+    return this.resets.size
+  }
+
+  /** Whether `take` would give something. */
+  get hasFrames(): boolean {
+    return this.hasControl || this.hasStreams || this.goAway !== undefined
+  }
+
+  /** Whether streams have something to send. */
+  get hasStreams(): boolean {
+    return this.fresh.size > 0 || this.waiting.size > 0
+  }
+
+  /** A stream has something to send. */
+  schedule(stream: StreamCore): void {
+    if (stream.isHeartbeat) this.heartbeats.add(stream)
+    else if (!this.waiting.has(stream)) this.fresh.add(stream)
+  }
+
+  /** A stream is over: its bytes are dropped. */
+  unschedule(stream: StreamCore): void {
+    this.queued -= stream.outbound.clear()
+    this.fresh.delete(stream)
+    this.waiting.delete(stream)
+    this.heartbeats.delete(stream)
+  }
+
+  reset(id: number, code: ErrorCode): void {
+    this.resets.set(id, code)
+  }
+
+  grant(id: number, increment: number): void {
+    this.increments.set(id, (this.increments.get(id) ?? 0) + increment)
+  }
+
+  /** The increment that waits for an id is of no use any more. */
+  ungrant(id: number): void {
+    this.increments.delete(id)
+  }
+
+  /** GOAWAY is due: at once, or behind everything that streams have to send. */
+  setGoAway(frame: GoAway, when: "Now" | "Last"): void {
+    this.goAway = frame
+    this.goAwayWaits = when === "Last"
+  }
+
+  /** Nothing but a GOAWAY is sent any more. */
+  abandon(): void {
+    this.queued = 0
+    this.resets.clear()
+    this.increments.clear()
+    this.heartbeats.clear()
+    this.fresh.clear()
+    this.waiting.clear()
+  }
+
+  /** Takes the frames that are due: control, then about `budget` bytes of streams. */
+  take(budget: number): ReadonlyArray<Frame> {
+    const frames: Array<Frame> = []
+    if (this.hasControl) this.takeControl(frames)
+    let left = budget
+    while (left > 0 && this.hasStreams) left -= this.takeTurn(frames)
+    if (this.goAway !== undefined && !this.hasStreams) this.takeGoAway(frames)
+    return frames
+  }
+
+  private get hasControl(): boolean {
+    return (
+      this.resets.size > 0 ||
+      this.increments.size > 0 ||
+      this.heartbeats.size > 0 ||
+      (this.goAway !== undefined && !this.goAwayWaits)
+    )
+  }
+
+  private takeControl(frames: Array<Frame>): void {
+    if (this.resets.size > 0) {
+      for (const [id, code] of this.resets) frames.push(rst(id, code))
+      this.resets.clear()
+    }
+    if (this.increments.size > 0) {
+      for (const [id, increment] of this.increments) frames.push(windowIncrement(id, increment))
+      this.increments.clear()
+    }
+    if (this.goAway !== undefined && !this.goAwayWaits) this.takeGoAway(frames)
+    for (const stream of this.heartbeats) {
+      this.heartbeats.delete(stream)
+      while (stream.hasOutput && this.takeFrame(stream, LONGEST_PAYLOAD, frames) > 0);
+    }
+  }
+
+  private takeGoAway(frames: Array<Frame>): void {
+    if (this.goAway === undefined) return
+    // Go takes 8 bytes too many when it reads a GOAWAY; this is what it may have
+    frames.push(this.goAway, goAwayFiller)
+    this.goAway = undefined
+  }
+
+  /** One stream's turn; gives the bytes it took. */
+  private takeTurn(frames: Array<Frame>): number {
+    const isFresh = this.fresh.size > 0 && (this.freshBytes < FRESH_BYTES || this.waiting.size === 0)
+    const set = isFresh ? this.fresh : this.waiting
+    for (const stream of set) {
+      set.delete(stream)
+      const alone = this.fresh.size === 0 && this.waiting.size === 0
+      const quantum = alone ? LONGEST_PAYLOAD : QUANTUM
+      let taken = 0
+      while (stream.hasOutput && taken < quantum) {
+        taken += this.takeFrame(stream, quantum - taken, frames)
+      }
+      if (stream.hasOutput) this.waiting.add(stream)
+      this.freshBytes = isFresh ? this.freshBytes + taken : 0
+      return taken
+    }
+    return 0
+  }
+
+  /** The next frame of a stream that has output; gives the bytes it takes on the wire. */
+  private takeFrame(stream: StreamCore, longest: number, frames: Array<Frame>): number {
+    if (stream.synDue) {
+      stream.synDue = false
+      const payload = this.takeSynPayload(stream)
+      // never FIN on SYN: Go's acceptor could not answer
+      frames.push(data(stream.id, payload, { syn: true }))
+      return HEADER_LENGTH + payload.length
+    }
+    const payload = stream.outbound.take(longest)
+    if (payload !== undefined) this.queued -= payload.length
+    const fin = stream.finDue && stream.outbound.length === 0
+    frames.push(data(stream.id, payload, { fin }))
+    if (fin) this.finSent(stream)
+    return HEADER_LENGTH + (payload?.length ?? 0)
+  }
+
+  /** The type, whole, and the first bytes if they are few. */
+  private takeSynPayload(stream: StreamCore): Uint8Array {
+    const payload = stream.outbound.length <= SYN_PAYLOAD ? stream.outbound.take() : undefined
+    if (payload !== undefined) this.queued -= payload.length
+    if (stream.type === undefined) return payload ?? new Uint8Array(0)
+    const type = encodeUint32(stream.type)
+    if (payload === undefined) return type
+    const bytes = new Uint8Array(type.length + payload.length)
+    bytes.set(type)
+    bytes.set(payload, type.length)
+    return bytes
+  }
+}

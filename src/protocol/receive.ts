@@ -1,0 +1,247 @@
+/**
+ * What a session does with each frame. Synchronous and total: no frame throws, none makes the reader wait.
+ *
+ * Wire: `docs/architecture.md`, "The wire in one page".
+ *
+ * @since 0.1.0
+ */
+import type { Core } from "./core.js"
+import { ErrorCode } from "./errorCode.js"
+import type { Data, GoAway, InboundFrame, Malformed, WindowIncrement } from "./frame.js"
+import { FrameType } from "./frame.js"
+import { HEARTBEAT_LENGTH } from "./heartbeat.js"
+import { StreamCore } from "./stream.js"
+import { canReceive } from "./streamState.js"
+
+const TYPE_LENGTH = 4
+
+/**
+ * Receives the frames of one session in order. It remembers, between the pieces of a DATA frame, which stream they
+ * belong to; `undefined` means that they are dropped.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Receiver {
+  private target: StreamCore | undefined = undefined
+
+  constructor(private readonly core: Core) {}
+
+  receive(frame: InboundFrame): void {
+    if (this.core.end !== undefined) return
+    switch (frame._tag) {
+      case "Data":
+        return this.data(frame)
+      case "Rst":
+        return this.rst(frame.streamId, frame.code)
+      case "WindowIncrement":
+        return this.windowIncrement(frame)
+      case "GoAway":
+        return this.goAway(frame)
+      case "Malformed":
+        return this.malformed(frame)
+      case "Unknown":
+        return
+    }
+  }
+
+  // --- DATA
+
+  private data(frame: Data): void {
+    if (frame.first) this.target = frame.syn ? this.open(frame) : this.find(frame)
+    const stream = this.target
+    // the stream may have ended between two pieces of one frame
+    if (stream === undefined || stream.failure !== undefined || !canReceive(stream.state)) return
+    if (frame.payload.length > 0) this.payload(stream, frame.payload)
+    if (frame.last && frame.fin && stream.failure === undefined && canReceive(stream.state)) this.fin(stream)
+  }
+
+  /** The stream that a DATA frame without SYN belongs to. */
+  private find(frame: Data): StreamCore | undefined {
+    const stream = this.core.table.get(frame.streamId)
+    if (stream === undefined) {
+      if (frame.length > 0 && !this.core.closing && !this.core.table.isQuiet(frame.streamId)) {
+        this.core.sendReset(frame.streamId, ErrorCode.StreamClosed)
+      }
+      return undefined
+    }
+    if (stream.failure !== undefined) return undefined
+    if (!canReceive(stream.state)) {
+      if (frame.length > 0) this.core.fault(stream, ErrorCode.StreamClosed)
+      return undefined
+    }
+    if (!stream.receiveWindow.receive(frame.length)) {
+      this.core.fault(stream, ErrorCode.FlowControlError)
+      return undefined
+    }
+    this.core.starved.delete(stream)
+    return stream
+  }
+
+  /** A SYN: the new stream, or `undefined` when it is refused and its payload is to be skipped. */
+  private open(frame: Data): StreamCore | undefined {
+    const core = this.core
+    const id = frame.streamId
+    switch (core.table.useRemoteId(id)) {
+      case "WrongParity":
+        core.violation(ErrorCode.ProtocolError, `SYN on stream ${id}, which is not for the peer to open`)
+        return undefined
+      case "Used":
+        core.violation(ErrorCode.ProtocolError, `SYN on stream ${id}, which was used before`)
+        return undefined
+      case "TooManyGaps":
+        core.violation(ErrorCode.EnhanceYourCalm, `SYN on stream ${id} leaves too many unused stream ids`)
+        return undefined
+      case "New":
+        break
+    }
+    const refusal = this.refusal(frame)
+    if (refusal !== undefined) {
+      core.sendReset(id, refusal)
+      return undefined
+    }
+    const stream = new StreamCore(id, "Remote", core.options.window, undefined)
+    stream.receiveWindow.receive(frame.length)
+    core.table.add(stream)
+    core.table.backlog++
+    if (core.options.typed) core.untyped.add(stream, core.now)
+    else this.show(stream)
+    return stream
+  }
+
+  private refusal(frame: Data): number | undefined {
+    const { options, table } = this.core
+    const { draining, refusing } = this.core
+    if (draining || refusing || table.inboundCount >= options.maxInboundStreams) return ErrorCode.StreamRefused
+    if (table.backlog >= options.acceptBacklog) return ErrorCode.AcceptQueueFull
+    if (frame.length > options.window) return ErrorCode.FlowControlError
+    return undefined
+  }
+
+  private show(stream: StreamCore): void {
+    stream.shown = true
+    this.core.emit({ _tag: "Opened", stream })
+  }
+
+  private payload(stream: StreamCore, bytes: Uint8Array): void {
+    const rest = this.core.options.typed && stream.type === undefined ? this.type(stream, bytes) : bytes
+    if (rest.length === 0 || stream.failure !== undefined) return
+    if (stream.isHeartbeat) return this.heartbeat(stream, rest)
+    if (stream.readStopped) return this.core.consumed(stream, rest.length)
+    // a view of a large chunk would keep all of it alive
+    stream.inbound.push(rest, rest.buffer.byteLength > 4 * rest.length ? "copy" : "reference")
+    this.core.announceReadable(stream)
+  }
+
+  /** Takes what is missing of the type from the front, and gives what follows it. */
+  private type(stream: StreamCore, bytes: Uint8Array): Uint8Array {
+    const length = Math.min(bytes.length, TYPE_LENGTH - stream.typeLength)
+    for (let i = 0; i < length; i++) stream.typeBytes = ((stream.typeBytes << 8) | (bytes[i] ?? 0)) >>> 0
+    stream.typeLength += length
+    this.core.consumed(stream, length)
+    if (stream.typeLength === TYPE_LENGTH) this.typed(stream)
+    return bytes.subarray(length)
+  }
+
+  private typed(stream: StreamCore): void {
+    const core = this.core
+    core.untyped.delete(stream)
+    stream.type = stream.typeBytes
+    if (!stream.isHeartbeat) return this.show(stream)
+    core.leaveBacklog(stream)
+    core.table.uncount(stream)
+    if (core.responder !== undefined) return core.reset(stream, ErrorCode.StreamRefused)
+    core.responder = stream
+  }
+
+  private fin(stream: StreamCore): void {
+    const core = this.core
+    if (core.options.typed && stream.type === undefined) return core.fault(stream, ErrorCode.ProtocolError)
+    // a heartbeat stream ends with an RST: to a FIN, Rust's responder would answer for ever
+    if (stream.isHeartbeat) return core.reset(stream, ErrorCode.StreamCancelled)
+    core.finReceived(stream)
+    core.announceReadable(stream)
+  }
+
+  // --- heartbeats
+
+  private heartbeat(stream: StreamCore, bytes: Uint8Array): void {
+    const core = this.core
+    if (stream !== core.heartbeatStream) {
+      stream.inbound.push(bytes, "copy")
+      return this.echo(stream)
+    }
+    core.consumed(stream, bytes.length)
+    for (const { nonce, roundTrip } of core.heartbeats.receive(bytes, core.now)) {
+      core.emit({ _tag: "Pong", nonce, roundTrip })
+    }
+  }
+
+  /** Answers what the peer's window allows; what waits is bounded by ours. */
+  private echo(stream: StreamCore): void {
+    const length = Math.min(stream.inbound.length, stream.sendWindow.credit)
+    let left = length - (length % HEARTBEAT_LENGTH)
+    if (left === 0) return
+    this.core.consumed(stream, left)
+    while (left > 0) {
+      const bytes = stream.inbound.take(left)
+      if (bytes === undefined) break
+      left -= bytes.length
+      stream.sendWindow.credit -= bytes.length
+      stream.outbound.push(bytes)
+      this.core.outbound.queued += bytes.length
+    }
+    this.core.outbound.schedule(stream)
+  }
+
+  // --- the other frames
+
+  private rst(id: number, code: number): void {
+    const stream = this.core.table.get(id)
+    if (stream === undefined) return
+    if (stream.failure !== undefined) this.core.outbound.unschedule(stream)
+    else this.core.resetByPeer(stream, code)
+  }
+
+  private windowIncrement(frame: WindowIncrement): void {
+    const core = this.core
+    const stream = core.table.get(frame.streamId)
+    if (stream === undefined || stream.failure !== undefined) return
+    if (frame.increment === 0) return core.fault(stream, ErrorCode.ProtocolError)
+    if (!stream.sendWindow.grow(frame.increment, stream.outbound.length)) {
+      return core.fault(stream, ErrorCode.FlowControlError)
+    }
+    if (stream.isHeartbeat && stream.initiator === "Remote") return this.echo(stream)
+    if (!stream.writeBlocked || core.crowded.has(stream)) return
+    if (stream.sendWindow.worthwhile) core.announceWritable(stream)
+    else core.stinted.add(stream, core.now)
+  }
+
+  private goAway(frame: GoAway): void {
+    const core = this.core
+    const { code, debug, lastStreamId } = frame
+    // a second GOAWAY may only lower what was processed
+    const last = Math.min(lastStreamId, core.remoteGoAway?.lastStreamId ?? lastStreamId)
+    core.remoteGoAway = { _tag: "GoneAway", lastStreamId: last, code, debug: debug.slice() }
+    core.emit({ _tag: "GoneAway", lastStreamId: last, code })
+    if (core.closing) return
+    for (const stream of [...core.table.values()]) {
+      if (stream.initiator === "Local" && stream.id > last) {
+        core.fail(stream, { _tag: "SessionEnded", end: core.remoteGoAway, processed: "no" })
+      }
+    }
+  }
+
+  private malformed(frame: Malformed): void {
+    // Rust's own GOAWAY announces 8 bytes too few; short as it is, it says that the peer leaves
+    if (frame.type === FrameType.GoAway && frame.code === ErrorCode.FrameSizeError) {
+      return this.core.violation(frame.code, frame.message, {
+        _tag: "GoneAway",
+        lastStreamId: this.core.remoteGoAway?.lastStreamId ?? 0x7fffffff,
+        code: ErrorCode.NoError,
+        debug: new Uint8Array(0)
+      })
+    }
+    this.core.violation(frame.code, frame.message)
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * One stream as the core sees it. Synchronous and total.
+ *
+ * @since 0.1.0
+ */
+import { ByteQueue } from "./byteQueue.js"
+import type { Side, StreamFailure } from "./end.js"
+import { HEARTBEAT_TYPE } from "./heartbeat.js"
+import type { StreamState } from "./streamState.js"
+import { ReceiveWindow, SendWindow } from "./window.js"
+
+/**
+ * Everything the core knows of a stream. Only the modules of `src/protocol/` change it; the services hold it as a key,
+ * and read `id`, `type`, `initiator` and `failure`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class StreamCore {
+  /** Which directions are open on the wire. */
+  state: StreamState = "Open"
+  /** Why it failed, once it has. */
+  failure: StreamFailure | undefined = undefined
+
+  // --- sending
+
+  readonly outbound = new ByteQueue()
+  readonly sendWindow: SendWindow
+  /** The SYN is still to be sent (only ever true for streams of this side). */
+  synDue: boolean
+  /** The application will write no more: a FIN follows the last byte. */
+  finishing = false
+  /** A write was refused for want of room; its writer is told when there is some. */
+  writeBlocked = false
+  /** A small remainder of credit may be used now: it has waited long enough for more. */
+  acceptsSmallCredit = false
+
+  // --- receiving
+
+  readonly inbound = new ByteQueue()
+  readonly receiveWindow: ReceiveWindow
+  /** A read found nothing; its reader is told when there is something. */
+  readBlocked = false
+  /** The application reads no more: what arrives is dropped. */
+  readStopped = false
+  /** The peer's FIN has arrived; outlives the state, which a later reset overwrites. */
+  finReceived = false
+  /** Bytes that were received are gone: the end of this stream must not look like its true end. */
+  truncated = false
+
+  /** The 32-bit stream type; `undefined` on untyped sessions, and until it has arrived. */
+  type: number | undefined
+  /** The services know of it: streams of this side at once, those of the peer when their type is known. */
+  shown: boolean
+  /** It waits for the application to accept it. */
+  inBacklog: boolean
+  /** How many of the 4 bytes of the type have arrived, and the number so far. */
+  typeLength = 0
+  typeBytes = 0
+
+  constructor(
+    readonly id: number,
+    readonly initiator: Side,
+    window: number,
+    type: number | undefined
+  ) {
+    this.sendWindow = new SendWindow(window)
+    this.receiveWindow = new ReceiveWindow(window)
+    this.type = type
+    this.synDue = initiator === "Local"
+    this.shown = initiator === "Local" && type !== HEARTBEAT_TYPE
+    this.inBacklog = initiator === "Remote"
+  }
+
+  /** Heartbeat streams belong to the session itself: they are never shown, and count nowhere. */
+  get isHeartbeat(): boolean {
+    return this.type === HEARTBEAT_TYPE
+  }
+
+  /** Whether frames of it wait to be sent. */
+  get hasOutput(): boolean {
+    return this.synDue || this.outbound.length > 0 || this.finDue
+  }
+
+  /** Whether a FIN is to be sent, now or behind the bytes that wait. */
+  get finDue(): boolean {
+    return this.finishing && (this.state === "Open" || this.state === "HalfClosedRemote")
+  }
+
+  /** Whether the peer has ended its direction, and every byte that it sent is there or was read. */
+  get endsCleanly(): boolean {
+    return this.finReceived && !this.truncated
+  }
+}

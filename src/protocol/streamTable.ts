@@ -1,0 +1,118 @@
+/**
+ * The streams of a session: which are alive, which ids are used, which late frames are to be passed over in silence.
+ * Synchronous and total. Streams enter and leave here and nowhere else.
+ *
+ * @since 0.1.0
+ */
+import type { Side } from "./end.js"
+import { MAX_UINT31 } from "./frame.js"
+import { IdIntervals } from "./idIntervals.js"
+import type { StreamCore } from "./stream.js"
+
+/** Ids of ended streams whose late frames are passed over; beyond it the oldest are forgotten. */
+const MAX_QUIET = 1024
+
+/**
+ * All streams of one session.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class StreamTable {
+  /** Live streams of the peer, without heartbeats. */
+  inboundCount = 0
+  /** Live streams of this side, without heartbeats. */
+  outboundCount = 0
+  /** Streams of the peer that the application has not accepted yet. */
+  backlog = 0
+
+  private readonly streams = new Map<number, StreamCore>()
+  private readonly quiet = new Set<number>()
+  private readonly remoteIds: IdIntervals
+  private readonly remoteParity: number
+  private nextLocalId: number
+
+  constructor(role: "client" | "server", firstStreamId: number = role === "client" ? 3 : 2) {
+    this.nextLocalId = firstStreamId
+    this.remoteParity = role === "client" ? 0 : 1
+    this.remoteIds = new IdIntervals(role === "client" ? "even" : "odd")
+  }
+
+  /** The highest id that the peer has used; 0 while there is none. */
+  get highestRemote(): number {
+    return Math.max(0, this.remoteIds.highest)
+  }
+
+  /** Gaps in the peer's ids that are remembered. */
+  get skippedIntervals(): number {
+    return this.remoteIds.size
+  }
+
+  /** Live streams of both sides, heartbeats included. */
+  get size(): number {
+    return this.streams.size
+  }
+
+  get(id: number): StreamCore | undefined {
+    return this.streams.get(id)
+  }
+
+  values(): IterableIterator<StreamCore> {
+    return this.streams.values()
+  }
+
+  /** The next id for a stream of this side; `undefined` when they are used up. */
+  takeLocalId(): number | undefined {
+    if (this.nextLocalId > MAX_UINT31) return undefined
+    const id = this.nextLocalId
+    this.nextLocalId += 2
+    return id
+  }
+
+  /** Marks an id that the peer opens as used. */
+  useRemoteId(id: number): "New" | "Used" | "TooManyGaps" | "WrongParity" {
+    if (id % 2 !== this.remoteParity) return "WrongParity"
+    return this.remoteIds.use(id)
+  }
+
+  add(stream: StreamCore): void {
+    this.streams.set(stream.id, stream)
+    if (!stream.isHeartbeat) this.count(stream.initiator, 1)
+  }
+
+  /** A stream of the peer turned out to be a heartbeat: it counts no more. */
+  uncount(stream: StreamCore): void {
+    this.count(stream.initiator, -1)
+  }
+
+  remove(stream: StreamCore): void {
+    if (this.streams.delete(stream.id) && !stream.isHeartbeat) this.count(stream.initiator, -1)
+  }
+
+  /** From now on late frames on this id are passed over. */
+  hush(id: number): void {
+    this.quiet.add(id)
+    if (this.quiet.size <= MAX_QUIET) return
+    for (const oldest of this.quiet) {
+      this.quiet.delete(oldest)
+      return
+    }
+  }
+
+  isQuiet(id: number): boolean {
+    return this.quiet.has(id)
+  }
+
+  clear(): void {
+    this.streams.clear()
+    this.quiet.clear()
+    this.inboundCount = 0
+    this.outboundCount = 0
+    this.backlog = 0
+  }
+
+  private count(initiator: Side, by: number): void {
+    if (initiator === "Local") this.outboundCount += by
+    else this.inboundCount += by
+  }
+}

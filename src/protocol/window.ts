@@ -1,0 +1,124 @@
+/**
+ * The two flow-control windows of a stream, in payload bytes. Synchronous and total.
+ *
+ * Wire: `docs/architecture.md`, "The wire in one page" (windows are not negotiated: both sides start from their own
+ * configuration, by convention 256 KiB).
+ *
+ * @since 0.1.0
+ */
+import { MAX_UINT31 } from "./frame.js"
+
+/**
+ * What both sides take for granted before the first WNDINC, in bytes.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const CONVENTIONAL_WINDOW = 256 * 1024
+
+/** Below this a lone grant is not worth a frame at once. */
+const SMALL_SEND = 1024
+
+/** So many grants in a row at a guessed smaller window, and a larger one is tried again. */
+const GRANTS_BEFORE_DOUBT = 16
+
+/**
+ * What the peer lets us send.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class SendWindow {
+  /** Bytes that may still be accepted from the application. */
+  credit: number
+
+  constructor(readonly initial: number) {
+    this.credit = initial
+  }
+
+  /**
+   * Adds a WNDINC. `queued` are the bytes that were accepted but not yet sent: for the peer they still belong to the
+   * window. False when the window would pass 2^31-1, which is a FlowControlError.
+   */
+  grow(increment: number, queued: number): boolean {
+    if (this.credit + queued + increment > MAX_UINT31) return false
+    this.credit += increment
+    return true
+  }
+
+  /** Whether there is enough to be worth a frame; a peer that grants single bytes must not get single-byte frames. */
+  get worthwhile(): boolean {
+    return this.credit >= Math.max(1, Math.min(SMALL_SEND, Math.floor(this.initial / 4)))
+  }
+}
+
+/**
+ * What we let the peer send.
+ *
+ * Credit goes back when the application has consumed half of the window. A peer that starts from a smaller window than
+ * ours would stall below that half, and nobody can tell a stalled peer from one that has nothing to say; so when the
+ * buffer has run empty and stayed so for a moment, what is due is granted all the same, and the point where the peer
+ * fell silent is taken for its window until it proves larger.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class ReceiveWindow {
+  /** Bytes the peer may still send, as we count them. */
+  available: number
+  /** Bytes the application has consumed and that were not granted again. */
+  consumed = 0
+
+  /** The window from which the peer seems to have started. */
+  private assumed: number
+  private readonly conventional: number
+  private earlyGrants = 0
+
+  constructor(readonly size: number) {
+    this.available = size
+    this.conventional = Math.min(size, CONVENTIONAL_WINDOW)
+    this.assumed = this.conventional
+  }
+
+  /** Takes the bytes that a frame's header announces; false when they are more than the window. */
+  receive(length: number): boolean {
+    if (length > this.available) return false
+    this.available -= length
+    if (this.size - this.available > this.assumed) {
+      this.assumed = this.conventional
+      this.earlyGrants = 0
+    }
+    return true
+  }
+
+  /** The application has consumed (or dropped) so many bytes. */
+  consume(length: number): void {
+    this.consumed += length
+  }
+
+  /** The increment to send now, or 0 while it is too little to be worth a frame. */
+  takeDue(): number {
+    if (this.consumed === 0 || this.consumed * 2 < this.assumed) return 0
+    if (this.assumed < this.conventional && ++this.earlyGrants >= GRANTS_BEFORE_DOUBT) {
+      this.assumed = Math.min(this.conventional, this.assumed * 2)
+      this.earlyGrants = 0
+    }
+    return this.takeAll()
+  }
+
+  /** The increment to send to a peer that has been silent since the buffer ran empty. */
+  takeStalled(): number {
+    if (this.consumed === 0) return 0
+    this.assumed = Math.min(this.assumed, this.consumed)
+    this.earlyGrants = 0
+    return this.takeAll()
+  }
+
+  /** Everything that was consumed, as an increment. */
+  takeAll(): number {
+    const increment = this.consumed
+    this.consumed = 0
+    this.available += increment
+    return increment
+  }
+}
