@@ -44,13 +44,16 @@ export const serve = <A, E, R>(
     })
   )
 
-/** The handler in a scope of its own, and the end of the stream that its exit asks for. */
+/**
+ * The handler in a scope of its own, and the end of the stream that its exit asks for. It is forked where nothing may
+ * interrupt, which a fiber inherits: the handler itself can be.
+ */
 const handle = <A, E, R>(
   stream: StreamHandle,
   handler: Handler<A, E, R>
 ): Effect.Effect<void, never, Exclude<R, Scope.Scope>> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.exit(restore(Effect.scoped(Effect.suspend(() => handler(stream))))), (exit) => {
+  Effect.uninterruptible(
+    Effect.flatMap(Effect.exit(Effect.interruptible(Effect.scoped(Effect.suspend(() => handler(stream))))), (exit) => {
       stream.endWith(exit)
       return report(stream, exit)
     })

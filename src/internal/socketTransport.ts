@@ -163,7 +163,7 @@ export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
 
     const read: Effect.Effect<Uint8Array, TransportFailed> = Effect.suspend(() => {
       if (destroyed !== undefined) return Effect.fail(destroyed)
-      if (!MutableQueue.isEmpty(inbox)) return take
+      if (!MutableQueue.isEmpty(inbox)) return Effect.succeed(MutableQueue.poll(inbox, NO_BYTES))
       if (failure !== undefined) return Effect.fail(failure)
       readable.unsafeClose()
       return Effect.zipRight(readable.await, read)

@@ -1,0 +1,66 @@
+/**
+ * What the commands of a connection answer. Pure data.
+ *
+ * @since 0.1.0
+ */
+import type { SessionEnd, StreamFailure } from "./end.js"
+import type { StreamCore } from "./stream.js"
+
+/**
+ * The outcome of `read`: bytes, nothing yet, the peer's FIN after the last byte, or why there will be no more.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ReadResult =
+  | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
+  | { readonly _tag: "Blocked" }
+  | { readonly _tag: "End" }
+  | { readonly _tag: "Stopped" }
+  | { readonly _tag: "Failed"; readonly failure: StreamFailure }
+
+/**
+ * The outcome of `write`: how many of the bytes were taken (0 and up; a `Writable` event follows when it was not all
+ * of them), or why none will be.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WriteResult =
+  | number
+  | { readonly _tag: "Finished" }
+  | { readonly _tag: "Failed"; readonly failure: StreamFailure }
+
+/**
+ * The outcome of `open`: the stream, or why not (`Full`: an `OpenAvailable` event follows).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OpenResult =
+  | StreamCore
+  | { readonly _tag: "Full" }
+  | { readonly _tag: "Exhausted" }
+  | { readonly _tag: "Over"; readonly end: SessionEnd }
+
+/**
+ * Numbers for people, all 0 at rest except the last three.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectionStats {
+  readonly inboundStreams: number
+  readonly outboundStreams: number
+  /** Streams of the peer that the application has not accepted yet. */
+  readonly backlog: number
+  /** Payload bytes accepted from the application and not yet handed to the transport. */
+  readonly queuedBytes: number
+  /** Received bytes that the application has not read, in streams that are alive on the wire. */
+  readonly bufferedBytes: number
+  readonly skippedIntervals: number
+  /** Live streams, heartbeats included. */
+  readonly tableSize: number
+  /** Round trip of the last heartbeat in milliseconds. */
+  readonly roundTrip: number | undefined
+}
