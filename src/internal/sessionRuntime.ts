@@ -48,10 +48,11 @@ export class SessionRuntime {
   readonly totals = { opened: 0, accepted: 0, mostAtOnce: 0, bytesReceived: 0, bytesSent: 0 }
 
   private readonly handles = new Map<StreamCore, StreamHandle>()
-  private readonly openRequests: Array<OpenRequest> = []
+  private readonly openRequests = new Set<OpenRequest>()
   private readonly acceptors = new WaitSet()
   private readonly pings = new Map<number, (result: PingResult) => void>()
   private dispatching = false
+  private opensDue = false
   private armedFor = 0
 
   private constructor(
@@ -96,6 +97,8 @@ export class SessionRuntime {
     this.dispatching = true
     for (let events = this.connection.takeEvents(); events.length > 0; events = this.connection.takeEvents()) {
       for (const event of events) this.on(event)
+      // not before the streams that made room are taken out
+      if (this.opensDue) this.pumpOpens()
     }
     this.dispatching = false
     if (this.connection.hasFrames) this.output.notify()
@@ -122,7 +125,8 @@ export class SessionRuntime {
         return handle?.ended()
       }
       case "OpenAvailable":
-        return this.pumpOpens()
+        this.opensDue = true
+        return
       case "Pong":
         return this.settlePing(event.nonce, Exit.succeed(event.roundTrip))
       case "PingLost":
@@ -208,9 +212,9 @@ export class SessionRuntime {
   open(type: number | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> {
     return Effect.suspend(() => {
       const request: OpenRequest = { type, opened: undefined, outcome: undefined, resume: undefined }
-      const outcome = this.openRequests.length > 0 ? undefined : this.tryOpen(request)
+      const outcome = this.openRequests.size > 0 ? undefined : this.tryOpen(request)
       if (outcome !== undefined) return outcome
-      this.openRequests.push(request)
+      this.openRequests.add(request)
       const opened = Effect.async<StreamHandle, OpenError>((resume) => {
         if (request.outcome !== undefined) resume(request.outcome)
         else request.resume = resume
@@ -237,18 +241,18 @@ export class SessionRuntime {
   }
 
   private pumpOpens(): void {
-    for (let request = this.openRequests[0]; request !== undefined; request = this.openRequests[0]) {
+    this.opensDue = false
+    for (const request of this.openRequests) {
       const outcome = this.tryOpen(request)
       if (outcome === undefined) return
-      this.openRequests.shift()
+      this.openRequests.delete(request)
       request.outcome = outcome
       request.resume?.(outcome)
     }
   }
 
   private withdrawOpen(request: OpenRequest): void {
-    const index = this.openRequests.indexOf(request)
-    if (index >= 0) this.openRequests.splice(index, 1)
+    this.openRequests.delete(request)
     // it was opened in the instant in which its fiber was interrupted
     request.opened?.endWith(Exit.interrupt(FiberId.none))
   }

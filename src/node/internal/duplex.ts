@@ -137,24 +137,31 @@ const adapt = (duplex: Duplex): Adapted => {
     held = NOTHING
     return chunk
   })
+  /** Takes what the duplex has; false when that is nothing, and it will say when there is something. */
+  const fill = (): boolean => {
+    while (held.length === 0) {
+      const chunk: unknown = duplex.read()
+      if (chunk === null) return false
+      if (isUint8Array(chunk)) {
+        held = chunk
+      } else {
+        onError(new TypeError("A transport's Duplex carries bytes: no strings (setEncoding), no objects"))
+        discard()
+        return false
+      }
+    }
+    return true
+  }
   const awaitReadable: Effect.Effect<Uint8Array, TransportFailed> = Effect.async((resume) => {
+    // The fiber may have yielded on its way here, and what it would wait for may have come meanwhile.
+    if (fill() || readFailure !== undefined) return resume(read)
     const reader = (): void => resume(read)
     readers.add(reader)
     return Effect.sync(() => void readers.delete(reader))
   })
   const read: Effect.Effect<Uint8Array, TransportFailed> = Effect.suspend(() => {
     if (discarded && readFailure !== undefined) return readFailure
-    while (held.length === 0) {
-      const chunk: unknown = duplex.read()
-      if (chunk === null) return readFailure ?? awaitReadable
-      if (!isUint8Array(chunk)) {
-        onError(new TypeError("A transport's Duplex carries bytes: no strings (setEncoding), no objects"))
-        discard()
-        return readFailure ?? awaitReadable
-      }
-      held = chunk
-    }
-    return take
+    return fill() ? take : (readFailure ?? awaitReadable)
   })
 
   // --- writing ---
@@ -165,7 +172,8 @@ const adapt = (duplex: Duplex): Adapted => {
     return Effect.sync(() => clearImmediate(immediate))
   })
   const awaitDrain: Effect.Effect<void, TransportFailed> = Effect.async((resume) => {
-    if (writeFailure !== undefined) return resume(writeFailure)
+    // As above: the "drain" may have come while the fiber was on its way.
+    if (writeFailure !== undefined || !duplex.writableNeedDrain) return resume(written)
     const writer = (): void => resume(written)
     writers.add(writer)
     return Effect.sync(() => void writers.delete(writer))
