@@ -57,7 +57,12 @@ export const make = (transport: TransportService): FrameReaderService => {
 }
 
 /**
+ * The reader of the context's transport. Every use of the layer is a reader of its own, so that two sessions in one
+ * program do not share a decoder.
+ *
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<FrameReader, never, Transport> = Layer.effect(FrameReader, Effect.map(Transport, make))
+export const layer: Layer.Layer<FrameReader, never, Transport> = Layer.fresh(
+  Layer.effect(FrameReader, Effect.map(Transport, make))
+)

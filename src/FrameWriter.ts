@@ -43,7 +43,11 @@ export const make = (transport: TransportService): FrameWriterService =>
   })
 
 /**
+ * The writer to the context's transport. Every use of the layer is a writer of its own.
+ *
  * @since 0.1.0
  * @category layers
  */
-export const layer: Layer.Layer<FrameWriter, never, Transport> = Layer.effect(FrameWriter, Effect.map(Transport, make))
+export const layer: Layer.Layer<FrameWriter, never, Transport> = Layer.fresh(
+  Layer.effect(FrameWriter, Effect.map(Transport, make))
+)

@@ -170,18 +170,27 @@ export const toChannel = <IE = never>(
     Effect.map(Deferred.make<never, StreamError | IE>(), (inputFailed) => {
       const fail = (cause: Cause.Cause<StreamError | IE>) =>
         Effect.zipRight(Deferred.failCause(inputFailed, cause), self.reset(ErrorCode.StreamCancelled))
-      const output: Channel.Channel<Chunk.Chunk<Uint8Array>, unknown, StreamError | IE, unknown, void, unknown> =
-        Channel.flatMap(
-          Channel.fromEffect(Effect.raceFirst(Deferred.await(inputFailed), self.read)),
-          Option.match({
-            onNone: () => Channel.void,
-            onSome: (bytes) => Channel.zipRight(Channel.write(Chunk.of(bytes)), output)
-          })
-        )
+      const output: Channel.Channel<
+        Chunk.Chunk<Uint8Array>,
+        unknown,
+        StreamError | IE,
+        unknown,
+        void,
+        unknown
+      > = Channel.flatMap(
+        Channel.fromEffect(Effect.raceFirst(Deferred.await(inputFailed), self.read)),
+        Option.match({
+          onNone: () => Channel.void,
+          onSome: (bytes) => Channel.zipRight(Channel.write(Chunk.of(bytes)), output)
+        })
+      )
       return Channel.embedInput(output, {
         awaitRead: () => Effect.void,
         emit: (chunk: Chunk.Chunk<Uint8Array>) =>
-          Effect.catchAllCause(Effect.forEach(chunk, self.write, { discard: true }), fail),
+          Effect.catchAllCause(
+            Effect.forEach(chunk, (bytes) => self.write(bytes), { discard: true }),
+            fail
+          ),
         error: (cause: Cause.Cause<IE>) => fail(cause),
         done: () => Effect.catchAllCause(self.finish, fail)
       })

@@ -124,8 +124,8 @@ export interface SessionService {
 export class Session extends Context.Tag("effect-muxado/Session")<Session, SessionService>() {}
 
 /**
- * Starts a session over the transport, reader and writer of its context. Its scope's end drains it, within
- * `drainTimeout` and twice `closeTimeout`. Fails with `InvalidOptions`.
+ * Starts a session over the transport, reader and writer of its context. Its scope's end drains it: within
+ * `drainTimeout`, and what `close` may take. Fails with `InvalidOptions`.
  *
  * @since 0.1.0
  * @category constructors
@@ -140,19 +140,23 @@ export const make = Effect.fn("effect-muxado/Session.make")(function* (
 > {
   const resolved = yield* resolve(options)
   const runtime = yield* SessionRuntime.make(toConnectionOptions(role, resolved))
-  const scope = yield* Effect.scope
   const driver = yield* drive(runtime, {
     reader: yield* FrameReader.FrameReader,
     writer: yield* FrameWriter.FrameWriter,
     transport: yield* Transport,
     closeTimeout: resolved.closeTimeout
   })
-  // an ending goes on although whoever asked for it is interrupted
-  const ending = (effect: Effect.Effect<void>) =>
-    Effect.flatMap(Effect.forkIn(Effect.uninterruptible(effect), scope), Fiber.join)
+  // an ending goes on although whoever asked for it is interrupted; it is bounded in time, and works after the scope's
+  const ending = (effect: Effect.Effect<void>) => Effect.flatMap(Effect.forkDaemon(effect), Fiber.join)
   const close = ending(driver.close)
   const drain = (grace: Duration.DurationInput = resolved.drainTimeout) => ending(driver.drain(grace))
-  yield* Effect.addFinalizer(() => driver.drain(resolved.drainTimeout))
+  yield* Effect.addFinalizer(() =>
+    // whoever would have accepted these has gone before
+    Effect.zipRight(
+      Effect.sync(() => runtime.refuseWaiting()),
+      driver.drain(resolved.drainTimeout)
+    )
+  )
   return fromRuntime(role, runtime, resolved, { close, drain })
 })
 
@@ -235,8 +239,10 @@ export const layer = (
   return Layer.scoped(Session, make(role, rest))
 }
 
-const layerDefault = (role: "client" | "server") => (options: SessionOptions = {}) =>
-  layer({ ...options, role }).pipe(Layer.provide(Layer.merge(FrameReader.layer, FrameWriter.layer)))
+const layerDefault =
+  (role: "client" | "server") =>
+  (options: SessionOptions = {}) =>
+    layer({ ...options, role }).pipe(Layer.provide(Layer.merge(FrameReader.layer, FrameWriter.layer)))
 
 /**
  * The session of the side that dialled: its streams have odd ids.

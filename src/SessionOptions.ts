@@ -43,7 +43,7 @@ const Options = Schema.Struct({
   heartbeat: Schema.optionalWith(Schema.Union(Schema.Literal(false), Heartbeat), {
     default: () => ({ interval: Duration.seconds(10), tolerance: Duration.seconds(15) })
   }),
-  window: count(CONVENTIONAL_WINDOW, 4, MAX_UINT31),
+  window: count(CONVENTIONAL_WINDOW, 16, MAX_UINT31),
   outboundLimit: count(1024 * 1024, 1024, MAX_UINT31),
   acceptBacklog: count(128, 1, 1_000_000),
   maxInboundStreams: count(1024, 1, 1_000_000),

@@ -1,4 +1,5 @@
 /** The fibers that move a session: one in, one out, one for time, and one that waits for the end. */
+import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -7,6 +8,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { FrameReaderService } from "../FrameReader.js"
 import type { FrameWriterService } from "../FrameWriter.js"
+import { TransportFailed } from "../MuxadoError.js"
 import { ErrorCode } from "../protocol/errorCode.js"
 import type { TransportService } from "../Transport.js"
 import type { SessionRuntime } from "./sessionRuntime.js"
@@ -28,35 +30,52 @@ const UINT32 = 0x1_0000_0000
 
 export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driver, never, Scope.Scope> =>
   Effect.gen(function* () {
+    // a drain that has grace left gives it to the last bytes, too
+    let sending = parts.closeTimeout
     const reading = yield* Effect.forkScoped(Effect.interruptible(readLoop(runtime, parts.reader)))
     const writing = yield* Effect.forkScoped(Effect.interruptible(writeLoop(runtime, parts.writer)))
     const timing = yield* Effect.forkScoped(Effect.interruptible(timeLoop(runtime)))
+    const letGo = Effect.suspend(() => {
+      const end = runtime.connection.end
+      // nobody takes last words from a dead transport
+      if (end === undefined || end._tag === "Dead" || end._tag === "TransportFailed") return Effect.void
+      runtime.output.notify()
+      // the peer's end is waited for: bytes that it still sends would make the medium drop our last ones
+      const orderly = Effect.zipRight(Effect.zipRight(Fiber.await(writing), parts.transport.end), Fiber.await(reading))
+      return atMost(orderly, sending)
+    })
     const gone = yield* Effect.forkScoped(
       Deferred.await(runtime.ended).pipe(
-        Effect.zipRight(letGo(runtime, parts, { reading, writing })),
+        Effect.zipRight(letGo),
         Effect.ensuring(parts.transport.destroy),
         Effect.ensuring(Fiber.interruptAll([reading, writing, timing]))
       )
     )
-    const close = Effect.suspend(() => {
-      runtime.step((connection) => connection.close())
-      return atMost(Deferred.await(runtime.ended), parts.closeTimeout).pipe(
-        Effect.zipRight(Effect.sync(() => runtime.step((connection) => connection.abort()))),
-        Effect.zipRight(Fiber.await(gone)),
-        Effect.asVoid
-      )
-    })
+    const closeWithin = (limit: Duration.Duration) =>
+      Effect.suspend(() => {
+        sending = Duration.max(parts.closeTimeout, limit)
+        runtime.step((connection) => connection.close())
+        return atMost(Deferred.await(runtime.ended), sending).pipe(
+          Effect.zipRight(Effect.sync(() => runtime.step((connection) => connection.abort()))),
+          Effect.zipRight(Fiber.await(gone)),
+          Effect.asVoid
+        )
+      })
     const drain = (grace: Duration.DurationInput) =>
       Effect.suspend(() => {
+        const deadline = runtime.now() + Duration.toMillis(grace)
         runtime.beginDraining()
         return atMost(Deferred.await(runtime.idle), grace).pipe(
           Effect.zipRight(
-            Effect.sync(() => runtime.step((connection) => connection.resetAll(ErrorCode.StreamCancelled)))
+            Effect.sync(() => {
+              runtime.refuseWaiting()
+              runtime.step((connection) => connection.resetAll(ErrorCode.StreamCancelled))
+            })
           ),
-          Effect.zipRight(close)
+          Effect.zipRight(Effect.suspend(() => closeWithin(Duration.millis(Math.max(0, deadline - runtime.now())))))
         )
       })
-    return { close, drain }
+    return { close: closeWithin(parts.closeTimeout), drain }
   })
 
 /** Frames in. It waits for the transport alone, never for a write or for the application. */
@@ -64,7 +83,7 @@ const readLoop = (runtime: SessionRuntime, reader: FrameReaderService): Effect.E
   reader.take.pipe(
     Effect.map((batch) => runtime.receive(batch)),
     Effect.forever,
-    Effect.catchAll((error) => Effect.sync(() => runtime.transportFailed(error)))
+    Effect.catchAllCause((cause) => Effect.sync(() => failed(runtime, "Read", cause)))
   )
 
 /** Frames out: what gathered while the last batch was written goes as one. Ends with the session's last frame. */
@@ -72,8 +91,8 @@ const writeLoop = (runtime: SessionRuntime, writer: FrameWriterService): Effect.
   const loop: Effect.Effect<void> = Effect.suspend(() => {
     const frames = runtime.takeFrames()
     if (frames.length > 0) {
-      return Effect.matchEffect(writer.write(frames), {
-        onFailure: (error) => Effect.sync(() => runtime.transportFailed(error)),
+      return Effect.matchCauseEffect(writer.write(frames), {
+        onFailure: (cause) => Effect.sync(() => failed(runtime, "Write", cause)),
         onSuccess: () => {
           runtime.step((connection) => connection.written())
           return loop
@@ -83,6 +102,17 @@ const writeLoop = (runtime: SessionRuntime, writer: FrameWriterService): Effect.
     return runtime.connection.end === undefined ? Effect.zipRight(runtime.output.wait, loop) : Effect.void
   })
   return loop
+}
+
+/** A transport that dies must end the session as one that fails does: nothing else would. */
+const failed = (runtime: SessionRuntime, reason: "Read" | "Write", cause: Cause.Cause<TransportFailed>): void => {
+  if (Cause.isInterruptedOnly(cause)) return
+  const error = Cause.squash(cause)
+  runtime.transportFailed(
+    error instanceof TransportFailed
+      ? error
+      : new TransportFailed({ reason, cause: error, initiator: "Local", processed: "maybe" })
+  )
 }
 
 /** Calls the core when it wants to be called. */
@@ -98,25 +128,6 @@ const timeLoop = (runtime: SessionRuntime): Effect.Effect<never> =>
       Effect.map(Random.nextIntBetween(0, UINT32), (nonce) => runtime.tick(nonce))
     )
   }).pipe(Effect.forever)
-
-/**
- * After the end: unless the transport is dead, what is left (a GOAWAY) is written, the transport ended, and the peer's
- * end waited for, as bytes that it still sends would otherwise make the medium drop our last ones.
- */
-const letGo = (
-  runtime: SessionRuntime,
-  parts: Parts,
-  fibers: { readonly reading: Fiber.Fiber<void>; readonly writing: Fiber.Fiber<void> }
-): Effect.Effect<void> => {
-  const end = runtime.connection.end
-  if (end === undefined || end._tag === "Dead" || end._tag === "TransportFailed") return Effect.void
-  runtime.output.notify()
-  return Fiber.await(fibers.writing).pipe(
-    Effect.zipRight(parts.transport.end),
-    Effect.zipRight(Fiber.await(fibers.reading)),
-    (orderly) => atMost(orderly, parts.closeTimeout)
-  )
-}
 
 /** Endings run where nothing may interrupt them; what they wait for must stay interruptible, or no limit would hold. */
 const atMost = <A>(effect: Effect.Effect<A>, limit: Duration.DurationInput): Effect.Effect<void> =>

@@ -12,8 +12,11 @@ import type { StreamHandle } from "./streamHandle.js"
 type Handler<A, E, R> = (stream: MuxStream) => Effect.Effect<A, E, R>
 
 /**
- * Runs the handler for every accepted stream until no more will come, and completes when the last one has ended.
+ * Runs the handler for every stream of the peer until no more will come, and completes when the last one has ended.
  * Interrupting it interrupts them all.
+ *
+ * A stream is taken in the step that announces it, so that a burst that arrives in one chunk fills no backlog while
+ * there are handlers to be had.
  */
 export const serve = <A, E, R>(
   session: SessionRuntime,
@@ -23,38 +26,57 @@ export const serve = <A, E, R>(
   Effect.scoped(
     Effect.gen(function* () {
       const fibers = yield* FiberSet.make<void>()
-      const permits = concurrency === Infinity ? undefined : yield* Effect.makeSemaphore(concurrency)
-      const one = (stream: StreamHandle) => {
-        const handled = handle(stream, handler)
-        return permits === undefined ? handled : Effect.ensuring(handled, permits.release(1))
+      const fork = yield* FiberSet.runtime(fibers)<Exclude<R, Scope.Scope>>()
+      let free = concurrency
+      const start = (stream: StreamHandle): void => {
+        free--
+        const fiber = fork(handle(stream, handler, done))
+        const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
+        if (stream.core.failure === undefined) stream.onFailure = interrupt
+        else interrupt()
       }
-      const next = Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function* () {
-          if (permits !== undefined) yield* restore(permits.take(1))
-          const stream = yield* Effect.onError(session.accept(restore), () => permits?.release(1) ?? Effect.void)
-          const fiber = yield* FiberSet.run(fibers, one(stream))
-          const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
-          if (stream.core.failure !== undefined) interrupt()
-          else stream.onFailure = interrupt
-        })
+      const done = (): void => {
+        free++
+        startWaiting()
+      }
+      const startWaiting = (): void => {
+        while (free > 0) {
+          const stream = session.takeWaiting()
+          if (stream === undefined) return
+          start(stream)
+        }
+      }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const unsubscribe = session.subscribe((stream) => {
+            if (free <= 0) return false
+            start(stream)
+            return true
+          })
+          startWaiting()
+          return unsubscribe
+        }),
+        (unsubscribe) =>
+          Effect.sync(() => {
+            unsubscribe()
+            free = -Infinity
+          })
       )
-      // it fails when the session accepts no more: that is the end of serving, not an error
-      yield* Effect.ignore(Effect.forever(next))
+      yield* session.refusing
       yield* FiberSet.awaitEmpty(fibers)
     })
   )
 
-/**
- * The handler in a scope of its own, and the end of the stream that its exit asks for. It is forked where nothing may
- * interrupt, which a fiber inherits: the handler itself can be.
- */
+/** The handler in a scope of its own, and the end of the stream that its exit asks for. */
 const handle = <A, E, R>(
   stream: StreamHandle,
-  handler: Handler<A, E, R>
+  handler: Handler<A, E, R>,
+  done: () => void
 ): Effect.Effect<void, never, Exclude<R, Scope.Scope>> =>
-  Effect.uninterruptible(
-    Effect.flatMap(Effect.exit(Effect.interruptible(Effect.scoped(Effect.suspend(() => handler(stream))))), (exit) => {
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Effect.exit(restore(Effect.scoped(Effect.suspend(() => handler(stream))))), (exit) => {
       stream.endWith(exit)
+      done()
       return report(stream, exit)
     })
   )

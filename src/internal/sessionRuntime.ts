@@ -7,8 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
-import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
+import * as MutableQueue from "effect/MutableQueue"
 import type { FrameBatch } from "../FrameReader.js"
 import type { OpenError, SessionError, TransportFailed } from "../MuxadoError.js"
 import { SessionClosed, StreamReset, StreamsExhausted } from "../MuxadoError.js"
@@ -32,6 +31,9 @@ interface OpenRequest {
   resume: ((effect: Effect.Effect<StreamHandle, OpenError>) => void) | undefined
 }
 
+/** Takes a stream of the peer, or says that it does not. */
+export type Server = (stream: StreamHandle) => boolean
+
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 type PingResult = Exit.Exit<number, SessionError | StreamReset>
 
@@ -42,13 +44,20 @@ export class SessionRuntime {
   /** A deadline came up that is nearer than the one the timer waits for. */
   readonly nearer = new Signal()
   readonly ended: Deferred.Deferred<SessionEnd>
+  /** This side takes no more streams. */
+  readonly drainBegun: Deferred.Deferred<void>
+  /** While draining: nothing is left to do. */
   readonly idle: Deferred.Deferred<void>
+  /** One of the sides leaves. */
   readonly draining: Deferred.Deferred<void>
   /** Totals since the session began. */
   readonly totals = { opened: 0, accepted: 0, mostAtOnce: 0, bytesReceived: 0, bytesSent: 0 }
 
   private readonly handles = new Map<StreamCore, StreamHandle>()
   private readonly openRequests = new Set<OpenRequest>()
+  /** Streams of the peer that nobody has taken. */
+  private readonly waiting: MutableQueue.MutableQueue<StreamHandle>
+  private readonly servers = new Set<Server>()
   private readonly acceptors = new WaitSet()
   private readonly pings = new Map<number, (result: PingResult) => void>()
   private dispatching = false
@@ -58,15 +67,17 @@ export class SessionRuntime {
   private constructor(
     options: ConnectionOptions,
     private readonly clock: Clock.Clock,
-    private readonly accepted: Queue.Queue<StreamHandle>,
     deferreds: {
       readonly ended: Deferred.Deferred<SessionEnd>
+      readonly drainBegun: Deferred.Deferred<void>
       readonly idle: Deferred.Deferred<void>
       readonly draining: Deferred.Deferred<void>
     }
   ) {
     this.connection = new Connection(options, this.now())
+    this.waiting = MutableQueue.bounded(options.acceptBacklog)
     this.ended = deferreds.ended
+    this.drainBegun = deferreds.drainBegun
     this.idle = deferreds.idle
     this.draining = deferreds.draining
   }
@@ -74,11 +85,11 @@ export class SessionRuntime {
   static make(options: ConnectionOptions): Effect.Effect<SessionRuntime> {
     return Effect.gen(function* () {
       const clock = yield* Effect.clock
-      const accepted = yield* Queue.bounded<StreamHandle>(options.acceptBacklog)
+      const drainBegun = yield* Deferred.make<void>()
       const ended = yield* Deferred.make<SessionEnd>()
       const idle = yield* Deferred.make<void>()
       const draining = yield* Deferred.make<void>()
-      return new SessionRuntime(options, clock, accepted, { ended, idle, draining })
+      return new SessionRuntime(options, clock, { ended, drainBegun, idle, draining })
     })
   }
 
@@ -95,12 +106,15 @@ export class SessionRuntime {
 
   private dispatch(): void {
     this.dispatching = true
-    for (let events = this.connection.takeEvents(); events.length > 0; events = this.connection.takeEvents()) {
-      for (const event of events) this.on(event)
-      // not before the streams that made room are taken out
-      if (this.opensDue) this.pumpOpens()
+    try {
+      for (let events = this.connection.takeEvents(); events.length > 0; events = this.connection.takeEvents()) {
+        for (const event of events) this.on(event)
+        // not before the streams that made room are taken out
+        if (this.opensDue) this.pumpOpens()
+      }
+    } finally {
+      this.dispatching = false
     }
-    this.dispatching = false
     if (this.connection.hasFrames) this.output.notify()
     if (this.connection.nextDeadline() < this.armedFor) {
       this.armedFor = 0
@@ -112,8 +126,7 @@ export class SessionRuntime {
     switch (event._tag) {
       case "Opened":
         this.totals.accepted++
-        this.accepted.unsafeOffer(this.track(event.stream))
-        return this.acceptors.notifyAll()
+        return this.offer(this.track(event.stream))
       case "Readable":
         return this.handles.get(event.stream)?.wakeReaders()
       case "Writable":
@@ -201,6 +214,7 @@ export class SessionRuntime {
 
   beginDraining(): void {
     this.step((connection) => connection.drain())
+    Deferred.unsafeDone(this.drainBegun, Effect.void)
     Deferred.unsafeDone(this.draining, Effect.void)
     this.acceptors.notifyAll()
     this.pumpOpens()
@@ -259,23 +273,56 @@ export class SessionRuntime {
 
   // --- accepting
 
+  /** Whoever serves takes a stream in the step that announces it; only one that nobody takes waits in the queue. */
+  private offer(handle: StreamHandle): void {
+    for (const server of this.servers) {
+      if (!server(handle)) continue
+      return this.connection.accept(handle.core)
+    }
+    MutableQueue.offer(this.waiting, handle)
+    this.acceptors.notifyAll()
+  }
+
+  /** Offers every stream to `server`, which says whether it takes it, until the returned function is called. */
+  subscribe(server: Server): () => void {
+    this.servers.add(server)
+    return () => this.servers.delete(server)
+  }
+
+  /** Takes the stream that has waited longest. */
+  takeWaiting(): StreamHandle | undefined {
+    const handle = MutableQueue.poll(this.waiting, undefined)
+    if (handle !== undefined) this.step((connection) => connection.accept(handle.core))
+    return handle
+  }
+
+  /** Waits until the session takes no more streams. */
+  get refusing(): Effect.Effect<void> {
+    return Effect.raceFirst(Deferred.await(this.ended), Deferred.await(this.drainBegun))
+  }
+
   /** Takes the next stream of the peer; the caller is uninterruptible, and `restore` is its own. */
   accept(restore: Restore): Effect.Effect<StreamHandle, SessionError> {
-    return Effect.flatMap(Queue.poll(this.accepted), (next) => {
-      if (next._tag === "Some") {
-        this.step((connection) => connection.accept(next.value.core))
-        return Effect.succeed(next.value)
-      }
+    return Effect.suspend(() => {
+      const next = this.takeWaiting()
+      if (next !== undefined) return Effect.succeed(next)
       if (this.connection.refusal !== undefined) return Effect.fail(this.error("maybe"))
       return Effect.zipRight(
-        restore(this.acceptors.waitUnless(() => this.hasAccepted || this.connection.refusal !== undefined)),
+        restore(this.acceptors.waitUnless(() => !this.noneWaiting || this.connection.refusal !== undefined)),
         this.accept(restore)
       )
     })
   }
 
-  private get hasAccepted(): boolean {
-    return Option.getOrElse(this.accepted.unsafeSize(), () => 0) > 0
+  private get noneWaiting(): boolean {
+    return MutableQueue.isEmpty(this.waiting)
+  }
+
+  /** Nobody will take the streams that wait: the peer may try them elsewhere. */
+  refuseWaiting(): void {
+    for (let handle = this.takeWaiting(); handle !== undefined; handle = this.takeWaiting()) {
+      handle.refuse()
+    }
   }
 
   // --- heartbeats

@@ -15,6 +15,7 @@ import * as MutableQueue from "effect/MutableQueue"
 import * as Scope from "effect/Scope"
 import { TransportFailed } from "../MuxadoError.js"
 import { concat } from "./concat.js"
+import { firstOf } from "./firstOf.js"
 
 /**
  * What can be told about a `Socket` that becomes a transport.
@@ -117,7 +118,7 @@ export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
     const send = yield* Scope.extend(socket.writer, watched.scope)
     const endsItsWriting = watched.isUsed()
 
-    const run = Effect.raceFirst(
+    const run = firstOf(
       // A socket opens in the context it was made in, but one of the platform lets the services of whoever runs it take
       // precedence, the constructor of WebSockets among them.
       Effect.mapInputContext(socket.runRaw(onMessage, { onOpen: Effect.sync(open) }), (_: Context.Context<never>) =>
@@ -125,10 +126,7 @@ export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
       ),
       // This closes a net socket in the same step. A writer that takes longer has had its turn: what follows interrupts
       // the run, and so closes the socket.
-      Effect.zipRight(
-        dropped.await,
-        Effect.raceFirst(Effect.exit(send(new Socket.CloseEvent(1000))), Effect.yieldNow())
-      )
+      Effect.zipRight(dropped.await, firstOf(Effect.exit(send(new Socket.CloseEvent(1000))), Effect.yieldNow()))
     ).pipe(
       Effect.asVoid,
       Effect.onExit((exit) =>
@@ -163,7 +161,7 @@ export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
 
     const read: Effect.Effect<Uint8Array, TransportFailed> = Effect.suspend(() => {
       if (destroyed !== undefined) return Effect.fail(destroyed)
-      if (!MutableQueue.isEmpty(inbox)) return Effect.succeed(MutableQueue.poll(inbox, NO_BYTES))
+      if (!MutableQueue.isEmpty(inbox)) return take
       if (failure !== undefined) return Effect.fail(failure)
       readable.unsafeClose()
       return Effect.zipRight(readable.await, read)
@@ -191,7 +189,7 @@ export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
               : Effect.fail(failed("Write", "Remote", reasonOf(Cause.squash(cause))))
           ),
           Effect.zipRight(drained),
-          Effect.raceFirst(untilOver)
+          (sending) => firstOf(sending, untilOver)
         )
       })
 
@@ -200,7 +198,7 @@ export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
       const finish = endsItsWriting
         ? Effect.disconnect(Scope.close(writerScope, Exit.void))
         : Effect.zipRight(Effect.exit(send(new Socket.CloseEvent(1000))), over.await)
-      return Effect.raceFirst(finish, over.await)
+      return firstOf(finish, over.await)
     })
 
     return { read, write, end, destroy }

@@ -58,7 +58,12 @@ export class StreamHandle implements MuxStream {
     return Effect.suspend(() => this.readNow())
   }
 
+  /**
+   * Looks, and takes in the operation that completes: between two operations a fiber may yield, and if it is
+   * interrupted there, bytes that were already taken would be gone.
+   */
   private readNow(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
+    if (this.core.inbound.length > 0 && !this.core.readStopped) return this.take
     const result = this.session.step((connection) => connection.read(this.core))
     switch (result._tag) {
       case "Bytes":
@@ -77,6 +82,14 @@ export class StreamHandle implements MuxStream {
     }
   }
 
+  private get take(): Effect.Effect<Option.Option<Uint8Array>> {
+    return Effect.sync(() => {
+      const result = this.session.step((connection) => connection.read(this.core))
+      // another reader of the same stream may have been faster
+      return Option.some(result._tag === "Bytes" ? result.bytes : NO_BYTES)
+    })
+  }
+
   get stopReading(): Effect.Effect<void> {
     return Effect.sync(() => this.stopReadingNow())
   }
@@ -90,13 +103,18 @@ export class StreamHandle implements MuxStream {
 
   write(bytes: Uint8Array): Effect.Effect<void, StreamError> {
     return Effect.suspend(() => {
-      if (this.writes.length === 0 && this.session.connection.writable(this.core) >= bytes.length) {
-        this.lastWrite = undefined
-        const result = this.session.step((connection) => connection.write(this.core, bytes))
-        if (result === bytes.length) return Effect.void
-        if (typeof result !== "number") return Effect.fail(this.writeError(result))
-      }
-      return this.enqueue(bytes, false)
+      const fits = bytes.length > 0 && this.session.connection.writable(this.core) >= bytes.length
+      return this.writes.length === 0 && fits ? this.give(bytes) : this.enqueue(bytes, false)
+    })
+  }
+
+  /** Hands bytes over in the operation that completes, for the same reason as in `read`. */
+  private give(bytes: Uint8Array): Effect.Effect<void> {
+    return Effect.sync(() => {
+      // whoever came in between is done, or in line before us: nobody needs to wait for this write
+      this.writes.push(pendingWrite(bytes, false))
+      if (this.writes.length === 1) this.pump()
+      this.lastWrite = undefined
     })
   }
 
@@ -113,7 +131,7 @@ export class StreamHandle implements MuxStream {
   /** Waits in line. Taking bytes and preparing for the interruption are one step, so that none can fall between. */
   private enqueue(bytes: Uint8Array, finishes: boolean): Effect.Effect<void, StreamError> {
     return Effect.uninterruptibleMask((restore: Restore) => {
-      const write: PendingWrite = { bytes, finishes, accepted: 0, result: undefined, resume: undefined }
+      const write = pendingWrite(bytes, finishes)
       this.writes.push(write)
       this.pump()
       const settled = Effect.async<void, StreamError>((resume) => {
@@ -172,6 +190,11 @@ export class StreamHandle implements MuxStream {
     return Effect.sync(() => this.resetNow(code))
   }
 
+  /** The application never saw it. */
+  refuse(): void {
+    this.session.step((connection) => connection.refuse(this.core))
+  }
+
   /** Ends the stream as the exit of its scope or handler says. */
   endWith(exit: Exit.Exit<unknown, unknown>): void {
     this.onFailure = undefined
@@ -223,6 +246,14 @@ export class StreamHandle implements MuxStream {
     return new StreamClosed({ streamId: this.id, operation, initiator: "Local", processed: "maybe" })
   }
 }
+
+const pendingWrite = (bytes: Uint8Array, finishes: boolean): PendingWrite => ({
+  bytes,
+  finishes,
+  accepted: 0,
+  result: undefined,
+  resume: undefined
+})
 
 const settle = (write: PendingWrite, result: Exit.Exit<void, StreamError>): void => {
   write.result = result

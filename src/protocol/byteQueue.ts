@@ -29,15 +29,15 @@ export class ByteQueue {
   private tailLength = 0
 
   /**
-   * Adds bytes at the end. With `keep: "copy"` a small piece is copied even when it comes alone: for pieces that are
-   * views of a larger buffer, which they would keep alive.
+   * Adds bytes at the end. With `keep: "copy"` a piece is copied even when it is large or comes alone: for pieces that
+   * are views of a larger buffer, which they would keep alive.
    */
   push(bytes: Uint8Array, keep: "reference" | "copy" = "reference"): void {
     if (bytes.length === 0) return
     this.length += bytes.length
     if (bytes.length > SMALL) {
       this.tail = undefined
-      this.chunks.push(bytes)
+      this.chunks.push(keep === "copy" ? copy(bytes) : bytes)
       return
     }
     const lastIndex = this.chunks.length - 1
@@ -48,8 +48,7 @@ export class ByteQueue {
     }
     this.tail = undefined
     if (last === undefined || last.length > SMALL) {
-      // not `slice`: for a Node Buffer that is a view
-      this.chunks.push(keep === "copy" ? new Uint8Array(bytes) : bytes)
+      this.chunks.push(keep === "copy" ? copy(bytes) : bytes)
       return
     }
     const capacity = Math.max(SMALLEST_TAIL, last.length + bytes.length, Math.min(LARGEST_TAIL, 2 * this.length))
@@ -124,3 +123,6 @@ export class ByteQueue {
     if (this.head === this.chunks.length - 1) this.tail = undefined
   }
 }
+
+/** Not `slice`: for a Node Buffer that is a view. */
+const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)

@@ -68,6 +68,7 @@ export class Connection {
   /** The transport has taken the last batch. */
   written(): void {
     this.core.liveness.writeEnded()
+    this.core.announceIdle()
   }
 
   /** Time has passed: judges the peer, and does what was put off. `nonce` is a fresh random uint32. */
@@ -76,8 +77,9 @@ export class Connection {
     core.now = now
     if (core.end !== undefined) return
     const verdict = core.liveness.check(now)
-    if (verdict === "Probe") this.ping(nonce, now)
-    else if (verdict !== "Alive") return core.over(core.closing ? CLOSED : verdict)
+    if (verdict === "Probe") {
+      if (!this.ping(nonce, now)) core.liveness.cannotProbe(now)
+    } else if (verdict !== "Alive") return core.over(core.closing ? CLOSED : verdict)
     for (const stream of core.starved.takeDue(now)) {
       const increment = canReceive(stream.state) ? stream.receiveWindow.takeStalled() : 0
       if (increment > 0) core.outbound.grant(stream.id, increment)
@@ -129,6 +131,7 @@ export class Connection {
       core.outbound.queued += length
       core.outbound.schedule(stream)
     }
+    stream.gotRoom = length > 0
     if (length < bytes.length) this.blockWriter(stream)
     return length
   }
@@ -146,6 +149,7 @@ export class Connection {
     stream.sendWindow.credit += length
     this.core.outbound.queued -= length
     if (!stream.hasOutput) this.core.outbound.unschedule(stream)
+    if (!this.core.crowded.has(stream)) this.core.announceWritable(stream)
     this.core.announceRoom()
     return true
   }
@@ -196,6 +200,11 @@ export class Connection {
     this.core.announceIdle()
   }
 
+  /** Nobody has seen a stream of the peer, and nobody will. */
+  refuse(stream: StreamCore): void {
+    this.reset(stream, ErrorCode.StreamRefused)
+  }
+
   /** Ends every stream at once. */
   resetAll(code: number): void {
     for (const stream of [...this.core.table.values()]) this.reset(stream, code)
@@ -209,7 +218,7 @@ export class Connection {
     if (core.heartbeatStream !== undefined && core.heartbeatStream.sendWindow.credit < HEARTBEAT_LENGTH) {
       core.reset(core.heartbeatStream, ErrorCode.StreamCancelled)
     }
-    const stream = core.heartbeatStream ?? this.create(HEARTBEAT_TYPE)
+    const stream = core.heartbeatStream ?? this.openHeartbeats()
     if (stream === undefined || !core.heartbeats.add(nonce, now)) return false
     core.heartbeatStream = stream
     stream.sendWindow.credit -= HEARTBEAT_LENGTH
@@ -253,7 +262,10 @@ export class Connection {
   takeFrames(budget: number, now: number): ReadonlyArray<Frame> {
     const core = this.core
     core.now = now
+    const { queued } = core.outbound
     const frames = core.outbound.take(budget)
+    core.passed += queued - core.outbound.queued
+    if (core.responder !== undefined && core.responder.inbound.length > 0) this.receiver.echo(core.responder)
     if (frames.length > 0) core.liveness.writeBegan(now)
     if (core.closing && !core.outbound.hasFrames) core.over(CLOSED)
     core.announceRoom()
@@ -313,6 +325,13 @@ export class Connection {
     table.add(stream)
     outbound.schedule(stream)
     return stream
+  }
+
+  /** Not to a peer that takes no streams any more, nor where the window has no room for type and number. */
+  private openHeartbeats(): StreamCore | undefined {
+    const { options, remoteGoAway } = this.core
+    if (remoteGoAway !== undefined || options.window < 2 * HEARTBEAT_LENGTH) return undefined
+    return this.create(HEARTBEAT_TYPE)
   }
 
   private room(stream: StreamCore): number {

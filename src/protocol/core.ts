@@ -93,6 +93,9 @@ export class Core {
   /** An `open` was refused for want of room. */
   openBlocked = false
 
+  /** Payload bytes that were taken while writers waited for room. */
+  passed = 0
+
   private idleAnnounced = false
   private events: Array<Event> = []
 
@@ -131,7 +134,8 @@ export class Core {
       initiator: "Local",
       processed: announced ? processed : "no"
     })
-    if (announced) this.sendReset(stream.id, code)
+    if (announced) this.outbound.reset(stream.id, code)
+    else this.table.returnLocalId(stream.id)
   }
 
   /** A stream breaks the rules: it is reset, and what arrived before stays readable. */
@@ -143,7 +147,8 @@ export class Core {
   /** The peer reset a stream. */
   resetByPeer(stream: StreamCore, code: ErrorCode): void {
     const refused = code === Code.StreamRefused || code === Code.AcceptQueueFull
-    this.fail(stream, { _tag: "Reset", code, initiator: "Remote", processed: refused ? "no" : "maybe" })
+    const processed = refused && !stream.answered ? "no" : "maybe"
+    this.fail(stream, { _tag: "Reset", code, initiator: "Remote", processed })
   }
 
   /** Takes a stream out with a failure; late frames on its id are passed over. */
@@ -156,9 +161,10 @@ export class Core {
     if (stream.shown) this.emit({ _tag: "Failed", stream })
   }
 
-  /** A RST for an id, whether or not there is a stream. */
+  /** An RST that the peer provoked, whether or not there is a stream. */
   sendReset(id: number, code: ErrorCode): void {
     this.table.hush(id)
+    this.outbound.ungrant(id)
     this.outbound.reset(id, code)
     if (this.outbound.pendingResets > MAX_PENDING_RESETS) {
       this.violation(Code.EnhanceYourCalm, "too many streams that had to be reset")
@@ -179,11 +185,13 @@ export class Core {
 
   /** A stream leaves once neither side has anything more to do with it. */
   settle(stream: StreamCore): void {
-    if (stream.failure !== undefined) return
+    // it may have left before: between the pieces of a frame, or before its reader stopped
+    if (stream.failure !== undefined || this.table.get(stream.id) !== stream) return
     if (stream.state === "Closed") this.finish(stream)
     else if (stream.state === "HalfClosedLocal" && stream.readStopped) {
       // the peer may be waiting for credit to send what nobody will read: with it, its DATA draws an RST
       this.releaseCredit(stream)
+      stream.state = "Closed"
       this.finish(stream)
     }
   }
@@ -200,8 +208,7 @@ export class Core {
     this.starved.delete(stream)
     this.stinted.delete(stream)
     this.crowded.delete(stream)
-    // one that was shown stays in the backlog until the application takes it: it can still be read
-    if (!stream.shown) this.leaveBacklog(stream)
+    // one that is in the backlog stays there until the application takes it: it can still be read
     this.table.remove(stream)
     if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
     if (stream === this.responder) this.responder = undefined
@@ -221,7 +228,8 @@ export class Core {
   leaveBacklog(stream: StreamCore): void {
     if (!stream.inBacklog) return
     stream.inBacklog = false
-    this.table.backlog--
+    // the end of the session has emptied it
+    if (this.end === undefined) this.table.backlog--
   }
 
   // --- credit
@@ -279,7 +287,9 @@ export class Core {
     this.closing = true
     this.draining = true
     for (const stream of this.table.values()) {
-      stream.failure = { _tag: "SessionEnded", end: { _tag: "Closed" }, processed: stream.synDue ? "no" : "maybe" }
+      const nothing = stream.synDue && stream.outbound.length === 0 && !stream.finishing
+      if (nothing) this.outbound.unschedule(stream)
+      stream.failure = { _tag: "SessionEnded", end: { _tag: "Closed" }, processed: nothing ? "no" : "maybe" }
       if (stream.shown) this.emit({ _tag: "Failed", stream })
       else if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
     }
@@ -292,16 +302,27 @@ export class Core {
   announceIdle(): void {
     if (!this.draining || this.idleAnnounced || this.end !== undefined) return
     if (this.table.inboundCount + this.table.outboundCount > 0 || this.outbound.hasStreams) return
+    // what was taken is not yet sent
+    if (this.liveness.isWriting) return
     this.idleAnnounced = true
     this.emit({ _tag: "Idle" })
   }
 
   /** Writers that waited for room in the session are told that there is some. */
   announceRoom(): void {
-    if (this.crowded.size === 0 || this.outbound.queued * 2 > this.options.outboundLimit) return
+    if (this.crowded.size === 0) {
+      this.passed = 0
+      return
+    }
+    const { outboundLimit } = this.options
+    // not for every frame that leaves; but once as much has left as may wait, others have had their turn
+    if (this.outbound.queued * 2 > outboundLimit && this.passed < outboundLimit) return
+    this.passed = 0
     const streams = [...this.crowded]
     this.crowded.clear()
-    for (const stream of streams) this.announceWritable(stream)
+    // who got nothing the last time goes first, or greedy writers earlier in line would take it all again
+    for (const stream of streams) if (!stream.gotRoom) this.announceWritable(stream)
+    for (const stream of streams) if (stream.gotRoom) this.announceWritable(stream)
   }
 
   announceWritable(stream: StreamCore): void {

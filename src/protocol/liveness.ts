@@ -34,6 +34,8 @@ export class Liveness {
   /** When the last byte arrived. */
   lastHeard: number
 
+  /** When the silence began that is measured: mostly when the last byte arrived. */
+  private silentSince: number
   private midFrame = false
   /** When the unfinished frame's limit was last started anew. */
   private midFrameSince: number
@@ -45,12 +47,14 @@ export class Liveness {
     now: number
   ) {
     this.lastHeard = now
+    this.silentSince = now
     this.midFrameSince = now
   }
 
   /** Bytes arrived; `midFrame` says whether they ended within a frame. */
   heard(midFrame: boolean, now: number): void {
     this.lastHeard = now
+    this.silentSince = now
     this.midFrame = midFrame
     this.midFrameSince = now
     this.probedAt = undefined
@@ -64,6 +68,17 @@ export class Liveness {
   /** The transport took the batch. */
   writeEnded(): void {
     this.writingSince = undefined
+  }
+
+  /** Whether the transport has not yet taken the last batch. */
+  get isWriting(): boolean {
+    return this.writingSince !== undefined
+  }
+
+  /** The heartbeat that was due could not be sent: without one, silence proves nothing. */
+  cannotProbe(now: number): void {
+    this.probedAt = undefined
+    this.silentSince = now
   }
 
   /** When `check` wants to be called; `Infinity` when never. */
@@ -97,7 +112,7 @@ export class Liveness {
   private heartbeatDeadline(): number {
     const heartbeat = this.options.heartbeat
     if (heartbeat === undefined) return Infinity
-    return this.probedAt === undefined ? this.lastHeard + heartbeat.interval : this.probedAt + heartbeat.tolerance
+    return this.probedAt === undefined ? this.silentSince + heartbeat.interval : this.probedAt + heartbeat.tolerance
   }
 
   private writeDeadline(): number {

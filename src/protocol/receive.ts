@@ -15,6 +15,9 @@ import { canReceive } from "./streamState.js"
 
 const TYPE_LENGTH = 4
 
+/** Bytes of answers to heartbeats that may wait to be sent. */
+const MAX_ECHOES = 1024
+
 /**
  * Receives the frames of one session in order. It remembers, between the pieces of a DATA frame, which stream they
  * belong to; `undefined` means that they are dropped.
@@ -70,11 +73,13 @@ export class Receiver {
       if (frame.length > 0) this.core.fault(stream, ErrorCode.StreamClosed)
       return undefined
     }
+    stream.answered = true
     if (!stream.receiveWindow.receive(frame.length)) {
       this.core.fault(stream, ErrorCode.FlowControlError)
       return undefined
     }
-    this.core.starved.delete(stream)
+    // an empty frame is no sign that the peer has credit left
+    if (frame.length > 0) this.core.starved.delete(stream)
     return stream
   }
 
@@ -103,7 +108,6 @@ export class Receiver {
     const stream = new StreamCore(id, "Remote", core.options.window, undefined)
     stream.receiveWindow.receive(frame.length)
     core.table.add(stream)
-    core.table.backlog++
     if (core.options.typed) core.untyped.add(stream, core.now)
     else this.show(stream)
     return stream
@@ -113,13 +117,20 @@ export class Receiver {
     const { options, table } = this.core
     const { draining, refusing } = this.core
     if (draining || refusing || table.inboundCount >= options.maxInboundStreams) return ErrorCode.StreamRefused
-    if (table.backlog >= options.acceptBacklog) return ErrorCode.AcceptQueueFull
+    // on a typed session it may be a heartbeat, which needs no place there
+    if (!options.typed && this.backlogIsFull) return ErrorCode.AcceptQueueFull
     if (frame.length > options.window) return ErrorCode.FlowControlError
     return undefined
   }
 
+  private get backlogIsFull(): boolean {
+    return this.core.table.backlog >= this.core.options.acceptBacklog
+  }
+
   private show(stream: StreamCore): void {
     stream.shown = true
+    stream.inBacklog = true
+    this.core.table.backlog++
     this.core.emit({ _tag: "Opened", stream })
   }
 
@@ -138,7 +149,8 @@ export class Receiver {
     const length = Math.min(bytes.length, TYPE_LENGTH - stream.typeLength)
     for (let i = 0; i < length; i++) stream.typeBytes = ((stream.typeBytes << 8) | (bytes[i] ?? 0)) >>> 0
     stream.typeLength += length
-    this.core.consumed(stream, length)
+    // too little for a frame of its own: it goes back with the first bytes
+    stream.receiveWindow.consume(length)
     if (stream.typeLength === TYPE_LENGTH) this.typed(stream)
     return bytes.subarray(length)
   }
@@ -147,8 +159,9 @@ export class Receiver {
     const core = this.core
     core.untyped.delete(stream)
     stream.type = stream.typeBytes
-    if (!stream.isHeartbeat) return this.show(stream)
-    core.leaveBacklog(stream)
+    if (!stream.isHeartbeat) {
+      return this.backlogIsFull ? core.reset(stream, ErrorCode.AcceptQueueFull) : this.show(stream)
+    }
     core.table.uncount(stream)
     if (core.responder !== undefined) return core.reset(stream, ErrorCode.StreamRefused)
     core.responder = stream
@@ -177,9 +190,10 @@ export class Receiver {
     }
   }
 
-  /** Answers what the peer's window allows; what waits is bounded by ours. */
-  private echo(stream: StreamCore): void {
-    const length = Math.min(stream.inbound.length, stream.sendWindow.credit)
+  /** Answers what the peer's window and the bound on what waits allow; the rest waits within our window. */
+  echo(stream: StreamCore): void {
+    const room = MAX_ECHOES - stream.outbound.length
+    const length = Math.max(0, Math.min(stream.inbound.length, stream.sendWindow.credit, room))
     let left = length - (length % HEARTBEAT_LENGTH)
     if (left === 0) return
     this.core.consumed(stream, left)
@@ -207,6 +221,7 @@ export class Receiver {
     const core = this.core
     const stream = core.table.get(frame.streamId)
     if (stream === undefined || stream.failure !== undefined) return
+    stream.answered = true
     if (frame.increment === 0) return core.fault(stream, ErrorCode.ProtocolError)
     if (!stream.sendWindow.grow(frame.increment, stream.outbound.length)) {
       return core.fault(stream, ErrorCode.FlowControlError)
@@ -227,7 +242,9 @@ export class Receiver {
     if (core.closing) return
     for (const stream of [...core.table.values()]) {
       if (stream.initiator === "Local" && stream.id > last) {
-        core.fail(stream, { _tag: "SessionEnded", end: core.remoteGoAway, processed: "no" })
+        // Go's last id can go backwards: what was answered was processed
+        const processed = stream.answered ? "maybe" : "no"
+        core.fail(stream, { _tag: "SessionEnded", end: core.remoteGoAway, processed })
       }
     }
   }

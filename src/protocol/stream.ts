@@ -32,6 +32,8 @@ export class StreamCore {
   finishing = false
   /** A write was refused for want of room; its writer is told when there is some. */
   writeBlocked = false
+  /** The last write was taken, at least in part. */
+  gotRoom = false
   /** A small remainder of credit may be used now: it has waited long enough for more. */
   acceptsSmallCredit = false
 
@@ -39,6 +41,8 @@ export class StreamCore {
 
   readonly inbound = new ByteQueue()
   readonly receiveWindow: ReceiveWindow
+  /** The peer has sent something that belongs to it: it knows of the stream, whatever it says later. */
+  answered = false
   /** A read found nothing; its reader is told when there is something. */
   readBlocked = false
   /** The application reads no more: what arrives is dropped. */
@@ -53,7 +57,7 @@ export class StreamCore {
   /** The services know of it: streams of this side at once, those of the peer when their type is known. */
   shown: boolean
   /** It waits for the application to accept it. */
-  inBacklog: boolean
+  inBacklog = false
   /** How many of the 4 bytes of the type have arrived, and the number so far. */
   typeLength = 0
   typeBytes = 0
@@ -69,7 +73,6 @@ export class StreamCore {
     this.type = type
     this.synDue = initiator === "Local"
     this.shown = initiator === "Local" && type !== HEARTBEAT_TYPE
-    this.inBacklog = initiator === "Remote"
   }
 
   /** Heartbeat streams belong to the session itself: they are never shown, and count nowhere. */

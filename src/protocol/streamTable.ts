@@ -31,6 +31,8 @@ export class StreamTable {
   private readonly remoteIds: IdIntervals
   private readonly remoteParity: number
   private nextLocalId: number
+  /** Ids of streams that ended before the peer heard of them: left out, each would be a gap that the peer remembers. */
+  private readonly unusedIds: Array<number> = []
 
   constructor(role: "client" | "server", firstStreamId: number = role === "client" ? 3 : 2) {
     this.nextLocalId = firstStreamId
@@ -63,10 +65,18 @@ export class StreamTable {
 
   /** The next id for a stream of this side; `undefined` when they are used up. */
   takeLocalId(): number | undefined {
+    const unused = this.unusedIds.pop()
+    if (unused !== undefined) return unused
     if (this.nextLocalId > MAX_UINT31) return undefined
     const id = this.nextLocalId
     this.nextLocalId += 2
     return id
+  }
+
+  /** Takes back the id of a stream that the peer never heard of. */
+  returnLocalId(id: number): void {
+    this.quiet.delete(id)
+    this.unusedIds.push(id)
   }
 
   /** Marks an id that the peer opens as used. */

@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { concat } from "../../internal/concat.js"
+import { firstOf } from "../../internal/firstOf.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { TransportService } from "../../Transport.js"
 import type { Link } from "./link.js"
@@ -98,4 +99,4 @@ const failed = (
   Effect.fail(new TransportFailed({ reason, cause: new Error(why), initiator, processed: "maybe" }))
 
 const waitFor = (latch: Effect.Latch, now: number, until: number | undefined): Effect.Effect<void> =>
-  until === undefined ? latch.await : Effect.raceFirst(latch.await, Effect.sleep(until - now))
+  until === undefined ? latch.await : firstOf(latch.await, Effect.sleep(until - now))

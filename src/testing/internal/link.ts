@@ -93,7 +93,7 @@ export const makeLink = (options: LinkOptions) => {
       if (head !== undefined) {
         const at = arrival(head.sentAt, head.offset + head.next)
         if (at <= horizon) return at <= now ? READY : { _tag: "Wait", until: at }
-      } else if (endAt <= horizon) {
+      } else if (endAt !== Infinity && endAt <= horizon) {
         return endAt <= now ? ENDED : { _tag: "Wait", until: endAt }
       }
       if (resetAt === Infinity || resetAt > lostAt) return FOR_EVER
