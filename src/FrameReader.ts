@@ -12,9 +12,14 @@ import type { InboundFrame } from "./protocol/frame.js"
 import type { TransportService } from "./Transport.js"
 import { Transport } from "./Transport.js"
 
+/** A longer chunk (a WebSocket message, say) is decoded bit by bit: its frames are not all in memory at once. */
+const MAX_BATCH = 64 * 1024
+
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+
 /**
- * The frames that one chunk of the transport completed: none, if it ended within the first. `midFrame` says whether the
- * chunk ended within a frame.
+ * The frames that one chunk of the transport completed, or up to 64 KiB of it: none, if it ended within the first.
+ * `midFrame` says whether it ended within a frame.
  *
  * @since 0.1.0
  * @category models
@@ -51,8 +56,15 @@ export class FrameReader extends Context.Tag("effect-muxado/FrameReader")<FrameR
  */
 export const make = (transport: TransportService): FrameReaderService => {
   const decoder = new Decoder()
+  let rest = NO_BYTES
+  const decode = (chunk: Uint8Array): FrameBatch => {
+    const whole = chunk.length <= MAX_BATCH
+    rest = whole ? NO_BYTES : chunk.subarray(MAX_BATCH)
+    const frames = decoder.push(whole ? chunk : chunk.subarray(0, MAX_BATCH))
+    return { frames, midFrame: !whole || decoder.midFrame }
+  }
   return FrameReader.of({
-    take: Effect.map(transport.read, (chunk) => ({ frames: decoder.push(chunk), midFrame: decoder.midFrame }))
+    take: Effect.suspend(() => (rest.length > 0 ? Effect.sync(() => decode(rest)) : Effect.map(transport.read, decode)))
   })
 }
 

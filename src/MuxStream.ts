@@ -11,6 +11,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
+import type { Pipeable } from "effect/Pipeable"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { toSocket as toSocketInternal } from "./internal/streamSocket.js"
@@ -27,7 +28,7 @@ import { ErrorCode } from "./protocol/errorCode.js"
  * @since 0.1.0
  * @category models
  */
-export interface MuxStream {
+export interface MuxStream extends Pipeable {
   /** Its number on the wire. */
   readonly id: number
   /** The 32-bit type that its opener gave it; `undefined` on untyped sessions. */

@@ -204,8 +204,13 @@ const fromRuntime = (
         Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
       )
     ),
-    serve: (handler, served) =>
-      serve(runtime, handler, served?.concurrency === "unbounded" ? Infinity : (served?.concurrency ?? Infinity)),
+    serve: (handler, served) => {
+      const concurrency = served?.concurrency ?? "unbounded"
+      if (concurrency !== "unbounded" && !(concurrency >= 1)) {
+        return Effect.dieMessage(`serve: the concurrency must be at least 1, not ${concurrency}`)
+      }
+      return serve(runtime, handler, concurrency === "unbounded" ? Infinity : concurrency)
+    },
     ping: options.typed
       ? Effect.flatMap(Random.nextIntBetween(0, HEARTBEAT_TYPE), (nonce) =>
           Effect.map(runtime.ping(nonce), Duration.millis)

@@ -20,7 +20,7 @@ import { fromSocket } from "./Transport.js"
  * Gives every connection a session, in a fiber and a scope of its own, and runs `handler` with it. When the handler
  * ends, its session is drained and the connection closed; one that fails or dies is logged, and harms no other.
  *
- * It runs until it is interrupted: then it stops listening, drains all sessions at once (their handlers see
+ * It runs once, until it is interrupted: then it stops listening, drains all sessions at once (their handlers see
  * `draining`; `serve` completes by itself), and interrupts the handlers that are left.
  *
  * @since 0.1.0

@@ -115,6 +115,9 @@ const failed = (runtime: SessionRuntime, reason: "Read" | "Write", cause: Cause.
   )
 }
 
+/** In a process that was busy, timers come before what has arrived meanwhile: that must be heard before it is missed. */
+const oneTurn = Effect.sleep(Duration.zero)
+
 /** Calls the core when it wants to be called. */
 const timeLoop = (runtime: SessionRuntime): Effect.Effect<never> =>
   Effect.suspend(() => {
@@ -122,7 +125,7 @@ const timeLoop = (runtime: SessionRuntime): Effect.Effect<never> =>
     const wait =
       delay === Infinity
         ? runtime.nearer.wait
-        : Effect.raceFirst(Effect.sleep(Duration.millis(delay)), runtime.nearer.wait)
+        : Effect.raceFirst(Effect.zipRight(Effect.sleep(Duration.millis(delay)), oneTurn), runtime.nearer.wait)
     return Effect.zipRight(
       wait,
       Effect.map(Random.nextIntBetween(0, UINT32), (nonce) => runtime.tick(nonce))

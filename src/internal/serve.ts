@@ -6,7 +6,7 @@ import * as FiberId from "effect/FiberId"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import type { MuxStream } from "../MuxStream.js"
-import type { SessionRuntime } from "./sessionRuntime.js"
+import type { Server, SessionRuntime } from "./sessionRuntime.js"
 import type { StreamHandle } from "./streamHandle.js"
 
 type Handler<A, E, R> = (stream: MuxStream) => Effect.Effect<A, E, R>
@@ -27,40 +27,18 @@ export const serve = <A, E, R>(
     Effect.gen(function* () {
       const fibers = yield* FiberSet.make<void>()
       const fork = yield* FiberSet.runtime(fibers)<Exclude<R, Scope.Scope>>()
-      let free = concurrency
-      const start = (stream: StreamHandle): void => {
-        free--
-        const fiber = fork(handle(stream, handler, done))
-        const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
-        if (stream.core.failure === undefined) stream.onFailure = interrupt
-        else interrupt()
-      }
-      const done = (): void => {
-        free++
-        startWaiting()
-      }
-      const startWaiting = (): void => {
-        while (free > 0) {
-          const stream = session.takeWaiting()
-          if (stream === undefined) return
-          start(stream)
+      const server: Server = {
+        free: concurrency,
+        start: (stream) => {
+          const fiber = fork(handle(stream, handler, () => session.release(server)))
+          const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
+          if (stream.core.failure === undefined) stream.onFailure = interrupt
+          else interrupt()
         }
       }
       yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          const unsubscribe = session.subscribe((stream) => {
-            if (free <= 0) return false
-            start(stream)
-            return true
-          })
-          startWaiting()
-          return unsubscribe
-        }),
-        (unsubscribe) =>
-          Effect.sync(() => {
-            unsubscribe()
-            free = -Infinity
-          })
+        Effect.sync(() => session.subscribe(server)),
+        () => Effect.sync(() => session.unsubscribe(server))
       )
       yield* session.refusing
       yield* FiberSet.awaitEmpty(fibers)

@@ -31,8 +31,11 @@ interface OpenRequest {
   resume: ((effect: Effect.Effect<StreamHandle, OpenError>) => void) | undefined
 }
 
-/** Takes a stream of the peer, or says that it does not. */
-export type Server = (stream: StreamHandle) => boolean
+/** Somebody who takes streams of the peer as they come: so many more, for now. */
+export interface Server {
+  free: number
+  readonly start: (stream: StreamHandle) => void
+}
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 type PingResult = Exit.Exit<number, SessionError | StreamReset>
@@ -115,6 +118,7 @@ export class SessionRuntime {
     } finally {
       this.dispatching = false
     }
+    this.announceDemand()
     if (this.connection.hasFrames) this.output.notify()
     if (this.connection.nextDeadline() < this.armedFor) {
       this.armedFor = 0
@@ -276,17 +280,50 @@ export class SessionRuntime {
   /** Whoever serves takes a stream in the step that announces it; only one that nobody takes waits in the queue. */
   private offer(handle: StreamHandle): void {
     for (const server of this.servers) {
-      if (!server(handle)) continue
-      return this.connection.accept(handle.core)
+      if (server.free > 0) return this.start(server, handle)
     }
-    MutableQueue.offer(this.waiting, handle)
+    // it can only be full if a server has gone that would have taken the stream
+    if (!MutableQueue.offer(this.waiting, handle)) return handle.refuse()
     this.acceptors.notifyAll()
   }
 
-  /** Offers every stream to `server`, which says whether it takes it, until the returned function is called. */
-  subscribe(server: Server): () => void {
+  private start(server: Server, handle: StreamHandle): void {
+    server.free--
+    this.connection.accept(handle.core)
+    server.start(handle)
+  }
+
+  /** Gives every stream to `server` while it is free, those that wait first. */
+  subscribe(server: Server): void {
     this.servers.add(server)
-    return () => this.servers.delete(server)
+    this.serve(server)
+  }
+
+  unsubscribe(server: Server): void {
+    this.servers.delete(server)
+    this.announceDemand()
+  }
+
+  /** A handler is done. */
+  release(server: Server): void {
+    server.free++
+    if (this.servers.has(server)) this.serve(server)
+  }
+
+  private serve(server: Server): void {
+    while (server.free > 0) {
+      const handle = this.takeWaiting()
+      if (handle === undefined) break
+      this.start(server, handle)
+    }
+    this.announceDemand()
+  }
+
+  /** The core must know before a burst comes how much of it will be taken at once. */
+  private announceDemand(): void {
+    let demand = 0
+    for (const server of this.servers) demand += server.free
+    this.connection.demand(demand)
   }
 
   /** Takes the stream that has waited longest. */

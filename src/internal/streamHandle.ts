@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import { pipeArguments } from "effect/Pipeable"
 import type { Initiator, StreamError } from "../MuxadoError.js"
 import { StreamClosed } from "../MuxadoError.js"
 import type { MuxStream } from "../MuxStream.js"
@@ -50,6 +51,11 @@ export class StreamHandle implements MuxStream {
 
   get initiator(): Initiator {
     return this.core.initiator
+  }
+
+  pipe() {
+    // eslint-disable-next-line prefer-rest-params -- what `pipeArguments` takes
+    return pipeArguments(this, arguments)
   }
 
   // --- reading

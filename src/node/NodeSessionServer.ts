@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { SocketServerError } from "@effect/platform/SocketServer"
+import { SocketServerError } from "@effect/platform/SocketServer"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -47,23 +47,30 @@ export interface UnixOptions {
   readonly path: string
 }
 
+const RUN_BEFORE = "The server runs, or has run: it listens once"
+
 const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
   where: ListenOptions,
   options: SessionOptions = {}
 ): Effect.fn.Return<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> {
   const resolved = yield* resolve(options)
   const listener = yield* listen(where)
+  let ran = false
   return SessionServer.of({
     address: listener.address,
     run: (handler) =>
-      runConnections({ session: options, resolved }, handler, (onConnection) =>
-        Effect.scoped(
-          Effect.zipRight(
-            listener.subscribe((socket) => void onConnection(fromDuplex(socket))),
-            Effect.never
-          )
-        ).pipe(Effect.ensuring(listener.stopListening))
-      )
+      Effect.suspend(() => {
+        if (ran) return Effect.fail(new SocketServerError({ reason: "Unknown", cause: new Error(RUN_BEFORE) }))
+        ran = true
+        return runConnections({ session: options, resolved }, handler, (onConnection) =>
+          Effect.scoped(
+            Effect.zipRight(
+              listener.subscribe((socket) => void onConnection(fromDuplex(socket))),
+              Effect.never
+            )
+          ).pipe(Effect.ensuring(listener.stopListening))
+        )
+      })
   })
 })
 

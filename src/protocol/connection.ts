@@ -106,6 +106,11 @@ export class Connection {
     return this.create(type) ?? { _tag: "Exhausted" }
   }
 
+  /** The application takes so many streams of the peer as they come, beside those in the backlog. */
+  demand(streams: number): void {
+    this.core.demand = streams
+  }
+
   /** The application takes a stream that the peer opened. */
   accept(stream: StreamCore): void {
     this.core.leaveBacklog(stream)

@@ -90,6 +90,9 @@ export class Core {
   /** The time of the last input. */
   now: number
 
+  /** So many streams of the peer will be taken as they come: they need no place in the backlog. */
+  demand = 0
+
   /** An `open` was refused for want of room. */
   openBlocked = false
 
@@ -274,11 +277,15 @@ export class Core {
     }
     this.outbound.abandon()
     this.table.clear()
+    this.forgetWaiting()
+    this.emit({ _tag: "Ended", end })
+  }
+
+  private forgetWaiting(): void {
     this.untyped.clear()
     this.starved.clear()
     this.stinted.clear()
     this.crowded.clear()
-    this.emit({ _tag: "Ended", end })
   }
 
   /** `close` was called: streams fail here, but what they had to send still goes out, and then the GOAWAY. */
@@ -293,6 +300,7 @@ export class Core {
       if (stream.shown) this.emit({ _tag: "Failed", stream })
       else if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
     }
+    this.forgetWaiting()
     this.outbound.setGoAway(goAway(this.table.highestRemote, Code.NoError), "Last")
   }
 

@@ -18,10 +18,13 @@ export interface LivenessOptions {
 }
 
 /**
- * A check that comes so much later than it was asked for (milliseconds) says nothing about the peer: this process was
- * stopped or busy, and has not yet read what arrived meanwhile. The limit starts anew.
+ * A check that comes so much later than it was asked for (milliseconds, or the limit itself if that is less) says
+ * nothing about the peer: this process was stopped or busy, and has not yet read what arrived meanwhile. The limit
+ * starts anew.
  */
 const LATE = 1_000
+
+const isLate = (deadline: number, limit: number, now: number): boolean => now >= deadline + Math.min(LATE, limit)
 
 /**
  * Any byte that arrives is proof of life. After `interval` of silence a heartbeat is due, and after `tolerance` more
@@ -90,17 +93,20 @@ export class Liveness {
   check(now: number): "Alive" | "Probe" | SessionEnd {
     if (now >= this.writeDeadline()) {
       const since = this.writingSince ?? now
-      if (now < this.writeDeadline() + LATE) {
+      if (!isLate(this.writeDeadline(), this.options.writeTimeout, now)) {
         return { _tag: "Dead", reason: "WriteStalled", silentFor: now - since, since }
       }
       this.writingSince = now
     }
     if (now >= this.frameDeadline()) {
-      if (now < this.frameDeadline() + LATE) return this.dead("PartialFrame", now)
+      if (!isLate(this.frameDeadline(), this.options.partialFrameTimeout, now)) return this.dead("PartialFrame", now)
       this.midFrameSince = now
     }
     if (now < this.heartbeatDeadline()) return "Alive"
-    if (this.probedAt !== undefined && now < this.heartbeatDeadline() + LATE) return this.dead("Heartbeat", now)
+    const tolerance = this.options.heartbeat?.tolerance ?? 0
+    if (this.probedAt !== undefined && !isLate(this.heartbeatDeadline(), tolerance, now)) {
+      return this.dead("Heartbeat", now)
+    }
     this.probedAt = now
     return "Probe"
   }

@@ -41,6 +41,8 @@ export class Outbound {
   private readonly fresh = new Set<StreamCore>()
   private readonly waiting = new Set<StreamCore>()
   private freshBytes = 0
+  /** Bytes that all streams together were given, on the wire. */
+  private given = 0
   private goAway: GoAway | undefined = undefined
   private goAwayWaits = false
 
@@ -65,7 +67,9 @@ export class Outbound {
   /** A stream has something to send. */
   schedule(stream: StreamCore): void {
     if (stream.isHeartbeat) this.heartbeats.add(stream)
-    else if (!this.waiting.has(stream)) this.fresh.add(stream)
+    else if (this.waiting.has(stream)) return
+    else if (stream.restsUntil <= this.given) this.fresh.add(stream)
+    else this.waiting.add(stream)
   }
 
   /** A stream is over: its bytes are dropped. */
@@ -159,7 +163,10 @@ export class Outbound {
       while (stream.hasOutput && taken < quantum) {
         taken += this.takeFrame(stream, quantum - taken, frames)
       }
+      this.given += taken
       if (stream.hasOutput) this.waiting.add(stream)
+      // or one that writes again whenever its bytes are gone would always go first
+      else if (!alone) stream.restsUntil = this.given + taken * (this.fresh.size + this.waiting.size)
       this.freshBytes = isFresh ? this.freshBytes + taken : 0
       return taken
     }

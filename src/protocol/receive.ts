@@ -124,13 +124,17 @@ export class Receiver {
   }
 
   private get backlogIsFull(): boolean {
-    return this.core.table.backlog >= this.core.options.acceptBacklog
+    return this.core.demand <= 0 && this.core.table.backlog >= this.core.options.acceptBacklog
   }
 
   private show(stream: StreamCore): void {
     stream.shown = true
-    stream.inBacklog = true
-    this.core.table.backlog++
+    if (this.core.demand > 0) {
+      this.core.demand--
+    } else {
+      stream.inBacklog = true
+      this.core.table.backlog++
+    }
     this.core.emit({ _tag: "Opened", stream })
   }
 

@@ -19,6 +19,9 @@ export const CONVENTIONAL_WINDOW = 256 * 1024
 /** Below this a lone grant is not worth a frame at once. */
 const SMALL_SEND = 1024
 
+/** Below this (bytes, or a sixteenth of our window), where a peer fell silent is not taken for its window. */
+const SMALLEST_GUESS = 1024
+
 /** So many grants in a row at a guessed smaller window, and a larger one is tried again. */
 const GRANTS_BEFORE_DOUBT = 16
 
@@ -109,8 +112,11 @@ export class ReceiveWindow {
   /** The increment to send to a peer that has been silent since the buffer ran empty. */
   takeStalled(): number {
     if (this.consumed === 0) return 0
-    this.assumed = Math.min(this.assumed, this.consumed)
-    this.earlyGrants = 0
+    // a few bytes are a short message rather than somebody's window
+    if (this.consumed >= Math.min(SMALLEST_GUESS, this.conventional / 16)) {
+      this.assumed = Math.min(this.assumed, this.consumed)
+      this.earlyGrants = 0
+    }
     return this.takeAll()
   }
 
