@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
@@ -10,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
-import { TransportFailed } from "../../src/MuxadoError.js"
+import type { TransportFailed } from "../../src/MuxadoError.js"
 import * as Transport from "../../src/Transport.js"
 import { accept, build, layerNodeWebSocket, layerStandardWebSocket, portOf } from "./socketPairs.js"
 import { assertSameBytes, join, noise, readBytes, readToEnd } from "./suite.js"
@@ -346,6 +347,17 @@ describe("Transport over a WebSocket", () => {
     })
   )
 
+  it.scopedLive("does not take a connection that broke off for an orderly end", () =>
+    Effect.gen(function* () {
+      const server = yield* NodeSocketServer.make({ port: 0, host: "127.0.0.1" })
+      yield* Effect.forkScoped(server.run(shakeHandsAndLeave))
+      const client = yield* Transport.makeWebSocket(`ws://127.0.0.1:${portOf(server)}`).pipe(
+        Effect.provide(layerNodeWebSocket)
+      )
+      assert.deepStrictEqual(yield* readToEnd(client), [new Uint8Array(0), "Read"])
+    })
+  )
+
   // Whichever way the layers are put together: the first way, the standard constructor is in the context of the run.
   const arrayBuffers = Transport.layerWebSocketConstructorArrayBuffer
   const ways = (url: string) => ({
@@ -410,3 +422,20 @@ describe("Transport over a WebSocket", () => {
 
 /** A port on which nobody listens any more. */
 const unusedPort = Effect.scoped(Effect.map(NodeSocketServer.make({ port: 0, host: "127.0.0.1" }), portOf))
+
+/** A server of WebSockets that closes the connection without a close frame. */
+const shakeHandsAndLeave = (socket: Socket.Socket) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const write = yield* socket.writer
+      const request = yield* Deferred.make<string>()
+      const running = yield* Effect.fork(
+        socket.run((bytes) => Deferred.unsafeDone(request, Effect.succeed(Buffer.from(bytes).toString())))
+      )
+      const key = /sec-websocket-key: (.*)\r\n/i.exec(yield* Deferred.await(request))?.[1] ?? ""
+      const accept = createHash("sha1").update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64")
+      const upgrade = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade"
+      yield* write(`${upgrade}\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`)
+      yield* Fiber.interrupt(running)
+    })
+  )

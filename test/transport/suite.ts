@@ -5,6 +5,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import { PCGRandom } from "effect/Utils"
 import type { TransportFailed } from "../../src/MuxadoError.js"
@@ -149,13 +150,13 @@ export const transportSuite = <E>(
         const writing = yield* Effect.fork(writeInBatches(client, sent, 11))
         let length = 0
         while (length < sent.length) {
-          const reading = yield* Effect.fork(
-            Effect.map(server.read, (chunk) => {
-              received.push(chunk)
-              length += chunk.length
-            })
-          )
-          for (let turns = random.integer(4); turns > 0; turns--) yield* Effect.yieldNow()
+          // Not `map`, which has a step of its own, after which bytes that were read may not get on.
+          const reading = yield* Effect.flatMap(server.read, (chunk) => {
+            received.push(chunk)
+            length += chunk.length
+            return Effect.void
+          }).pipe(Effect.withScheduler(fickleScheduler(random)), Effect.fork)
+          for (let turns = random.integer(12); turns > 0; turns--) yield* Effect.yieldNow()
           // Now and then time for bytes to arrive, or a medium that is slower than the interruptions gives nothing.
           if (random.integer(4) === 0) yield* Effect.sleep("1 millis")
           yield* Fiber.interrupt(reading)
@@ -198,6 +199,14 @@ export const transportSuite = <E>(
 /** So that what hangs is reported as such, and its finalizers run. */
 const within = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.timeoutFail(effect, { duration: "15 seconds", onTimeout: () => new Error("this transport hangs") })
+
+/** Lets a fiber pause, and so be interrupted, between any two of its steps. */
+export const fickleScheduler = (random: PCGRandom): Scheduler.Scheduler =>
+  Scheduler.make(
+    (task, priority, fiber) => Scheduler.defaultScheduler.scheduleTask(task, priority, fiber),
+    // A pause has some 20 steps itself, so that with many more of them it would not come to an end.
+    () => (random.integer(40) === 0 ? 0 : false)
+  )
 
 /** `length` bytes of which no stretch looks like another. */
 export const noise = (length: number, seed: number): Uint8Array => {

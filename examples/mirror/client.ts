@@ -1,0 +1,166 @@
+/** The sending side: a stream for every file, and the server's verdict on each compared with what was sent. */
+import type { PlatformError } from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import type { MuxadoError } from "effect-muxado"
+import { MuxStream, Session } from "effect-muxado"
+import * as Array from "effect/Array"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { identity } from "effect/Function"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { createHash } from "node:crypto"
+import { DigestMismatch, FileSkipped, MalformedMessage, NotStored, VerdictMissing } from "./errors.js"
+import * as Progress from "./progress.js"
+import { FileHeader, receiveMessage, sendMessage, StreamType, Verdict } from "./protocol.js"
+import { reasonOf } from "./reason.js"
+import type { Source } from "./source.js"
+
+/** So many files are under way at once. */
+const CONCURRENCY = 32
+
+/** So much of a file is read at once. */
+const CHUNK = 128 * 1024
+
+export interface Mirrored {
+  readonly files: number
+  readonly bytes: number
+  readonly skipped: ReadonlyArray<FileSkipped>
+  readonly elapsed: Duration.Duration
+  readonly roundTrip: Duration.Duration
+  readonly session: Session.SessionStats
+}
+
+/** What the server says of each file that is under way. */
+type Verdicts = Map<string, Deferred.Deferred<Verdict>>
+
+interface Job {
+  readonly root: string
+  readonly session: Session.SessionService
+  readonly progress: Progress.Progress
+  readonly verdicts: Verdicts
+}
+
+/** Sends every file of the source over the session of the context; fails at the first that is not stored as sent. */
+export const mirror = Effect.fn("mirror")(function* (source: Source) {
+  const session = yield* Session.Session
+  const bytes = source.files.reduce((sum, file) => sum + file.size, 0)
+  const progress = yield* Progress.make({ files: source.files.length, bytes })
+  const job: Job = { root: source.root, session, progress, verdicts: new Map() }
+  yield* Effect.forkScoped(session.serve((stream) => receiveVerdict(stream, job.verdicts)))
+  const [elapsed, outcomes] = yield* Effect.forEach(source.files, (file) => leavingOut(sendFile(job, file.path)), {
+    concurrency: CONCURRENCY
+  }).pipe(Effect.timed)
+  const [skipped, sizes] = Array.separate(outcomes)
+  const mirrored: Mirrored = {
+    files: sizes.length,
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
+    skipped: [...source.skipped, ...skipped],
+    elapsed,
+    roundTrip: yield* session.ping,
+    session: yield* session.stats
+  }
+  return mirrored
+}, Effect.scoped)
+
+/** A file that cannot be read is no reason to stop. */
+const leavingOut = <A, E, R>(sending: Effect.Effect<A, E | FileSkipped, R>) =>
+  sending.pipe(
+    Effect.map(Either.right),
+    Effect.catchIf(
+      (error): error is FileSkipped => error instanceof FileSkipped,
+      (skipped) => Effect.succeed(Either.left(skipped))
+    )
+  )
+
+// --- a file ---
+
+/** Completes with the file's size when the server has stored exactly what was sent. */
+const sendFile = Effect.fn("sendFile")(function* ({ progress, root, session, verdicts }: Job, path: string) {
+  const fs = yield* FileSystem.FileSystem
+  const file = yield* orSkip(path, fs.open(`${root}/${path}`))
+  const verdict = yield* Deferred.make<Verdict>()
+  yield* Effect.acquireRelease(
+    Effect.sync(() => verdicts.set(path, verdict)),
+    () => Effect.sync(() => verdicts.delete(path))
+  )
+  const sent = yield* session
+    .withStream({ type: StreamType.File }, (stream) => sendContent(stream, path, file, progress))
+    .pipe(Effect.tapErrorTag("StreamReset", () => rejection(verdict)))
+  const { sha256, size } = yield* judgement(path, verdict)
+  if (size !== sent.size || sha256 !== sent.sha256) {
+    return yield* new DigestMismatch({ path, sent: describe(sent), stored: describe({ sha256, size }) })
+  }
+  progress.fileDone()
+  return size
+}, Effect.scoped)
+
+/** Sends header, content and FIN, and waits for the server's. A failure resets the stream: the server drops the file. */
+const sendContent = Effect.fn("sendContent")(function* (
+  stream: MuxStream.MuxStream,
+  path: string,
+  file: FileSystem.File,
+  progress: Progress.Progress
+) {
+  const before = yield* orSkip(path, file.stat)
+  const size = Number(before.size)
+  yield* sendMessage(stream, FileHeader, { path, size })
+  const sha256 = createHash("sha256")
+  let read = 0
+  // the byte more is there to see that the file has grown
+  const content = Stream.repeatEffect(orSkip(path, file.readAlloc(Math.min(CHUNK, size + 1)))).pipe(
+    Stream.filterMapWhile(identity)
+  )
+  yield* Stream.runForEach(content, (bytes): Effect.Effect<void, FileSkipped | MuxadoError.StreamError> => {
+    read += bytes.length
+    if (read > size) return Effect.fail(new FileSkipped({ path, reason: CHANGED }))
+    sha256.update(bytes)
+    progress.bytesSent(bytes.length)
+    return MuxStream.write(stream, bytes)
+  })
+  const after = yield* orSkip(path, file.stat)
+  if (read < size || !sameTime(before.mtime, after.mtime)) return yield* new FileSkipped({ path, reason: CHANGED })
+  yield* MuxStream.finish(stream)
+  yield* MuxStream.readAll(stream)
+  return { size, sha256: sha256.digest("hex") }
+})
+
+const CHANGED = "changed while it was being read"
+
+const orSkip = <A, R>(path: string, use: Effect.Effect<A, PlatformError, R>): Effect.Effect<A, FileSkipped, R> =>
+  Effect.mapError(use, (error) => new FileSkipped({ path, reason: reasonOf(error) }))
+
+const sameTime = (one: Option.Option<Date>, other: Option.Option<Date>): boolean =>
+  Option.getEquivalence((a: Date, b: Date) => a.getTime() === b.getTime())(one, other)
+
+const describe = (stored: { readonly size: number; readonly sha256: string }): string =>
+  `${stored.size} bytes with SHA-256 ${stored.sha256}`
+
+// --- verdicts ---
+
+/** Ends in success, and so finishes the stream, once whoever waits for the verdict has it. */
+const receiveVerdict = Effect.fn("receiveVerdict")(function* (stream: MuxStream.MuxStream, verdicts: Verdicts) {
+  if (stream.type !== StreamType.Verdict) return yield* new MalformedMessage({ detail: `stream type ${stream.type}` })
+  const { message } = yield* receiveMessage(stream, Verdict)
+  const awaited = verdicts.get(message.path)
+  if (awaited === undefined) return yield* new MalformedMessage({ detail: `${message.path} was never sent` })
+  yield* Deferred.succeed(awaited, message)
+})
+
+/** The verdict of a file whose stream has ended: the server has given it by then. */
+const judgement = Effect.fn("judgement")(function* (path: string, verdict: Deferred.Deferred<Verdict>) {
+  const given = yield* Deferred.poll(verdict)
+  if (Option.isNone(given)) return yield* new VerdictMissing({ path })
+  const judged = yield* given.value
+  return judged._tag === "Stored" ? judged : yield* new NotStored(judged)
+})
+
+/** Why the server let go of a file's stream, if it has said so. */
+const rejection = Effect.fn("rejection")(function* (verdict: Deferred.Deferred<Verdict>) {
+  const given = yield* Deferred.poll(verdict)
+  if (Option.isNone(given)) return
+  const judged = yield* given.value
+  if (judged._tag === "Failed") yield* new NotStored(judged)
+})

@@ -1,0 +1,115 @@
+/** The receiving side, in a process of its own: stores the files of one session, and judges each of them. */
+import { NodeStream } from "@effect/platform-node"
+import type { PlatformError } from "@effect/platform/Error"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
+import type { Session, SessionOptions } from "effect-muxado"
+import { ErrorCode, MuxStream } from "effect-muxado"
+import { NodeSessionServer } from "effect-muxado/node"
+import * as Console from "effect/Console"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { createHash } from "node:crypto"
+import { throwAwayCertificate } from "../shared/certificate.js"
+import { MalformedMessage, NotStored, ServerFailed } from "./errors.js"
+import {
+  Announcement,
+  FileHeader,
+  HEADER_REFUSED,
+  receiveMessage,
+  sendMessage,
+  StreamType,
+  Verdict
+} from "./protocol.js"
+import { reasonOf } from "./reason.js"
+
+/**
+ * Announces itself on stdout, takes one session, and ends with it; or with the process that started this one, whose end
+ * closes our stdin. The directory goes in the end.
+ */
+export const serveInto = Effect.fn("serveInto")(function* (directory: string, options: SessionOptions) {
+  const fs = yield* FileSystem.FileSystem
+  yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(directory, { recursive: true, force: true })))
+  const identity = yield* throwAwayCertificate()
+  const { address, run } = yield* NodeSessionServer.makeTls({ host: "127.0.0.1", port: 0, ...identity }, options)
+  if (address._tag !== "TcpAddress") return yield* new ServerFailed({ detail: `listening on ${address.path}` })
+  yield* Console.log(yield* Schema.encode(Announcement)({ port: address.port, certificate: identity.cert }))
+  const over = yield* Deferred.make<void>()
+  yield* run((session) => Effect.ensuring(receiveFiles(session, directory), Deferred.succeed(over, undefined))).pipe(
+    Effect.raceFirst(Deferred.await(over)),
+    Effect.raceFirst(parentGone)
+  )
+}, Effect.scoped)
+
+const parentGone = Effect.ignore(
+  Stream.runDrain(
+    NodeStream.fromReadable(
+      () => process.stdin,
+      (cause) => cause
+    )
+  )
+)
+
+/** Serves a session until its client leaves; everything it sends is stored below `directory`. */
+export const receiveFiles = (session: Session.SessionService, directory: string) =>
+  session.serve((stream) =>
+    stream.type === StreamType.File
+      ? receiveFile(session, stream, directory)
+      : MuxStream.reset(stream, ErrorCode.StreamRefused)
+  )
+
+const receiveFile = Effect.fn("receiveFile")(
+  function* (session: Session.SessionService, stream: MuxStream.MuxStream, directory: string) {
+    const { message: header, rest } = yield* receiveMessage(stream, FileHeader)
+    const path = yield* pathBelow(directory, header.path)
+    const verdict = yield* Effect.catchTags(store(rest, header, path), {
+      NotStored: ({ reason }) => failed(header.path, reason),
+      SystemError: (error) => failed(header.path, reasonOf(error)),
+      BadArgument: (error) => failed(header.path, reasonOf(error))
+    })
+    // The client finishes the verdict's stream when it has it. Ours ends after that, and says so by ending.
+    yield* session.withStream({ type: StreamType.Verdict }, (judging) =>
+      sendMessage(judging, Verdict, verdict).pipe(
+        Effect.zipRight(MuxStream.finish(judging)),
+        Effect.zipRight(MuxStream.readAll(judging))
+      )
+    )
+  },
+  (handled, _session, stream) =>
+    Effect.catchTag(handled, "MalformedMessage", () => MuxStream.reset(stream, HEADER_REFUSED))
+)
+
+/** The header was checked already; what a path means is for this system to say. */
+const pathBelow = Effect.fn("pathBelow")(function* (directory: string, relative: string) {
+  const path = yield* Path.Path
+  const resolved = path.resolve(directory, relative)
+  if (resolved.startsWith(directory + path.sep)) return resolved
+  return yield* new MalformedMessage({ detail: `${relative} is not below the root` })
+})
+
+const store = Effect.fn("store")(function* <E>(
+  content: Stream.Stream<Uint8Array, E>,
+  header: FileHeader,
+  path: string
+): Effect.fn.Return<Verdict, E | PlatformError | NotStored, FileSystem.FileSystem | Path.Path | Scope.Scope> {
+  const fs = yield* FileSystem.FileSystem
+  yield* fs.makeDirectory((yield* Path.Path).dirname(path), { recursive: true })
+  const file = yield* fs.open(path, { flag: "wx" })
+  const sha256 = createHash("sha256")
+  let size = 0
+  yield* Stream.runForEach(content, (bytes): Effect.Effect<void, PlatformError | NotStored> => {
+    size += bytes.length
+    if (size > header.size) return Effect.fail(new NotStored({ path: header.path, reason: "more came than announced" }))
+    sha256.update(bytes)
+    // an interrupted write may still be under way when its file's number already stands for another file
+    return Effect.uninterruptible(file.writeAll(bytes))
+  })
+  if (size < header.size) return yield* new NotStored({ path: header.path, reason: "less came than announced" })
+  return { _tag: "Stored", path: header.path, size, sha256: sha256.digest("hex") }
+}, Effect.scoped)
+
+const failed = (path: string, reason: string): Effect.Effect<Verdict> =>
+  Effect.succeed({ _tag: "Failed", path, reason })

@@ -1,0 +1,292 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Frame } from "../../src/protocol/frame.js"
+import { data, goAway, rst, windowIncrement } from "../../src/protocol/frame.js"
+import { assertAtRest, Scripted } from "./utils/scripted.js"
+import { bytesOf, FILLER } from "./utils/text.js"
+
+const syn = (id: number, payload = ""): Frame => data(id, bytesOf(payload), { syn: true })
+const fin = (id: number): Frame => data(id, undefined, { fin: true })
+const ENDED = { _tag: "TransportFailed", reason: "Ended", cause: undefined, initiator: "Remote" } as const
+
+describe("draining", () => {
+  it("with nothing open is idle at once, and says so once", () => {
+    const server = new Scripted("server")
+    server.connection.drain()
+    assert.deepStrictEqual(server.events(), ["Idle"])
+    server.connection.drain()
+    server.tick(1)
+    assert.deepStrictEqual(server.events(), [])
+    assert.deepStrictEqual(server.sent(), [])
+  })
+
+  it("opens and takes no more, and lets those in flight go on to their end", () => {
+    const server = new Scripted("server").receive(syn(3))
+    const [theirs, ours] = [server.stream(3), server.open()]
+    server.connection.drain()
+    assert.deepStrictEqual(server.connection.open(undefined), { _tag: "Over", end: { _tag: "Closed" } })
+    assert.deepStrictEqual(server.connection.refusal, { _tag: "Closed" })
+    assert.isUndefined(server.connection.end)
+    server.receive(syn(5), fin(3), fin(2))
+    assert.deepStrictEqual(server.sent(), ["RST 5 code 5", "SYN 2 (0)"])
+    server.write(theirs, "the answer")
+    server.connection.finish(theirs)
+    server.connection.finish(ours)
+    assert.deepStrictEqual(server.events(), ["Opened 3"])
+    assert.deepStrictEqual(server.sent(8), ["FIN 3 (10)"])
+    assert.deepStrictEqual(server.events(), ["Finished 3"])
+    assert.deepStrictEqual(server.sent(), ["FIN 2 (0)"])
+    assert.deepStrictEqual(server.events(), ["Finished 2", "Idle"])
+  })
+
+  const endings: ReadonlyArray<readonly [name: string, end: (server: Scripted) => void]> = [
+    ["a reset by the peer", (server) => server.receive(rst(3, 6))],
+    ["a reset by this side", (server) => server.connection.reset(server.stream(3), 6)],
+    ["a GOAWAY of the peer", (server) => server.receive(goAway(0, 0), rst(3, 6))],
+    [
+      "the end of reading",
+      (server) => {
+        server.connection.finish(server.stream(3))
+        server.sent()
+        server.connection.stopReading(server.stream(3))
+      }
+    ],
+    ["the peer's FIN", (server) => (server.connection.finish(server.stream(3)), server.sent(), server.receive(fin(3)))]
+  ]
+  for (const [name, end] of endings) {
+    it(`is idle after ${name} as well`, () => {
+      const server = new Scripted("server").receive(syn(3))
+      server.connection.drain()
+      assert.notInclude(server.events(), "Idle")
+      end(server)
+      assert.strictEqual(server.events().filter((line) => line === "Idle").length, 1)
+    })
+  }
+
+  it("is idle when the last stream runs out of time for its type", () => {
+    const server = new Scripted("server", { typed: true }).receive(syn(3))
+    server.connection.drain()
+    server.tick(10_000)
+    assert.deepStrictEqual(server.events(), ["Idle"])
+  })
+
+  it("is not held up by heartbeats", () => {
+    const client = new Scripted("client", { typed: true })
+    client.connection.ping(7, 0)
+    client.connection.drain()
+    assert.deepStrictEqual(client.events(), ["Idle"])
+    assert.deepStrictEqual(client.sent(), ["SYN 3 (8)"])
+  })
+
+  it("of a session that is over says nothing", () => {
+    const server = new Scripted("server")
+    server.connection.abort()
+    server.connection.drain()
+    assert.deepStrictEqual(server.events(), ["Ended: Closed"])
+  })
+})
+
+describe("closing", () => {
+  it("sends what was accepted and its FINs, then GOAWAY, and only then is over", () => {
+    const server = new Scripted("server").receive(syn(9, "unread"))
+    const [finished, open] = [server.open(), server.open()]
+    server.open()
+    server.write(finished, 150_000)
+    server.connection.finish(finished)
+    server.write(open, "cut")
+    server.events()
+    server.connection.close()
+    assert.deepStrictEqual(server.events(), [
+      "Failed 9: SessionEnded (Closed), processed maybe",
+      "Failed 2: SessionEnded (Closed), processed maybe",
+      "Failed 4: SessionEnded (Closed), processed maybe",
+      "Failed 6: SessionEnded (Closed), processed no"
+    ])
+    const sent: Array<string> = []
+    while (server.connection.hasFrames) {
+      assert.isUndefined(server.connection.end)
+      sent.push(...server.sent(20_000))
+    }
+    assert.deepStrictEqual(sent.slice(-2), ["GOAWAY last 9 code 0", FILLER])
+    assert.include(sent, "SYN 4 (3)")
+    // what has nothing to say is not begun, or "no" would be a lie
+    assert.isFalse(sent.some((line) => line.startsWith("SYN 6 ")))
+    assert.isTrue(sent.some((line) => line.startsWith("FIN 2 ")))
+    assert.isFalse(sent.some((line) => line.startsWith("FIN 4 ")))
+    assert.deepStrictEqual(server.events(), ["Ended: Closed"])
+    assertAtRest(server.connection)
+    assert.strictEqual(server.connection.nextDeadline(), Infinity)
+  })
+
+  it("fails reading and writing here at once, but not what was received", () => {
+    const server = new Scripted("server").receive(syn(3, "abc"))
+    const stream = server.stream(3)
+    server.connection.close()
+    assert.strictEqual(server.write(stream, "x"), "SessionEnded (Closed), processed maybe")
+    assert.strictEqual(server.connection.writable(stream), 0)
+    server.connection.finish(stream)
+    assert.strictEqual(server.read(stream), '"abc"')
+    assert.strictEqual(server.read(stream), "SessionEnded (Closed), processed maybe")
+    assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 0", FILLER])
+  })
+
+  it("twice is once", () => {
+    const server = new Scripted("server").receive(syn(3))
+    server.connection.close()
+    server.connection.close()
+    assert.deepStrictEqual(server.events(), ["Opened 3", "Failed 3: SessionEnded (Closed), processed maybe"])
+    assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 0", FILLER])
+    server.connection.close()
+    assert.deepStrictEqual(server.sent(), [])
+    assert.deepStrictEqual(server.events(), ["Ended: Closed"])
+  })
+
+  it("takes and opens no streams, and drops what still arrives", () => {
+    const server = new Scripted("server").receive(syn(3))
+    server.write(server.stream(3), 100)
+    server.connection.close()
+    server.events()
+    const over = server.connection.open(undefined)
+    assert.deepStrictEqual(over, { _tag: "Over", end: { _tag: "Closed" } })
+    server.receive(syn(5), data(3, bytesOf("x")), data(7, bytesOf("x")), windowIncrement(3, 0), goAway(0, 0))
+    assert.deepStrictEqual(server.events(), ["GoneAway last 0 code 0"])
+    assert.strictEqual(server.connection.stats().bufferedBytes, 0)
+    assert.deepStrictEqual(server.sent(), ["RST 5 code 5", "DATA 3 (100)", "GOAWAY last 3 code 0", FILLER])
+  })
+
+  it("sends nothing more on a stream that the peer resets meanwhile", () => {
+    const server = new Scripted("server").receive(syn(3))
+    server.write(server.stream(3), 100)
+    server.connection.finish(server.stream(3))
+    server.connection.close()
+    server.receive(rst(3, 6))
+    assert.strictEqual(server.connection.stats().queuedBytes, 0)
+    assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 0", FILLER])
+    assert.deepStrictEqual(server.events().slice(-1), ["Ended: Closed"])
+  })
+
+  it("is a clean end although the transport fails behind it", () => {
+    const server = new Scripted("server").receive(syn(3))
+    server.connection.close()
+    server.connection.transportFailed(ENDED)
+    assert.deepStrictEqual(server.events().slice(-1), ["Ended: Closed"])
+    server.connection.transportFailed(ENDED)
+    assert.deepStrictEqual(server.events(), [])
+  })
+
+  it("is a clean end although the peer falls silent", () => {
+    const server = new Scripted("server").receive(syn(3))
+    server.write(server.stream(3), 10)
+    server.connection.takeFrames(1, 0)
+    server.connection.close()
+    server.tick(30_000)
+    assert.deepStrictEqual(server.events().slice(-1), ["Ended: Closed"])
+  })
+
+  it("leaves nothing to be told later: not to writers that waited, not at any time limit", () => {
+    const server = new Scripted("server", { outboundLimit: 1024, typed: true })
+    server.receive(data(3, new Uint8Array(20), { syn: true }), data(5, new Uint8Array(4), { syn: true }), syn(7))
+    const [first, second] = [server.stream(3), server.stream(5)]
+    server.read(first)
+    server.write(first, 1024)
+    server.write(second, 10)
+    assert.isBelow(server.connection.nextDeadline(), Infinity)
+    server.connection.close()
+    server.events()
+    assert.strictEqual(server.connection.nextDeadline(), Infinity)
+    server.tick(100_000)
+    assert.deepStrictEqual(server.sent(), ["DATA 3 (1024)", "GOAWAY last 7 code 0", FILLER])
+    assert.deepStrictEqual(server.events(), ["Ended: Closed"])
+  })
+
+  it("tells those who wait for a heartbeat", () => {
+    const client = new Scripted("client", { typed: true })
+    client.connection.ping(7, 0)
+    client.connection.close()
+    assert.deepStrictEqual(client.events(), ["PingLost 7 on 3: SessionEnded (Closed), processed maybe"])
+    assert.isFalse(client.connection.ping(8, 0))
+  })
+
+  it("after the end does nothing", () => {
+    const server = new Scripted("server")
+    server.connection.abort()
+    server.connection.close()
+    assert.deepStrictEqual(server.sent(), [])
+    assert.deepStrictEqual(server.events(), ["Ended: Closed"])
+  })
+})
+
+describe("the transport fails", () => {
+  const cuts: ReadonlyArray<readonly [where: string, hex: string]> = [
+    ["between frames", ""],
+    ["in a header", "00000510"],
+    ["in a payload", "000005 10 00000005 6162"]
+  ]
+  for (const [where, hex] of cuts) {
+    it(`${where}: streams fail, except that one with its FIN still ends in order`, () => {
+      const server = new Scripted("server").receive(syn(3, "whole"), fin(3), syn(5, "cut"))
+      const [whole, cut] = [server.stream(3), server.stream(5)]
+      const unsent = server.open()
+      server.events()
+      if (hex !== "") server.hex(hex)
+      server.connection.transportFailed(ENDED)
+      const why = "SessionEnded (TransportFailed Ended by Remote), processed"
+      assert.deepStrictEqual(server.events(), [
+        `Failed 3: ${why} maybe`,
+        `Failed 5: ${why} maybe`,
+        `Failed 2: ${why} no`,
+        "Ended: TransportFailed Ended by Remote"
+      ])
+      assert.deepStrictEqual(server.readAll(whole), { length: 5, then: "End" })
+      assert.strictEqual(server.readAll(cut).then, `${why} maybe`)
+      assert.strictEqual(server.read(unsent), `${why} no`)
+      assert.strictEqual(server.write(whole, "x"), `${why} maybe`)
+      assert.deepStrictEqual(server.sent(), [])
+      assert.deepStrictEqual(server.connection.open(undefined), { _tag: "Over", end: ENDED })
+      assert.deepStrictEqual(server.connection.refusal, ENDED)
+      assertAtRest(server.connection)
+    })
+  }
+
+  it("blocked readers and writers are told, and opens that wait", () => {
+    const client = new Scripted("client", { maxOutboundStreams: 1, window: 10 })
+    const stream = client.open()
+    client.write(stream, 20)
+    client.read(stream)
+    client.connection.open(undefined)
+    client.sent()
+    client.connection.transportFailed(ENDED)
+    const events = client.events()
+    assert.include(events, "Failed 3: SessionEnded (TransportFailed Ended by Remote), processed maybe")
+    assert.include(events, "OpenAvailable")
+    assert.strictEqual(events.slice(-1)[0], "Ended: TransportFailed Ended by Remote")
+  })
+
+  it("nothing comes in, goes out or falls due after the end", () => {
+    const server = new Scripted("server", { heartbeat: { interval: 10, tolerance: 10 }, typed: true })
+    server.receive(syn(3), goAway(0, 0))
+    server.connection.abort()
+    server.events()
+    server.receive(syn(5), data(3, bytesOf("abcdef")), goAway(0, 0), data(7, bytesOf("x")))
+    server.tick(100_000)
+    assert.isFalse(server.connection.ping(1, 0))
+    server.connection.abort()
+    assert.deepStrictEqual(server.events(), [])
+    assert.deepStrictEqual(server.sent(), [])
+    assert.strictEqual(server.connection.nextDeadline(), Infinity)
+    assertAtRest(server.connection)
+  })
+
+  it("an abort drops what waited", () => {
+    const server = new Scripted("server").receive(syn(3, "hi"))
+    server.write(server.stream(3), 100)
+    server.connection.abort()
+    assert.isFalse(server.connection.hasFrames)
+    assert.deepStrictEqual(server.events(), [
+      "Opened 3",
+      "Failed 3: SessionEnded (Closed), processed maybe",
+      "Ended: Closed"
+    ])
+    server.connection.accept(server.stream(3))
+    assertAtRest(server.connection)
+  })
+})

@@ -1,0 +1,244 @@
+import { assert, describe, it } from "@effect/vitest"
+import { data, rst, windowIncrement } from "../../src/protocol/frame.js"
+import { assertAtRest, Scripted } from "./utils/scripted.js"
+import { bytesOf } from "./utils/text.js"
+
+const CODES = [0, 1, 6, 15, 16, 0xff, 0x7fffffff, 0x80000000, 0xffffffff]
+
+/** A server with one stream, 3, on which "abc" has arrived. */
+const serving = () => {
+  const server = new Scripted("server").receive(data(3, bytesOf("abc"), { syn: true }))
+  const stream = server.stream(3)
+  server.connection.accept(stream)
+  server.events()
+  return { server, stream }
+}
+
+describe("a reset by the peer", () => {
+  for (const code of CODES) {
+    it(`tells reader and writer the code ${code}, unchanged`, () => {
+      const { server, stream } = serving()
+      assert.strictEqual(server.read(stream), '"abc"')
+      server.receive(rst(3, code))
+      const processed = code === 5 || code === 9 ? "no" : "maybe"
+      const failure = `Reset ${code} by Remote, processed ${processed}`
+      assert.deepStrictEqual(server.events(), [`Failed 3: ${failure}`])
+      assert.strictEqual(server.read(stream), failure)
+      assert.strictEqual(server.write(stream, "x"), failure)
+      assert.strictEqual(server.write(stream, ""), failure)
+      assert.deepStrictEqual(server.sent(), [])
+      assertAtRest(server.connection)
+    })
+  }
+
+  for (const code of [5, 9]) {
+    it(`with code ${code} says that the peer did not act on the stream`, () => {
+      const client = new Scripted("client")
+      const stream = client.open()
+      client.sent()
+      client.receive(rst(3, code))
+      assert.strictEqual(client.read(stream), `Reset ${code} by Remote, processed no`)
+    })
+  }
+
+  it("as the wire has it", () => {
+    const { server } = serving()
+    server.hex("000004 00 00000003 00000006")
+    assert.deepStrictEqual(server.events(), ["Failed 3: Reset 6 by Remote, processed maybe"])
+  })
+
+  it("does not destroy what arrived before it", () => {
+    const { server, stream } = serving()
+    server.receive(rst(3, 6))
+    assert.strictEqual(server.read(stream), '"abc"')
+    assert.strictEqual(server.read(stream), "Reset 6 by Remote, processed maybe")
+    assert.deepStrictEqual(server.sent(), [])
+  })
+
+  it("after its FIN leaves the end an end, for the reader", () => {
+    const { server, stream } = serving()
+    server.receive(data(3, bytesOf("def"), { fin: true }), rst(3, 6))
+    assert.deepStrictEqual(server.readAll(stream), { length: 6, then: "End" })
+    assert.strictEqual(server.write(stream, "x"), "Reset 6 by Remote, processed maybe")
+  })
+
+  it("drops what waited to be sent, and wakes who waited for room", () => {
+    const server = new Scripted("server", { outboundLimit: 1024 })
+    server.receive(data(3, undefined, { syn: true }), data(5, undefined, { syn: true }))
+    const [three, five] = [server.stream(3), server.stream(5)]
+    server.events()
+    assert.strictEqual(server.write(three, 1024), "took 1024")
+    assert.strictEqual(server.write(five, 10), "took 0")
+    server.receive(rst(3, 6))
+    assert.deepStrictEqual(server.events(), ["Failed 3: Reset 6 by Remote, processed maybe", "Writable 5"])
+    assert.strictEqual(server.connection.stats().queuedBytes, 0)
+    assert.strictEqual(server.write(five, 10), "took 10")
+    assert.deepStrictEqual(server.sent(), ["DATA 5 (10)"])
+  })
+
+  it("drops the increment that waited for it", () => {
+    const server = new Scripted("server", { window: 8 }).receive(data(3, bytesOf("12345678"), { syn: true }))
+    server.readAll(server.stream(3))
+    server.receive(rst(3, 6))
+    assert.deepStrictEqual(server.sent(), [])
+  })
+
+  it("late frames on the id are passed over without an answer, a thousand of them", () => {
+    const { server } = serving()
+    server.receive(rst(3, 6))
+    server.events()
+    for (let i = 0; i < 1000; i++) server.receive(data(3, bytesOf("late")))
+    server.receive(data(3, undefined, { fin: true }), windowIncrement(3, 1), rst(3, 6), rst(3, 7))
+    assert.deepStrictEqual(server.sent(), [])
+    assert.deepStrictEqual(server.events(), [])
+    assertAtRest(server.connection)
+  })
+
+  it("in the middle of a large frame of another stream changes nothing for that one", () => {
+    const server = new Scripted("server")
+    server.hex("000006 12 00000003 616263").hex("646566 000004 00 00000005 00000006")
+    assert.deepStrictEqual(server.readAll(server.stream(3)), { length: 6, then: "Blocked" })
+  })
+})
+
+describe("a reset by this side", () => {
+  for (const code of CODES) {
+    it(`puts the code ${code} on the wire unchanged, once`, () => {
+      const { server, stream } = serving()
+      server.connection.reset(stream, code)
+      server.connection.reset(stream, 6)
+      assert.deepStrictEqual(server.sent(), [`RST 3 code ${code}`])
+      server.connection.reset(stream, 6)
+      server.receive(data(3, bytesOf("x")))
+      assert.deepStrictEqual(server.sent(), [])
+      assert.deepStrictEqual(server.events(), [`Failed 3: Reset ${code} by Local, processed maybe`])
+      assert.strictEqual(server.write(stream, "x"), `Reset ${code} by Local, processed maybe`)
+      assertAtRest(server.connection)
+    })
+  }
+
+  it("never makes a cut stream look like one that ended: not without a FIN, not with bytes unread before it", () => {
+    const cut = serving()
+    cut.server.read(cut.stream)
+    cut.server.connection.reset(cut.stream, 6)
+    assert.strictEqual(cut.server.read(cut.stream), "Reset 6 by Local, processed maybe")
+
+    const unread = serving()
+    unread.server.receive(data(3, undefined, { fin: true }))
+    unread.server.connection.reset(unread.stream, 6)
+    assert.strictEqual(unread.server.read(unread.stream), "Reset 6 by Local, processed maybe")
+  })
+
+  it("leaves the end of a stream that was read to its end", () => {
+    const { server, stream } = serving()
+    server.receive(data(3, undefined, { fin: true }))
+    server.read(stream)
+    server.connection.reset(stream, 6)
+    assert.strictEqual(server.read(stream), "End")
+  })
+
+  it("before the SYN left leaves no trace on the wire, and says that nothing was processed", () => {
+    const client = new Scripted("client")
+    const stream = client.open()
+    client.write(stream, "hello")
+    client.connection.reset(stream, 6)
+    assert.isFalse(client.connection.hasFrames)
+    assert.deepStrictEqual(client.sent(), [])
+    assert.deepStrictEqual(client.events(), ["Failed 3: Reset 6 by Local, processed no"])
+    assertAtRest(client.connection)
+  })
+
+  it("before the SYN left gives the id back: cancelled opens leave no gaps that the peer must remember", () => {
+    const client = new Scripted("client", { maxOutboundStreams: 10_000 })
+    const server = new Scripted("server", { maxInboundStreams: 10_000, acceptBacklog: 10_000 })
+    for (let i = 0; i < 3000; i++) {
+      const [cancelled, kept] = [client.open(), client.open()]
+      client.connection.reset(cancelled, 6)
+      client.connection.reset(cancelled, 6)
+      client.write(kept, "x")
+      server.receive(...client.frames())
+    }
+    assert.strictEqual(server.connection.stats().inboundStreams, 3000)
+    assert.isAtMost(server.connection.stats().skippedIntervals, 1)
+    assert.isUndefined(server.connection.end)
+  })
+
+  it("an id that was given back is a stream like any other: late frames on it are not passed over", () => {
+    const client = new Scripted("client")
+    client.connection.reset(client.open(), 6)
+    const stream = client.open()
+    assert.strictEqual(stream.id, 3)
+    assert.deepStrictEqual(client.sent(), ["SYN 3 (0)"])
+    client.receive(data(3, bytesOf("hi"), { fin: true }))
+    assert.deepStrictEqual(client.readAll(stream), { length: 2, then: "End" })
+    client.connection.finish(stream)
+    client.sent()
+    client.receive(data(3, bytesOf("late")))
+    assert.deepStrictEqual(client.sent(), ["RST 3 code 4"])
+  })
+
+  it("of streams of the peer never looks like an attack by it, however many wait to be sent", () => {
+    const server = new Scripted("server", { maxInboundStreams: 10_000, acceptBacklog: 10_000 })
+    for (let id = 1; id <= 2 * 5000; id += 2) server.receive(data(id, undefined, { syn: true }))
+    server.connection.resetAll(6)
+    assert.isUndefined(server.connection.end)
+    assert.strictEqual(server.sent().length, 5000)
+  })
+
+  it("overtakes the bytes that waited: they are never sent", () => {
+    const { server, stream } = serving()
+    server.write(stream, 1000)
+    server.connection.finish(stream)
+    server.connection.reset(stream, 6)
+    assert.deepStrictEqual(server.sent(), ["RST 3 code 6"])
+  })
+
+  it("overtakes the increment that waited", () => {
+    const server = new Scripted("server", { window: 8 }).receive(data(3, bytesOf("12345678"), { syn: true }))
+    server.readAll(server.stream(3))
+    server.connection.reset(server.stream(3), 6)
+    assert.deepStrictEqual(server.sent(), ["RST 3 code 6"])
+  })
+
+  it("of a stream that has ended in order does nothing", () => {
+    const { server, stream } = serving()
+    server.connection.finish(stream)
+    server.sent()
+    server.receive(data(3, undefined, { fin: true }))
+    assert.deepStrictEqual(server.events(), ["Finished 3"])
+    server.connection.reset(stream, 6)
+    assert.deepStrictEqual(server.sent(), [])
+    assert.deepStrictEqual(server.events(), [])
+    assert.deepStrictEqual(server.readAll(stream), { length: 3, then: "End" })
+  })
+
+  it("makes room for an open that waited, and for a writer that waited", () => {
+    const client = new Scripted("client", { maxOutboundStreams: 2, outboundLimit: 1024 })
+    const [first, second] = [client.open(), client.open()]
+    client.write(first, 1024)
+    assert.strictEqual(client.write(second, 1), "took 0")
+    assert.deepStrictEqual(client.connection.open(undefined), { _tag: "Full" })
+    client.connection.reset(first, 6)
+    assert.deepStrictEqual(client.events(), ["OpenAvailable", "Failed 3: Reset 6 by Local, processed no", "Writable 5"])
+  })
+
+  it("of all streams resets each once, and only those", () => {
+    const client = new Scripted("client")
+    client.open()
+    client.receive(data(2, undefined, { syn: true }))
+    client.sent()
+    client.connection.resetAll(0xff)
+    assert.deepStrictEqual(client.sent(), ["RST 3 code 255", "RST 2 code 255"])
+    client.connection.resetAll(0xff)
+    assert.deepStrictEqual(client.sent(), [])
+  })
+
+  it("a peer that makes us reset without end, and takes none of it, is told to calm down", () => {
+    const server = new Scripted("server")
+    for (let id = 1; id <= 2 * 4096; id += 2) server.receive(data(id, bytesOf("x")))
+    assert.isUndefined(server.connection.end)
+    server.receive(data(8193, bytesOf("x")))
+    assert.deepStrictEqual(server.events(), ["Ended: Violation 10 by Local"])
+    assert.deepStrictEqual(server.sent(), ["GOAWAY last 0 code 10", "UNKNOWN type 15 stream 0 (0)"])
+  })
+})

@@ -1,0 +1,173 @@
+import { assert, describe, it } from "@effect/vitest"
+import { data, goAway, rst } from "../../src/protocol/frame.js"
+import { encodeUint32 } from "../../src/protocol/heartbeat.js"
+import type { Overrides } from "./utils/options.js"
+import { assertAtRest, Scripted } from "./utils/scripted.js"
+import { bytesOf, FILLER } from "./utils/text.js"
+
+const heartbeat = { interval: 10_000, tolerance: 15_000 }
+
+const client = (overrides: Overrides = {}) => new Scripted("client", { typed: true, heartbeat, ...overrides })
+
+describe("a silent peer", () => {
+  it("is probed after the interval, and dead after the tolerance", () => {
+    const session = client()
+    const stream = session.open(0)
+    session.sent()
+    session.read(stream)
+    assert.strictEqual(session.connection.nextDeadline(), 10_000)
+    session.tick(9999, 7)
+    assert.deepStrictEqual(session.sent(), [])
+    session.tick(1, 7)
+    assert.deepStrictEqual(session.sent(), ["SYN 5 (8)"])
+    assert.strictEqual(session.connection.nextDeadline(), 25_000)
+    session.tick(14_999)
+    assert.deepStrictEqual(session.events(), [])
+    session.tick(1)
+    const end = "Dead Heartbeat silent for 25000 since 0"
+    assert.deepStrictEqual(session.events(), [
+      `Failed 3: SessionEnded (${end}), processed maybe`,
+      `PingLost 7 on 5: SessionEnded (${end}), processed maybe`,
+      `Ended: ${end}`
+    ])
+    assert.strictEqual(session.read(stream), `SessionEnded (${end}), processed maybe`)
+    assert.deepStrictEqual(session.sent(), [])
+    assert.strictEqual(session.connection.nextDeadline(), Infinity)
+    assertAtRest(session.connection)
+  })
+
+  it("that answers is alive, and probed again an interval later", () => {
+    const session = client()
+    session.tick(10_000, 7)
+    session.sent()
+    session.tick(100).receive(data(3, encodeUint32(7)))
+    assert.deepStrictEqual(session.events(), ["Pong 7 after 100"])
+    assert.deepStrictEqual(session.tick(10).sent(), ["WNDINC 3 +4"])
+    assert.strictEqual(session.connection.nextDeadline(), 20_100)
+    session.tick(9990, 8)
+    assert.deepStrictEqual(session.sent(), ["DATA 3 (4)"])
+  })
+
+  it("is alive as long as any byte comes: a refused heartbeat, half a header, an unknown frame", () => {
+    const session = client()
+    session.tick(10_000, 7)
+    session.sent()
+    session.tick(14_000).receive(rst(3, 5))
+    assert.deepStrictEqual(session.events(), ["PingLost 7 on 3: Reset 5 by Remote, processed no"])
+    session.tick(9000).hex("000001")
+    session.tick(9000).hex("f000000000 00")
+    session.tick(9000)
+    assert.isUndefined(session.connection.end)
+    assert.deepStrictEqual(session.sent(), [])
+  })
+
+  it("is not judged by a call that comes far too late", () => {
+    const session = client()
+    session.tick(10_000, 7)
+    session.sent()
+    session.tick(60_000, 8)
+    assert.isUndefined(session.connection.end)
+    assert.deepStrictEqual(session.sent(), ["DATA 3 (4)"])
+  })
+
+  it("that cannot be probed is not blamed: it has said goodbye", () => {
+    const session = client().receive(goAway(0, 0))
+    session.tick(10_000)
+    session.tick(10_000)
+    session.tick(10_000)
+    assert.deepStrictEqual(session.sent(), [])
+    assert.isUndefined(session.connection.end)
+  })
+
+  it("is left alone where there are no heartbeats", () => {
+    const session = client({ heartbeat: undefined })
+    assert.strictEqual(session.connection.nextDeadline(), Infinity)
+    session.tick(1_000_000)
+    assert.isUndefined(session.connection.end)
+  })
+})
+
+describe("a peer that stalls", () => {
+  it("within a frame ends the session, whatever else works", () => {
+    const server = new Scripted("server").receive(data(3, bytesOf("abc"), { syn: true })).hex("000005 10 000000")
+    assert.strictEqual(server.read(server.stream(3)), '"abc"')
+    assert.strictEqual(server.write(server.stream(3), "x"), "took 1")
+    assert.strictEqual(server.connection.nextDeadline(), 10)
+    server.tick(10)
+    assert.strictEqual(server.connection.nextDeadline(), 30_000)
+    server.tick(29_990)
+    assert.strictEqual(server.events().slice(-1)[0], "Ended: Dead PartialFrame silent for 30000 since 0")
+  })
+
+  it("in taking our bytes ends the session", () => {
+    const server = new Scripted("server").receive(data(3, undefined, { syn: true }))
+    server.write(server.stream(3), "x")
+    server.now = 5
+    server.connection.takeFrames(1000, 5)
+    assert.strictEqual(server.connection.nextDeadline(), 30_005)
+    server.tick(29_999)
+    assert.isUndefined(server.connection.end)
+    server.tick(1)
+    assert.strictEqual(server.events().slice(-1)[0], "Ended: Dead WriteStalled silent for 30000 since 5")
+  })
+
+  it("is fine once the transport has taken the batch", () => {
+    const server = new Scripted("server").receive(data(3, undefined, { syn: true }))
+    server.write(server.stream(3), "x")
+    server.connection.takeFrames(1000, 0)
+    server.connection.written()
+    assert.strictEqual(server.connection.nextDeadline(), Infinity)
+  })
+
+  it("an empty batch starts no limit", () => {
+    const server = new Scripted("server")
+    assert.deepStrictEqual(server.connection.takeFrames(1000, 0), [])
+    assert.strictEqual(server.connection.nextDeadline(), Infinity)
+  })
+})
+
+describe("a stream whose type does not come", () => {
+  it("is refused at the type's time limit; its neighbours are not", () => {
+    const server = new Scripted("server", { typed: true }).receive(data(3, Uint8Array.of(1), { syn: true }))
+    server.now = 4000
+    server.receive(data(5, undefined, { syn: true }), data(7, new Uint8Array(4), { syn: true }))
+    assert.deepStrictEqual(server.events(), ["Opened 7 type 0"])
+    assert.strictEqual(server.connection.nextDeadline(), 10_000)
+    server.tick(5999)
+    assert.deepStrictEqual(server.sent(), [])
+    server.tick(1)
+    assert.deepStrictEqual(server.sent(), ["RST 3 code 5"])
+    assert.strictEqual(server.connection.nextDeadline(), 14_000)
+    server.receive(data(5, new Uint8Array(4)))
+    assert.deepStrictEqual(server.events(), ["Opened 5 type 0"])
+    assert.strictEqual(server.connection.nextDeadline(), Infinity)
+    server.tick(10_000)
+    assert.deepStrictEqual(server.sent(), [])
+    assert.strictEqual(server.connection.stats().inboundStreams, 2)
+  })
+
+  it("counts from when it was opened, whatever arrives of the type", () => {
+    const server = new Scripted("server", { typed: true, typeTimeout: 50 })
+    server.receive(data(3, undefined, { syn: true }))
+    server.now = 40
+    server.receive(data(3, Uint8Array.of(1)))
+    server.tick(10)
+    assert.deepStrictEqual(server.sent(), ["RST 3 code 5"])
+    assert.deepStrictEqual(server.events(), [])
+    assertAtRest(server.connection)
+  })
+
+  it("has no limit on an untyped session", () => {
+    const server = new Scripted("server").receive(data(3, undefined, { syn: true }))
+    server.tick(100_000)
+    assert.deepStrictEqual(server.sent(), [])
+  })
+
+  it("leaves no deadline behind when the session ends", () => {
+    const server = new Scripted("server", { typed: true }).receive(data(3, undefined, { syn: true }))
+    server.hex("000001 10 00000000")
+    assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 1", FILLER])
+    assert.strictEqual(server.connection.nextDeadline(), Infinity)
+    assert.deepStrictEqual(server.events(), ["Ended: Violation 1 by Local"])
+  })
+})

@@ -1,0 +1,334 @@
+import { assert, describe, it } from "@effect/vitest"
+import { data, rst, windowIncrement } from "../../src/protocol/frame.js"
+import { assertAtRest, Scripted } from "./utils/scripted.js"
+import { bytesOf } from "./utils/text.js"
+
+/** A server with stream 3, whose SYN carried `sent` bytes. */
+const serving = (window: number, sent: number) => {
+  const server = new Scripted("server", { window }).receive(data(3, new Uint8Array(sent), { syn: true }))
+  const stream = server.stream(3)
+  server.events()
+  return { server, stream }
+}
+
+/** A client with stream 3, whose SYN is out. */
+const opened = (window: number, outboundLimit = 1_048_576) => {
+  const client = new Scripted("client", { window, outboundLimit })
+  const stream = client.open()
+  client.sent()
+  return { client, stream }
+}
+
+describe("the window of what we receive", () => {
+  it("may be used up to its last byte; one more is a flow control error, what was within it stays readable", () => {
+    const { server, stream } = serving(262_144, 262_144)
+    assert.deepStrictEqual(server.sent(), [])
+    server.receive(data(3, bytesOf("x")))
+    assert.deepStrictEqual(server.sent(), ["RST 3 code 3"])
+    assert.deepStrictEqual(server.events(), ["Failed 3: Reset 3 by Local, processed maybe"])
+    assert.deepStrictEqual(server.readAll(stream), { length: 262_144, then: "Reset 3 by Local, processed maybe" })
+    server.receive(data(3, bytesOf("x")), data(3, undefined, { fin: true }))
+    assert.deepStrictEqual(server.sent(), [])
+    assertAtRest({ stats: () => ({ ...server.connection.stats(), backlog: 0 }) })
+  })
+
+  it("is judged from the header: a frame that exceeds it is refused before its first byte", () => {
+    const { server, stream } = serving(100, 60)
+    server.hex("000029 10 00000003")
+    assert.deepStrictEqual(server.sent(), ["RST 3 code 3"])
+    server.push(new Uint8Array(41))
+    assert.strictEqual(server.connection.stats().bufferedBytes, 0)
+    assert.deepStrictEqual(server.readAll(stream), { length: 60, then: "Reset 3 by Local, processed maybe" })
+    server.receive(data(5, bytesOf("next"), { syn: true }))
+    assert.deepStrictEqual(server.events(), ["Failed 3: Reset 3 by Local, processed maybe", "Opened 5"])
+  })
+
+  it("a SYN of 16 MiB is refused from its header, its body is skipped, and other streams go on", () => {
+    const { server, stream } = serving(262_144, 3)
+    server.hex("ffffff 12 00000005")
+    assert.deepStrictEqual(server.sent(), ["RST 5 code 3"])
+    const chunk = new Uint8Array(65_793)
+    for (let i = 0; i < 255; i++) server.push(chunk)
+    server.receive(data(3, bytesOf("abc")))
+    assert.deepStrictEqual(server.sent(), [])
+    assert.deepStrictEqual(server.events(), [])
+    assert.deepStrictEqual(server.readAll(stream), { length: 6, then: "Blocked" })
+    assert.strictEqual(server.connection.stats().tableSize, 1)
+  })
+
+  it("a SYN that fills the window opens the stream", () => {
+    const { server, stream } = serving(100, 100)
+    assert.deepStrictEqual(server.readAll(stream), { length: 100, then: "Blocked" })
+  })
+
+  it("a FIN, a SYN and an empty frame cost nothing", () => {
+    const { server, stream } = serving(100, 100)
+    server.receive(data(3), data(3, undefined, { fin: true }))
+    assert.deepStrictEqual(server.sent(), [])
+    assert.deepStrictEqual(server.readAll(stream), { length: 100, then: "End" })
+  })
+
+  it("is granted again when half of it was read, in one increment", () => {
+    const server = new Scripted("server", { window: 100 }).receive(data(3, new Uint8Array(49), { syn: true }))
+    const stream = server.stream(3)
+    server.readAll(stream)
+    assert.deepStrictEqual(server.sent(), [])
+    server.receive(data(3, new Uint8Array(1)))
+    server.readAll(stream)
+    assert.deepStrictEqual(server.sent(), ["WNDINC 3 +50"])
+    server.receive(data(3, new Uint8Array(100)))
+    assert.deepStrictEqual(server.sent(), [])
+  })
+
+  it("increments that the transport does not take become one", () => {
+    const server = new Scripted("server", { window: 100 }).receive(data(3, new Uint8Array(50), { syn: true }))
+    const stream = server.stream(3)
+    server.readAll(stream)
+    server.receive(data(3, new Uint8Array(50)))
+    server.readAll(stream)
+    assert.deepStrictEqual(server.sent(), ["WNDINC 3 +100"])
+  })
+
+  it("what is left is granted once the buffer has stayed empty: the peer may have a smaller window", () => {
+    const server = new Scripted("server", { window: 100 }).receive(data(3, new Uint8Array(16), { syn: true }))
+    const stream = server.stream(3)
+    server.readAll(stream)
+    assert.strictEqual(server.connection.nextDeadline(), 10)
+    server.tick(9)
+    assert.deepStrictEqual(server.sent(), [])
+    server.tick(1)
+    assert.deepStrictEqual(server.sent(), ["WNDINC 3 +16"])
+    assert.strictEqual(server.connection.nextDeadline(), Infinity)
+  })
+
+  it("a peer that stalls and sends an empty frame still gets its credit", () => {
+    const server = new Scripted("server", { window: 100 }).receive(data(3, new Uint8Array(16), { syn: true }))
+    server.readAll(server.stream(3))
+    server.receive(data(3))
+    server.tick(10)
+    assert.deepStrictEqual(server.sent(), ["WNDINC 3 +16"])
+  })
+
+  it("a peer that goes on sending is no peer that stalls: nothing is granted early", () => {
+    const server = new Scripted("server", { window: 100 }).receive(data(3, new Uint8Array(16), { syn: true }))
+    const stream = server.stream(3)
+    server.readAll(stream)
+    server.tick(9)
+    server.receive(data(3, new Uint8Array(16)))
+    assert.strictEqual(server.connection.nextDeadline(), Infinity)
+    server.tick(9)
+    assert.deepStrictEqual(server.sent(), [])
+    server.readAll(stream)
+    server.tick(10)
+    assert.deepStrictEqual(server.sent(), ["WNDINC 3 +32"])
+  })
+
+  it("nothing is granted to a peer that has ended its direction", () => {
+    const server = new Scripted("server", { window: 100 })
+    server.receive(data(3, new Uint8Array(100), { syn: true }), data(3, undefined, { fin: true }))
+    server.readAll(server.stream(3))
+    server.tick(10)
+    assert.deepStrictEqual(server.sent(), [])
+    assert.strictEqual(server.connection.nextDeadline(), Infinity)
+    const late = new Scripted("server", { window: 100 }).receive(data(3, new Uint8Array(16), { syn: true }))
+    late.readAll(late.stream(3))
+    late.receive(data(3, undefined, { fin: true }))
+    assert.strictEqual(late.connection.nextDeadline(), Infinity)
+    assert.deepStrictEqual(late.tick(10).sent(), [])
+  })
+
+  it("the 4 bytes of a type are granted again with the first bytes that are read", () => {
+    const server = new Scripted("server", { window: 16, typed: true })
+    server.receive(data(3, new Uint8Array(4), { syn: true }))
+    assert.deepStrictEqual(server.tick(10).sent(), [])
+    server.receive(data(3, new Uint8Array(4)))
+    server.readAll(server.stream(3))
+    assert.deepStrictEqual(server.sent(), ["WNDINC 3 +8"])
+  })
+})
+
+describe("the window of what we send", () => {
+  it("stops the writer at its last byte, and an increment wakes it", () => {
+    const { client, stream } = opened(100)
+    assert.strictEqual(client.connection.writable(stream), 100)
+    assert.strictEqual(client.write(stream, 120), "took 100")
+    assert.strictEqual(client.connection.writable(stream), 0)
+    assert.strictEqual(client.write(stream, 20), "took 0")
+    assert.deepStrictEqual(client.sent(), ["DATA 3 (100)"])
+    client.receive(windowIncrement(3, 50))
+    assert.deepStrictEqual(client.events(), ["Writable 3"])
+    assert.strictEqual(client.write(stream, 20), "took 20")
+    assert.strictEqual(client.connection.writable(stream), 30)
+  })
+
+  it("an increment that nobody waits for wakes nobody", () => {
+    const { client } = opened(100)
+    client.receive(windowIncrement(3, 50))
+    assert.deepStrictEqual(client.events(), [])
+    assert.strictEqual(client.connection.nextDeadline(), Infinity)
+  })
+
+  it("an increment of 0 is an error of the stream alone", () => {
+    const { client, stream } = opened(100)
+    client.hex("000004 20 00000003 00000000")
+    assert.deepStrictEqual(client.sent(), ["RST 3 code 1"])
+    assert.deepStrictEqual(client.events(), ["Failed 3: Reset 1 by Local, processed maybe"])
+    assert.strictEqual(client.read(stream), "Reset 1 by Local, processed maybe")
+    assert.strictEqual(client.open().id, 5)
+  })
+
+  it("the reserved bit of an increment is masked", () => {
+    const { client, stream } = opened(100)
+    client.hex("000004 20 00000003 80000001")
+    assert.strictEqual(client.connection.writable(stream), 101)
+    client.hex("000004 20 00000003 80000000")
+    assert.deepStrictEqual(client.sent(), ["RST 3 code 1"])
+  })
+
+  it("may grow to 2^31-1 and not beyond", () => {
+    const { client, stream } = opened(100)
+    client.receive(windowIncrement(3, 0x7fffffff - 100))
+    assert.deepStrictEqual(client.sent(), [])
+    assert.strictEqual(client.connection.writable(stream), 1_048_576)
+    client.receive(windowIncrement(3, 1))
+    assert.deepStrictEqual(client.sent(), ["RST 3 code 3"])
+    assert.deepStrictEqual(client.events(), ["Failed 3: Reset 3 by Local, processed maybe"])
+  })
+
+  it("bytes that wait to be sent still belong to it, for the peer", () => {
+    const { client, stream } = opened(100)
+    client.write(stream, 60)
+    client.receive(windowIncrement(3, 0x7fffffff - 99))
+    assert.deepStrictEqual(client.sent(), ["RST 3 code 3"])
+    const other = opened(100)
+    other.client.write(other.stream, 60)
+    other.client.sent()
+    other.client.receive(windowIncrement(3, 0x7fffffff - 40))
+    assert.deepStrictEqual(other.client.sent(), [])
+  })
+
+  it("what is withdrawn was never sent, and its credit is there again", () => {
+    const { client, stream } = opened(100)
+    client.write(stream, "keep")
+    client.write(stream, "forget")
+    assert.isTrue(client.connection.withdraw(stream, 6))
+    assert.strictEqual(client.connection.writable(stream), 96)
+    assert.strictEqual(client.connection.stats().queuedBytes, 4)
+    assert.deepStrictEqual(client.sent(), ["DATA 3 (4)"])
+    assert.isFalse(client.connection.withdraw(stream, 1))
+    assert.strictEqual(client.connection.writable(stream), 96)
+  })
+
+  it("a withdrawn write leaves nothing to send, but a SYN and a FIN stay", () => {
+    const { client, stream } = opened(100)
+    client.write(stream, "x")
+    assert.isTrue(client.connection.withdraw(stream, 1))
+    assert.isFalse(client.connection.hasFrames)
+    const fresh = client.open()
+    client.write(fresh, "x")
+    client.connection.withdraw(fresh, 1)
+    assert.deepStrictEqual(client.sent(), ["SYN 5 (0)"])
+    client.write(fresh, "x")
+    client.connection.finish(fresh)
+    client.connection.withdraw(fresh, 1)
+    assert.deepStrictEqual(client.sent(), ["FIN 5 (0)"])
+  })
+
+  it("after the stream has failed there is nothing to withdraw", () => {
+    const { client, stream } = opened(100)
+    client.write(stream, "x")
+    client.receive(rst(3, 6))
+    assert.isFalse(client.connection.withdraw(stream, 0))
+    assert.strictEqual(client.connection.stats().queuedBytes, 0)
+  })
+
+  it("a withdrawal wakes the writer of its own stream and those that wait for room", () => {
+    const { client, stream } = opened(100, 1024)
+    client.write(stream, 100)
+    assert.strictEqual(client.write(stream, 10), "took 0")
+    assert.isTrue(client.connection.withdraw(stream, 100))
+    assert.deepStrictEqual(client.events(), ["Writable 3"])
+
+    const crowd = opened(2000, 1024)
+    const other = crowd.client.open()
+    crowd.client.write(crowd.stream, 1024)
+    assert.strictEqual(crowd.client.write(other, 10), "took 0")
+    crowd.client.connection.withdraw(crowd.stream, 1024)
+    assert.deepStrictEqual(crowd.client.events(), ["Writable 5"])
+  })
+
+  it("a writer that gave up is not woken", () => {
+    const { client, stream } = opened(100)
+    client.write(stream, 200)
+    client.connection.unblockWriter(stream)
+    client.receive(windowIncrement(3, 100))
+    assert.deepStrictEqual(client.events(), [])
+  })
+})
+
+describe("a peer that grants single bytes", () => {
+  it("gets no single-byte frames: the writer waits for a quarter of the window, or a moment", () => {
+    const { client, stream } = opened(100)
+    client.write(stream, 200)
+    client.sent()
+    for (let i = 0; i < 24; i++) client.receive(windowIncrement(3, 1))
+    assert.deepStrictEqual(client.events(), [])
+    assert.strictEqual(client.write(stream, 100), "took 0")
+    client.receive(windowIncrement(3, 1))
+    assert.deepStrictEqual(client.events(), ["Writable 3"])
+    assert.strictEqual(client.write(stream, 100), "took 25")
+  })
+
+  it("gets what there is after 5 ms, in one frame", () => {
+    const { client, stream } = opened(100)
+    client.write(stream, 200)
+    client.sent()
+    client.receive(windowIncrement(3, 1), windowIncrement(3, 2))
+    assert.strictEqual(client.connection.nextDeadline(), 5)
+    client.tick(4)
+    assert.deepStrictEqual(client.events(), [])
+    client.tick(1)
+    assert.deepStrictEqual(client.events(), ["Writable 3"])
+    assert.strictEqual(client.write(stream, 100), "took 3")
+    assert.deepStrictEqual(client.sent(), ["DATA 3 (3)"])
+    client.receive(windowIncrement(3, 1))
+    assert.strictEqual(client.write(stream, 97), "took 0")
+  })
+
+  it("never makes more than a kilobyte wait, however large the window", () => {
+    const { client, stream } = opened(262_144)
+    client.write(stream, 262_144)
+    assert.strictEqual(client.write(stream, 5000), "took 0")
+    client.sent()
+    client.receive(windowIncrement(3, 1023))
+    assert.deepStrictEqual(client.events(), [])
+    client.receive(windowIncrement(3, 1))
+    assert.deepStrictEqual(client.events(), ["Writable 3"])
+  })
+
+  it("a write that fits in the credit goes at once, small as it is", () => {
+    const { client, stream } = opened(100)
+    client.write(stream, 100)
+    client.sent()
+    client.receive(windowIncrement(3, 2))
+    assert.strictEqual(client.write(stream, 2), "took 2")
+    assert.deepStrictEqual(client.sent(), ["DATA 3 (2)"])
+  })
+
+  it("a writer that gave up leaves no deadline behind", () => {
+    const { client, stream } = opened(100)
+    client.write(stream, 200)
+    client.receive(windowIncrement(3, 1))
+    assert.strictEqual(client.connection.nextDeadline(), 5)
+    client.connection.unblockWriter(stream)
+    assert.strictEqual(client.connection.nextDeadline(), Infinity)
+  })
+
+  it("a stream that ends leaves no deadline behind", () => {
+    const { client, stream } = opened(100)
+    client.write(stream, 200)
+    client.receive(windowIncrement(3, 1))
+    client.connection.reset(stream, 6)
+    assert.strictEqual(client.connection.nextDeadline(), Infinity)
+  })
+})

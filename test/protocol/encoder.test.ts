@@ -1,0 +1,163 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { encode, encodedLength } from "../../src/protocol/encoder.js"
+import { ErrorCode } from "../../src/protocol/errorCode.js"
+import type { Frame } from "../../src/protocol/frame.js"
+import { data, goAway, goAwayFiller, rst, windowIncrement } from "../../src/protocol/frame.js"
+import { concat, pattern, toHex } from "./bytes.js"
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+const hexOf = (...frames: ReadonlyArray<Frame>): string => toHex(concat(encode(frames)))
+
+describe("the vectors of the wire", () => {
+  const vectors: ReadonlyArray<readonly [string, Frame, string]> = [
+    ["DATA+SYN+FIN", data(3, text("hello"), { syn: true, fin: true }), "000005130000000368656c6c6f"],
+    ["DATA+SYN", data(3, text("hello"), { syn: true }), "000005120000000368656c6c6f"],
+    ["DATA+FIN, empty", data(2, undefined, { fin: true }), "0000001100000002"],
+    ["DATA", data(0x7fffffff, text("a")), "000001107fffffff61"],
+    ["DATA, empty", data(3), "0000001000000003"],
+    ["RST", rst(3, ErrorCode.StreamCancelled), "000004000000000300000006"],
+    ["RST with Rust's unknown code", rst(0x01020304, 0xffffffff), "0000040001020304ffffffff"],
+    ["WNDINC", windowIncrement(3, 262_144), "000004200000000300040000"],
+    ["WNDINC, the largest", windowIncrement(0x7fffffff, 0x7fffffff), "000004207fffffff7fffffff"],
+    ["GOAWAY", goAway(3, ErrorCode.ProtocolError, text("oh")), "00000a300000000000000003000000016f68"],
+    ["GOAWAY without text", goAway(0x01020304, 0x05060708), "00000830000000000102030405060708"],
+    ["the filler", goAwayFiller, "000000f000000000"],
+    [
+      "an unknown type, empty whatever its length was",
+      { _tag: "Unknown", type: 4, flags: 5, streamId: 0x01020304, length: 77 },
+      "0000004501020304"
+    ]
+  ]
+
+  it.each(vectors)("%s", (_, frame, hex) => {
+    assert.strictEqual(hexOf(frame), hex)
+    assert.strictEqual(encodedLength(frame), hex.length / 2)
+  })
+
+  it("behind one another, in one chunk", () => {
+    const chunks = encode(vectors.map(([, frame]) => frame))
+    assert.lengthOf(chunks, 1)
+    assert.strictEqual(toHex(concat(chunks)), vectors.map(([, , hex]) => hex).join(""))
+  })
+})
+
+describe("the chunks of a batch", () => {
+  it("nothing gives none", () => {
+    assert.deepStrictEqual(encode([]), [])
+  })
+
+  it("a payload of up to 8 KiB is copied behind its header", () => {
+    const payload = pattern(8192)
+    const [chunk, ...more] = encode([data(3, payload)])
+    assert.lengthOf(more, 0)
+    payload.fill(0)
+    assert.deepStrictEqual(chunk, concat([new Uint8Array([0, 0x20, 0, 0x10, 0, 0, 0, 3]), pattern(8192)]))
+    assert.strictEqual(chunk?.buffer.byteLength, 8200)
+  })
+
+  it("a larger payload is passed on by reference, and the other frames share one buffer of their size", () => {
+    const large = pattern(8193)
+    const larger = pattern(20_000, 7)
+    const frames = [
+      windowIncrement(3, 1),
+      data(3, large),
+      data(5, larger, { fin: true }),
+      rst(7, 6),
+      data(9, text("x"))
+    ]
+    const chunks = encode(frames)
+    assert.lengthOf(chunks, 5)
+    const [before, first, between, second, after] = chunks
+    assert.strictEqual(first, large)
+    assert.strictEqual(second, larger)
+    assert.deepStrictEqual(
+      [before, between, after].map((chunk) => toHex(chunk ?? text(""))),
+      [
+        "000004200000000300000001" + "0020011000000003",
+        "004e201100000005",
+        "000004000000000700000006" + "000001100000000978"
+      ]
+    )
+    assert.strictEqual(before?.buffer, between?.buffer)
+    assert.strictEqual(before?.buffer, after?.buffer)
+    assert.strictEqual(before?.buffer.byteLength, 12 + 8 + 8 + 12 + 9)
+  })
+
+  it("a batch that ends with a large payload has no empty chunk behind it", () => {
+    const payload = pattern(8193)
+    const chunks = encode([data(3, payload)])
+    assert.lengthOf(chunks, 2)
+    assert.strictEqual(chunks[1], payload)
+  })
+
+  it("a payload of 16 MiB - 1 is announced with all 24 bits", () => {
+    const [header, payload] = encode([data(3, new Uint8Array(0xffffff))])
+    assert.strictEqual(toHex(header ?? text("")), "ffffff1000000003")
+    assert.strictEqual(payload?.length, 0xffffff)
+  })
+})
+
+// --- against the slow way
+
+const naive = (frame: Frame): Uint8Array => {
+  const header = (length: number, type: number, flags: number, streamId: number): ReadonlyArray<number> => [
+    Math.floor(length / 65_536),
+    Math.floor(length / 256) % 256,
+    length % 256,
+    type * 16 + flags,
+    ...uint32(streamId)
+  ]
+  switch (frame._tag) {
+    case "Rst":
+      return Uint8Array.from([...header(4, 0, 0, frame.streamId), ...uint32(frame.code)])
+    case "Data": {
+      const flags = (frame.fin ? 1 : 0) + (frame.syn ? 2 : 0)
+      return Uint8Array.from([...header(frame.payload.length, 1, flags, frame.streamId), ...frame.payload])
+    }
+    case "WindowIncrement":
+      return Uint8Array.from([...header(4, 2, 0, frame.streamId), ...uint32(frame.increment)])
+    case "GoAway": {
+      const fixed = [...header(8 + frame.debug.length, 3, 0, 0), ...uint32(frame.lastStreamId), ...uint32(frame.code)]
+      return Uint8Array.from([...fixed, ...frame.debug])
+    }
+    case "Unknown":
+      return Uint8Array.from(header(0, frame.type, frame.flags, frame.streamId))
+  }
+}
+
+const uint32 = (value: number): ReadonlyArray<number> =>
+  [2 ** 24, 2 ** 16, 2 ** 8, 1].map((unit) => Math.floor(value / unit) % 256)
+
+const uint31 = fc.integer({ min: 0, max: 0x7fffffff })
+const code = fc.integer({ min: 0, max: 0xffffffff })
+const payload = fc
+  .tuple(fc.oneof(fc.nat(20), fc.integer({ min: 250, max: 260 }), fc.integer({ min: 8185, max: 8200 })), fc.nat(250))
+  .map(([length, from]) => pattern(length, from))
+
+const frame: fc.Arbitrary<Frame> = fc.oneof(
+  fc.tuple(uint31, code).map(([id, code]) => rst(id, code)),
+  fc
+    .tuple(uint31, payload, fc.boolean(), fc.boolean())
+    .map(([id, payload, syn, fin]) => data(id, payload, { syn, fin })),
+  fc.tuple(uint31, uint31).map(([id, increment]) => windowIncrement(id, increment)),
+  fc.tuple(uint31, code, fc.uint8Array({ maxLength: 30 })).map(([last, code, debug]) => goAway(last, code, debug)),
+  fc
+    .tuple(fc.integer({ min: 4, max: 15 }), fc.nat(15), uint31)
+    .map(([type, flags, streamId]): Frame => ({ _tag: "Unknown", type, flags, streamId, length: 0 }))
+)
+
+it("gives the bytes of a naive encoder, whatever the batch", () => {
+  fc.assert(
+    fc.property(fc.array(frame, { maxLength: 8 }), (frames) => {
+      const chunks = encode(frames)
+      const expected = frames.map(naive)
+      assert.strictEqual(toHex(concat(chunks)), toHex(concat(expected)))
+      assert.deepStrictEqual(
+        frames.map(encodedLength),
+        expected.map((bytes) => bytes.length)
+      )
+      assert.isTrue(chunks.every((chunk) => chunk.length > 0))
+    })
+  )
+})

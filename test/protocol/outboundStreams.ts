@@ -1,0 +1,67 @@
+/** Streams and queues of frames for the tests of `Outbound`. */
+import type { Frame } from "../../src/protocol/frame.js"
+import { HEADER_LENGTH } from "../../src/protocol/frame.js"
+import { Outbound } from "../../src/protocol/outbound.js"
+import { StreamCore } from "../../src/protocol/stream.js"
+import { pattern } from "./bytes.js"
+
+export const KIB = 1024
+export const QUANTUM = 16 * KIB
+
+export interface Rig {
+  readonly outbound: Outbound
+  /** The streams whose FIN was taken, in order. */
+  readonly finished: ReadonlyArray<number>
+  /** Puts bytes into a stream as the connection does. */
+  readonly write: (stream: StreamCore, bytes: Uint8Array | number) => void
+  readonly finish: (stream: StreamCore) => void
+}
+
+export const makeRig = (): Rig => {
+  const finished: Array<number> = []
+  const outbound = new Outbound((stream) => {
+    stream.state = "HalfClosedLocal"
+    finished.push(stream.id)
+  })
+  return {
+    outbound,
+    finished,
+    write: (stream, bytes) => {
+      const piece = typeof bytes === "number" ? pattern(bytes, stream.id) : bytes
+      stream.outbound.push(piece)
+      outbound.queued += piece.length
+      outbound.schedule(stream)
+    },
+    finish: (stream) => {
+      stream.finishing = true
+      outbound.schedule(stream)
+    }
+  }
+}
+
+/** A stream of the peer: no SYN is due. */
+export const remote = (id: number, type?: number): StreamCore => new StreamCore(id, "Remote", 1024 * KIB, type)
+
+/** A stream of this side: its SYN is due. */
+export const local = (id: number, type?: number): StreamCore => new StreamCore(id, "Local", 1024 * KIB, type)
+
+/** A frame in short: `DATA 3 100 syn`, `RST 3 6`, `WNDINC 3 5`, `GOAWAY 3 0`, `filler`. */
+const brief = (frame: Frame): string => {
+  switch (frame._tag) {
+    case "Data":
+      return `DATA ${frame.streamId} ${frame.payload.length}${frame.syn ? " syn" : ""}${frame.fin ? " fin" : ""}`
+    case "Rst":
+      return `RST ${frame.streamId} ${frame.code}`
+    case "WindowIncrement":
+      return `WNDINC ${frame.streamId} ${frame.increment}`
+    case "GoAway":
+      return `GOAWAY ${frame.lastStreamId} ${frame.code}`
+    case "Unknown":
+      return "filler"
+  }
+}
+
+export const taken = (outbound: Outbound, budget = Infinity): ReadonlyArray<string> => outbound.take(budget).map(brief)
+
+/** The bytes of a frame of DATA on the wire. */
+export const cost = (frame: Frame): number => (frame._tag === "Data" ? HEADER_LENGTH + frame.payload.length : 0)

@@ -1,0 +1,159 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Side } from "../../src/protocol/end.js"
+import { MAX_UINT31 } from "../../src/protocol/frame.js"
+import { HEARTBEAT_TYPE } from "../../src/protocol/heartbeat.js"
+import { StreamCore } from "../../src/protocol/stream.js"
+import { StreamTable } from "../../src/protocol/streamTable.js"
+
+const stream = (id: number, initiator: Side, type?: number): StreamCore => new StreamCore(id, initiator, 1024, type)
+
+const counts = (table: StreamTable) => [table.inboundCount, table.outboundCount, table.size]
+
+describe("ids of this side", () => {
+  it("a client's are odd and begin with 3, a server's are even and begin with 2", () => {
+    const client = new StreamTable("client")
+    assert.deepStrictEqual([client.takeLocalId(), client.takeLocalId(), client.takeLocalId()], [3, 5, 7])
+    const server = new StreamTable("server")
+    assert.deepStrictEqual([server.takeLocalId(), server.takeLocalId(), server.takeLocalId()], [2, 4, 6])
+  })
+
+  it("end at 2^31-1, and never begin again", () => {
+    const client = new StreamTable("client", MAX_UINT31 - 2)
+    assert.deepStrictEqual(
+      [client.takeLocalId(), client.takeLocalId(), client.takeLocalId(), client.takeLocalId()],
+      [MAX_UINT31 - 2, MAX_UINT31, undefined, undefined]
+    )
+    const server = new StreamTable("server", MAX_UINT31 - 1)
+    assert.deepStrictEqual([server.takeLocalId(), server.takeLocalId()], [MAX_UINT31 - 1, undefined])
+  })
+})
+
+describe("ids of the peer", () => {
+  it("of the wrong parity are refused, and leave no trace", () => {
+    const client = new StreamTable("client")
+    assert.strictEqual(client.useRemoteId(3), "WrongParity")
+    const server = new StreamTable("server")
+    assert.strictEqual(server.useRemoteId(2), "WrongParity")
+    assert.deepStrictEqual([client.highestRemote, server.highestRemote], [0, 0])
+    assert.deepStrictEqual([client.skippedIntervals, server.skippedIntervals], [0, 0])
+  })
+
+  it("are used once, in any order, and the highest is remembered", () => {
+    const client = new StreamTable("client")
+    assert.deepStrictEqual(
+      [2, 6, 4, 4, 2, 6].map((id) => client.useRemoteId(id)),
+      ["New", "New", "New", "Used", "Used", "Used"]
+    )
+    assert.strictEqual(client.highestRemote, 6)
+    assert.strictEqual(client.skippedIntervals, 0)
+    const server = new StreamTable("server")
+    assert.strictEqual(server.highestRemote, 0)
+    assert.strictEqual(server.useRemoteId(9), "New")
+    assert.strictEqual(server.useRemoteId(1), "New")
+    assert.strictEqual(server.highestRemote, 9)
+    assert.strictEqual(server.skippedIntervals, 1)
+  })
+
+  it("with too many gaps between them are refused", () => {
+    const server = new StreamTable("server")
+    let id = 3
+    while (server.useRemoteId(id) === "New") id += 4
+    assert.strictEqual(server.useRemoteId(id), "TooManyGaps")
+    assert.strictEqual(server.skippedIntervals, 1024)
+  })
+})
+
+describe("live streams", () => {
+  it("are found by their id until they are removed", () => {
+    const table = new StreamTable("client")
+    const local = stream(3, "Local")
+    const remote = stream(2, "Remote")
+    table.add(local)
+    table.add(remote)
+    assert.strictEqual(table.get(3), local)
+    assert.strictEqual(table.get(2), remote)
+    assert.isUndefined(table.get(5))
+    assert.deepStrictEqual([...table.values()], [local, remote])
+    table.remove(local)
+    assert.isUndefined(table.get(3))
+    assert.deepStrictEqual([...table.values()], [remote])
+  })
+
+  it("are counted by who opened them, and a stream that is removed twice only once", () => {
+    const table = new StreamTable("client")
+    const [a, b, c] = [stream(3, "Local"), stream(2, "Remote"), stream(4, "Remote")]
+    for (const each of [a, b, c]) table.add(each)
+    assert.deepStrictEqual(counts(table), [2, 1, 3])
+    table.remove(b)
+    assert.deepStrictEqual(counts(table), [1, 1, 2])
+    table.remove(b)
+    assert.deepStrictEqual(counts(table), [1, 1, 2])
+    table.remove(a)
+    table.remove(c)
+    assert.deepStrictEqual(counts(table), [0, 0, 0])
+  })
+
+  it("heartbeats of this side are in the table and in no count", () => {
+    const table = new StreamTable("client")
+    const heartbeat = stream(3, "Local", HEARTBEAT_TYPE)
+    table.add(heartbeat)
+    assert.deepStrictEqual(counts(table), [0, 0, 1])
+    table.remove(heartbeat)
+    assert.deepStrictEqual(counts(table), [0, 0, 0])
+  })
+
+  it("one of the peer that turns out to be a heartbeat counts no more, and is not counted off twice", () => {
+    const table = new StreamTable("client")
+    const remote = stream(2, "Remote")
+    table.add(remote)
+    remote.type = HEARTBEAT_TYPE
+    table.uncount(remote)
+    assert.deepStrictEqual(counts(table), [0, 0, 1])
+    table.remove(remote)
+    assert.deepStrictEqual(counts(table), [0, 0, 0])
+  })
+})
+
+describe("quiet ids", () => {
+  it("are quiet from then on", () => {
+    const table = new StreamTable("client")
+    assert.isFalse(table.isQuiet(3))
+    table.hush(3)
+    assert.isTrue(table.isQuiet(3))
+    assert.isFalse(table.isQuiet(5))
+  })
+
+  it("are 1024 at most: the oldest is forgotten, and an id that is hushed again takes no place", () => {
+    const table = new StreamTable("client")
+    for (let id = 1; id <= 1024; id++) table.hush(id)
+    table.hush(1024)
+    assert.isTrue(table.isQuiet(1))
+    table.hush(1025)
+    assert.deepStrictEqual(
+      [1, 2, 1024, 1025].map((id) => table.isQuiet(id)),
+      [false, true, true, true]
+    )
+    table.hush(1026)
+    assert.deepStrictEqual(
+      [2, 3, 1026].map((id) => table.isQuiet(id)),
+      [false, true, true]
+    )
+  })
+})
+
+it("a table that was cleared is as a new one, but for the ids that were used", () => {
+  const table = new StreamTable("client")
+  const remote = stream(2, "Remote")
+  table.useRemoteId(2)
+  table.add(remote)
+  table.add(stream(3, "Local"))
+  table.backlog = 1
+  table.hush(9)
+  table.clear()
+  assert.deepStrictEqual(counts(table), [0, 0, 0])
+  assert.strictEqual(table.backlog, 0)
+  assert.isFalse(table.isQuiet(9))
+  table.remove(remote)
+  assert.deepStrictEqual(counts(table), [0, 0, 0])
+  assert.strictEqual(table.useRemoteId(2), "Used")
+})

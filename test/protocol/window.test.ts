@@ -1,0 +1,321 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { MAX_UINT31 } from "../../src/protocol/frame.js"
+import { CONVENTIONAL_WINDOW, ReceiveWindow, SendWindow } from "../../src/protocol/window.js"
+
+const KIB = 1024
+
+it("the window that everyone assumes is 256 KiB", () => {
+  assert.strictEqual(CONVENTIONAL_WINDOW, 262_144)
+})
+
+describe("SendWindow", () => {
+  it("starts with its size as credit, and grows by increments", () => {
+    const window = new SendWindow(1000)
+    assert.strictEqual(window.initial, 1000)
+    assert.strictEqual(window.credit, 1000)
+    assert.isTrue(window.grow(500, 0))
+    assert.strictEqual(window.credit, 1500)
+  })
+
+  it("may stand at 2^31-1 and not above, where the credit stays as it was", () => {
+    const window = new SendWindow(1000)
+    assert.isFalse(window.grow(MAX_UINT31 - 999, 0))
+    assert.strictEqual(window.credit, 1000)
+    assert.isTrue(window.grow(MAX_UINT31 - 1000, 0))
+    assert.strictEqual(window.credit, MAX_UINT31)
+    assert.isFalse(window.grow(1, 0))
+    assert.strictEqual(window.credit, MAX_UINT31)
+  })
+
+  it("bytes that were accepted and not sent still belong to the window", () => {
+    const window = new SendWindow(1000)
+    window.credit -= 600
+    assert.isFalse(window.grow(MAX_UINT31 - 999, 600))
+    assert.isTrue(window.grow(MAX_UINT31 - 1000, 600))
+    assert.strictEqual(window.credit, MAX_UINT31 - 600)
+  })
+
+  it("credit is worth a frame from 1 KiB on, or from a quarter of a smaller window, and never at 0", () => {
+    const worthwhile = (initial: number, credit: number) => {
+      const window = new SendWindow(initial)
+      window.credit = credit
+      return window.worthwhile
+    }
+    const threshold = (initial: number) => {
+      let credit = 0
+      while (!worthwhile(initial, credit)) credit++
+      assert.isTrue(worthwhile(initial, credit + 1))
+      return credit
+    }
+    assert.deepStrictEqual(
+      [0, 1, 3, 4, 7, 8, 100, 4095, 4096, 4100, 256 * KIB].map(threshold),
+      [1, 1, 1, 1, 1, 2, 25, 1023, 1024, 1024, 1024]
+    )
+  })
+})
+
+describe("ReceiveWindow", () => {
+  it("takes what a header announces up to the window, and refuses one byte more without taking any", () => {
+    const window = new ReceiveWindow(100)
+    assert.strictEqual(window.size, 100)
+    assert.isTrue(window.receive(60))
+    assert.isFalse(window.receive(41))
+    assert.strictEqual(window.available, 40)
+    assert.isTrue(window.receive(40))
+    assert.strictEqual(window.available, 0)
+    assert.isTrue(window.receive(0))
+    assert.isFalse(window.receive(1))
+  })
+
+  it("nothing is granted before half of the window was consumed", () => {
+    const window = new ReceiveWindow(100)
+    window.receive(100)
+    window.consume(49)
+    assert.strictEqual(window.takeDue(), 0)
+    assert.strictEqual(window.available, 0)
+    window.consume(1)
+    assert.strictEqual(window.takeDue(), 50)
+    assert.strictEqual(window.available, 50)
+    assert.strictEqual(window.consumed, 0)
+    assert.strictEqual(window.takeDue(), 0)
+  })
+
+  it("a window above the conventional one grants at half of the conventional one", () => {
+    const window = new ReceiveWindow(16 * KIB * KIB)
+    window.receive(256 * KIB)
+    window.consume(128 * KIB - 1)
+    assert.strictEqual(window.takeDue(), 0)
+    window.consume(1)
+    assert.strictEqual(window.takeDue(), 128 * KIB)
+  })
+
+  it("a window of 0 or 1 bytes grants what there is, and never 0", () => {
+    const none = new ReceiveWindow(0)
+    assert.isFalse(none.receive(1))
+    assert.strictEqual(none.takeDue(), 0)
+    const one = new ReceiveWindow(1)
+    one.receive(1)
+    assert.strictEqual(one.takeDue(), 0)
+    one.consume(1)
+    assert.strictEqual(one.takeDue(), 1)
+    assert.isTrue(one.receive(1))
+  })
+
+  it("everything that was consumed is granted, not the half that made it due", () => {
+    const window = new ReceiveWindow(100)
+    window.receive(90)
+    window.consume(90)
+    assert.strictEqual(window.takeDue(), 90)
+    assert.strictEqual(window.available, 100)
+  })
+
+  it("takeAll grants any remainder, and nothing where nothing was consumed", () => {
+    const window = new ReceiveWindow(100)
+    window.receive(10)
+    assert.strictEqual(window.takeAll(), 0)
+    window.consume(3)
+    assert.strictEqual(window.takeAll(), 3)
+    assert.strictEqual(window.available, 93)
+    assert.strictEqual(window.takeAll(), 0)
+  })
+})
+
+describe("a peer with a smaller window", () => {
+  /** The peer sends its whole window, the application consumes it, and the peer falls silent. */
+  const stalled = (size: number, peer: number): ReceiveWindow => {
+    const window = new ReceiveWindow(size)
+    assert.isTrue(window.receive(peer))
+    window.consume(peer)
+    assert.strictEqual(window.takeDue(), 0)
+    assert.strictEqual(window.takeStalled(), peer)
+    assert.strictEqual(window.available, size)
+    return window
+  }
+
+  /** So much is due at the window's next grant, when single bytes come and go. */
+  const dueAt = (window: ReceiveWindow): number => {
+    for (let received = 1; ; received++) {
+      assert.isTrue(window.receive(1))
+      window.consume(1)
+      const increment = window.takeDue()
+      if (increment > 0) {
+        assert.strictEqual(increment, received)
+        return received
+      }
+    }
+  }
+
+  it("one that only fell silent without having sent anything is granted nothing, and nothing is learned", () => {
+    const window = new ReceiveWindow(1000)
+    assert.strictEqual(window.takeStalled(), 0)
+    assert.strictEqual(dueAt(window), 500)
+  })
+
+  it("is granted what is due when it falls silent, and from then on at half of what it sent", () => {
+    const window = stalled(1000, 100)
+    assert.strictEqual(dueAt(window), 50)
+    assert.strictEqual(dueAt(window), 50)
+  })
+
+  it("falling silent later does not raise the guess, falling silent earlier lowers it", () => {
+    const window = stalled(1000, 100)
+    window.receive(70)
+    window.consume(70)
+    assert.strictEqual(window.takeStalled(), 70)
+    assert.strictEqual(dueAt(window), 35)
+    const other = stalled(1000, 100)
+    other.receive(100)
+    other.consume(100)
+    assert.strictEqual(other.takeStalled(), 100)
+    assert.strictEqual(dueAt(other), 50)
+    const grown = stalled(1000, 20)
+    for (let i = 0; i < 3; i++) {
+      grown.receive(20)
+      grown.consume(10)
+    }
+    assert.strictEqual(grown.takeStalled(), 30)
+    assert.strictEqual(dueAt(grown), 500)
+  })
+
+  it("that sent only a few bytes may have had no more to say: nothing is learned", () => {
+    assert.strictEqual(dueAt(stalled(1000, 1)), 500)
+    assert.strictEqual(dueAt(stalled(1000, 62)), 500)
+    assert.strictEqual(dueAt(stalled(1000, 63)), 32)
+    assert.strictEqual(dueAt(stalled(200_000, 1023)), 100_000)
+    assert.strictEqual(dueAt(stalled(200_000, 1024)), 512)
+  })
+
+  it("that has more under way than the guess allows shows that the guess was wrong", () => {
+    const window = stalled(1000, 100)
+    assert.isTrue(window.receive(100))
+    window.consume(49)
+    assert.strictEqual(window.takeDue(), 0) // 100 under way: the guess may still be right
+    assert.isTrue(window.receive(1))
+    window.consume(450)
+    assert.strictEqual(window.takeDue(), 0)
+    window.consume(1)
+    assert.strictEqual(window.takeDue(), 500)
+  })
+
+  it("after 16 grants in a row at the guess, a window twice as large is tried", () => {
+    const window = stalled(1000, 100)
+    const grants = Array.from({ length: 40 }, () => dueAt(window))
+    assert.deepStrictEqual(grants, [
+      ...Array.from({ length: 16 }, () => 50),
+      ...Array.from({ length: 16 }, () => 100),
+      ...Array.from({ length: 8 }, () => 200)
+    ])
+  })
+
+  it("the doubt never goes above the window, where the grants are full ones again", () => {
+    const window = stalled(300, 100)
+    const grants = Array.from({ length: 70 }, () => dueAt(window))
+    assert.deepStrictEqual([grants[15], grants[16], grants[31], grants[32], grants[69]], [50, 100, 100, 150, 150])
+  })
+
+  it("falling silent again starts the count of grants anew", () => {
+    const window = stalled(1000, 100)
+    for (let i = 0; i < 15; i++) assert.strictEqual(dueAt(window), 50)
+    window.receive(100)
+    window.consume(80)
+    window.takeStalled()
+    window.consume(20)
+    window.takeAll()
+    assert.deepStrictEqual(
+      Array.from({ length: 17 }, () => dueAt(window)),
+      [...Array.from({ length: 16 }, () => 40), 80]
+    )
+  })
+
+  it("a guess that was wrong starts the count of grants anew", () => {
+    const window = stalled(1000, 100)
+    for (let i = 0; i < 15; i++) dueAt(window)
+    window.receive(101)
+    window.consume(101)
+    window.takeAll()
+    window.receive(100)
+    window.consume(100)
+    assert.strictEqual(window.takeStalled(), 100)
+    const grants = Array.from({ length: 17 }, () => dueAt(window))
+    assert.deepStrictEqual(grants, [...Array.from({ length: 16 }, () => 50), 100])
+  })
+})
+
+// --- conservation and progress
+
+const step = fc.oneof(
+  fc.record({ op: fc.constant("receive" as const), n: fc.nat(1500) }),
+  fc.record({ op: fc.constant("consume" as const), n: fc.nat(1500) }),
+  fc.record({ op: fc.constantFrom("due" as const, "stalled" as const, "all" as const), n: fc.constant(0) })
+)
+
+it("no credit is lost or made: available, buffered and consumed bytes are always the window", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 1000 }), fc.array(step, { maxLength: 100 }), (size, steps) => {
+      const window = new ReceiveWindow(size)
+      let buffered = 0
+      let granted = 0
+      let received = 0
+      for (const { n, op } of steps) {
+        if (op === "receive") {
+          const fits = n <= size + granted - received
+          assert.strictEqual(window.receive(n), fits)
+          if (fits) {
+            buffered += n
+            received += n
+          }
+        }
+        if (op === "consume") {
+          const length = Math.min(n, buffered)
+          window.consume(length)
+          buffered -= length
+        }
+        const before = window.consumed
+        const increment =
+          op === "due"
+            ? window.takeDue()
+            : op === "stalled"
+              ? window.takeStalled()
+              : op === "all"
+                ? window.takeAll()
+                : 0
+        granted += increment
+        if (op === "stalled" || op === "all") assert.strictEqual(increment, before)
+        if (op === "due") assert.include([0, before], increment)
+        assert.strictEqual(window.available + buffered + window.consumed, size)
+        assert.strictEqual(window.available, size + granted - received)
+      }
+    })
+  )
+})
+
+it("a sender with any window gets through, and few increments are sent to one with the same window", () => {
+  const size = fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 9, max: 300 }))
+  fc.assert(
+    fc.property(size, size, fc.integer({ min: 1, max: 40 }), (ours, theirs, piece) => {
+      const window = new ReceiveWindow(ours)
+      const total = 10 * Math.max(ours, theirs)
+      let credit = Math.min(theirs, ours)
+      let sent = 0
+      let stalls = 0
+      let increments = 0
+      while (sent < total) {
+        const length = Math.min(piece, credit, total - sent)
+        if (length === 0 || !window.receive(length)) break
+        window.consume(length)
+        sent += length
+        credit -= length
+        const due = window.takeDue()
+        const increment = due === 0 && credit === 0 ? window.takeStalled() : due
+        if (due === 0 && credit === 0) stalls++
+        if (increment > 0) increments++
+        credit += increment
+      }
+      assert.strictEqual(sent, total)
+      if (theirs < ours) return
+      assert.strictEqual(stalls, 0)
+      assert.isAtMost(increments, total / (ours / 2) + 2)
+    })
+  )
+})

@@ -1,0 +1,279 @@
+import * as Socket from "@effect/platform/Socket"
+import { assert, describe, it } from "@effect/vitest"
+import { ErrorCode, MuxStream } from "effect-muxado"
+import * as Channel from "effect/Channel"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
+import { echo, makePair, noise, passTimeUntil, scenario, settle, string, text } from "./utils/sessions.js"
+
+/** A pair of sessions with one stream, held at both ends. */
+const makeStream = Effect.gen(function* () {
+  const { client, server } = yield* makePair()
+  const near = yield* client.open()
+  const far = yield* server.accept
+  return { near, far, client, server }
+})
+
+const source = (bytes: ReadonlyArray<string>) => Stream.fromIterable(bytes.map(text))
+
+describe("readable and writable", () => {
+  it.effect("writable finishes the stream when its input ends, readable ends with it", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      yield* Stream.run(source(["a", "b"]), MuxStream.writable(near))
+      const all = yield* Stream.runFold(MuxStream.readable(far), "", (sum, bytes) => sum + string(bytes))
+      assert.strictEqual(all, "ab")
+    }).pipe(scenario)
+  )
+
+  it.effect("readable fails with the stream, behind what had arrived", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      yield* MuxStream.write(near, text("before"))
+      yield* settle
+      yield* MuxStream.reset(near, 77)
+      yield* settle
+      const got: Array<string> = []
+      const error = yield* Effect.flip(
+        Stream.runForEach(MuxStream.readable(far), (bytes) => Effect.sync(() => got.push(string(bytes))))
+      )
+      assert(error._tag === "StreamReset")
+      assert.deepStrictEqual([got, error.code], [["before"], 77])
+    }).pipe(scenario)
+  )
+
+  it.effect("readable can be left half-way, and the rest read by hand", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      yield* MuxStream.write(near, text("one"))
+      yield* settle
+      yield* Stream.run(Stream.take(MuxStream.readable(far), 1), Sink.drain)
+      yield* MuxStream.write(near, text("two"))
+      assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(far))), "two")
+    }).pipe(scenario)
+  )
+})
+
+describe("toChannel", () => {
+  const through = (stream: MuxStream.MuxStream, input: Stream.Stream<Uint8Array, string>) =>
+    Stream.pipeThroughChannel(input, MuxStream.toChannel<string>(stream))
+
+  it.effect("writes its input, finishes at its end, and gives what arrives", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair()
+      yield* Effect.fork(server.serve(echo))
+      const near = yield* client.open()
+      const answer = yield* Stream.runFold(through(near, source(["x", "y", "z"])), "", (sum, b) => sum + string(b))
+      assert.strictEqual(answer, "xyz")
+    }).pipe(scenario)
+  )
+
+  it.effect("an input that fails resets the stream with StreamCancelled, and fails the output", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      const failing = Stream.concat(source(["x"]), Stream.fail("broken"))
+      assert.strictEqual(yield* Effect.flip(Stream.runDrain(through(near, failing))), "broken")
+      yield* settle
+      const exit = yield* Effect.flip(MuxStream.readAll(far))
+      assert(exit._tag === "StreamReset")
+      assert.strictEqual(exit.code, ErrorCode.StreamCancelled)
+    }).pipe(scenario)
+  )
+
+  it.effect("a stream that fails fails the output, although the input never ends", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      const running = yield* Effect.fork(Effect.flip(Stream.runDrain(through(near, Stream.never))))
+      yield* settle
+      yield* MuxStream.reset(far, 5)
+      const error = yield* Fiber.join(running)
+      assert(typeof error !== "string" && error._tag === "StreamReset")
+    }).pipe(scenario)
+  )
+
+  it.effect("holds the peer back while nobody pulls", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      const writing = yield* Effect.fork(MuxStream.write(far, noise(1_000_000, 1)))
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const pull = yield* Channel.toPull(Channel.pipeTo(Channel.void, MuxStream.toChannel(near)))
+          const first = yield* pull
+          assert(first._tag === "Right")
+          assert.isAtLeast(Chunk.size(first.right), 1)
+          yield* settle
+          assert.isTrue(Option.isNone(yield* Fiber.poll(writing)))
+        })
+      )
+      yield* Fiber.interrupt(writing)
+    }).pipe(scenario)
+  )
+})
+
+describe("toSocket", () => {
+  it.effect("run gives the chunks in order, one handler at a time, until the peer's FIN", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      const log: Array<string> = []
+      let running = 0
+      const reading = yield* Effect.fork(
+        MuxStream.toSocket(far).run(
+          (bytes) =>
+            Effect.gen(function* () {
+              assert.strictEqual(++running, 1)
+              yield* Effect.sleep(`${50 - 10 * log.length} millis`)
+              log.push(string(bytes))
+              running--
+            }),
+          { onOpen: Effect.sync(() => log.push("open")) }
+        )
+      )
+      for (const word of ["a", "b", "c"]) {
+        yield* MuxStream.write(near, text(word))
+        yield* settle
+      }
+      yield* MuxStream.finish(near)
+      yield* passTimeUntil(reading)
+      assert.strictEqual(log[0], "open")
+      assert.strictEqual(log.slice(1).join(""), "abc")
+    }).pipe(scenario)
+  )
+
+  it.effect("a handler's failure ends run; a reset is a SocketError", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      yield* MuxStream.write(near, text("x"))
+      const socket = MuxStream.toSocket(far)
+      assert.strictEqual(yield* Effect.flip(socket.run(() => Effect.fail("mine"))), "mine")
+      yield* MuxStream.reset(near, 9)
+      const error = yield* Effect.flip(socket.run(() => {}))
+      assert(Socket.isSocketError(error) && error.reason === "Read")
+    }).pipe(scenario)
+  )
+
+  it.effect("its writer takes bytes and text, and finishes the stream when its scope closes", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const write = yield* MuxStream.toSocket(near).writer
+          yield* write(text("bytes, "))
+          yield* write("text é")
+        })
+      )
+      assert.strictEqual(string(yield* MuxStream.readAll(far)), "bytes, text é")
+    }).pipe(scenario)
+  )
+
+  it.effect("a CloseEvent 1000 closes the stream and ends run; writing afterwards fails instead of hanging", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      const socket = MuxStream.toSocket(near)
+      const running = yield* Effect.fork(socket.run(() => {}))
+      const write = yield* socket.writer
+      yield* write(new Socket.CloseEvent(1000))
+      yield* Fiber.join(running)
+      const error = yield* Effect.flip(write("late"))
+      assert.strictEqual(error.reason, "Write")
+      assert.strictEqual(string(yield* MuxStream.readAll(far)), "")
+    }).pipe(scenario)
+  )
+
+  it.effect("a CloseEvent with any other code resets the stream with that code", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      const write = yield* MuxStream.toSocket(near).writer
+      yield* write(new Socket.CloseEvent(4001))
+      const error = yield* Effect.flip(MuxStream.read(far))
+      assert(error._tag === "StreamReset")
+      assert.strictEqual(error.code, 4001)
+    }).pipe(scenario)
+  )
+
+  it.effect("works under the platform's own toChannel and its decoders", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair()
+      yield* Effect.fork(server.serve(echo))
+      const near = yield* client.open()
+      const answer = yield* Stream.fromIterable(["one", " ", "two"]).pipe(
+        Stream.map(text),
+        Stream.pipeThroughChannel(Socket.toChannel<never>(MuxStream.toSocket(near))),
+        Stream.decodeText(),
+        Stream.mkString
+      )
+      assert.strictEqual(answer, "one two")
+    }).pipe(scenario)
+  )
+})
+
+describe("the ends of a stream", () => {
+  it.effect("a FIN that is followed by the session's death is still the end, again and again", () =>
+    Effect.gen(function* () {
+      const { client, link, server } = yield* makePair()
+      const near = yield* client.open()
+      const far = yield* server.accept
+      yield* MuxStream.finish(near)
+      yield* settle
+      yield* link.cut
+      yield* server.closed
+      for (let i = 0; i < 3; i++) assert.isTrue(Option.isNone(yield* MuxStream.read(far)))
+    }).pipe(scenario)
+  )
+
+  it.effect("stopReading drops what comes, fails reads here, and leaves writing open", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      const reading = yield* Effect.fork(Effect.exit(MuxStream.read(far)))
+      yield* settle
+      yield* MuxStream.stopReading(far)
+      const exit = yield* Fiber.join(reading)
+      assert.isTrue(Exit.isFailure(exit))
+      const error = yield* Effect.flip(MuxStream.read(far))
+      assert.deepStrictEqual([error._tag, error.initiator], ["StreamClosed", "Local"])
+      // far more than a window: what is dropped gives its credit back
+      yield* MuxStream.write(near, noise(2_000_000, 1))
+      yield* MuxStream.write(far, text("still here"))
+      assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(near))), "still here")
+    }).pipe(scenario)
+  )
+
+  it.effect("a writer whose peer has closed learns it, and never waits for ever", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      const writing = yield* Effect.fork(Effect.flip(MuxStream.write(near, noise(4_000_000, 1))))
+      yield* settle
+      yield* MuxStream.close(far)
+      const error = yield* passTimeUntil(writing)
+      assert(error._tag === "StreamReset", error._tag)
+      assert.strictEqual(error.initiator, "Remote")
+    }).pipe(scenario)
+  )
+
+  it.effect("close with a write that still waits resets: what was cut does not look whole", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      const writing = yield* Effect.fork(Effect.flip(MuxStream.write(near, noise(4_000_000, 1))))
+      yield* settle
+      yield* MuxStream.close(near)
+      assert.strictEqual((yield* Fiber.join(writing))._tag, "StreamClosed")
+      yield* settle
+      const error = yield* Effect.flip(MuxStream.readAll(far))
+      assert(error._tag === "StreamReset")
+      assert.strictEqual(error.code, ErrorCode.StreamCancelled)
+    }).pipe(scenario)
+  )
+
+  it.effect("an empty write sends nothing, and fails where any write would", () =>
+    Effect.gen(function* () {
+      const { near } = yield* makeStream
+      yield* MuxStream.write(near, new Uint8Array(0))
+      yield* MuxStream.finish(near)
+      assert.strictEqual((yield* Effect.flip(MuxStream.write(near, new Uint8Array(0))))._tag, "StreamClosed")
+    }).pipe(scenario)
+  )
+})

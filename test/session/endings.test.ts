@@ -1,0 +1,311 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ErrorCode, Frame, MuxStream, Session, Transport } from "effect-muxado"
+import { SimulatedTransport } from "effect-muxado/testing"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
+import {
+  assertAtRest,
+  echo,
+  exchange,
+  isDone,
+  makePair,
+  makeRawPair,
+  noise,
+  passTimeUntil,
+  scenario,
+  sessionOver,
+  settle,
+  string,
+  text
+} from "./utils/sessions.js"
+
+describe("close", () => {
+  it.effect("is over within twice closeTimeout when the peer takes no bytes and the transport never ends", () =>
+    Effect.gen(function* () {
+      const { client, link } = yield* makePair({ both: { heartbeat: false, closeTimeout: "2 seconds" } })
+      const stream = yield* client.open()
+      yield* settle
+      yield* link.stallWrites
+      yield* link.neverEnd
+      yield* MuxStream.write(stream, text("never sent"))
+      const closing = yield* Effect.fork(client.close)
+      yield* TestClock.adjust("1999 millis")
+      assert.isFalse(yield* isDone(closing))
+      yield* TestClock.adjust("2001 millis")
+      yield* Fiber.join(closing)
+      assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
+      assert.strictEqual((yield* Effect.flip(link.client.read)).initiator, "Local")
+    }).pipe(scenario)
+  )
+
+  it.effect("is over within closeTimeout when only the transport's end never completes", () =>
+    Effect.gen(function* () {
+      const { client, link } = yield* makePair({ both: { heartbeat: false, closeTimeout: "2 seconds" } })
+      yield* settle
+      yield* link.neverEnd
+      const closing = yield* Effect.fork(client.close)
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(closing)
+    }).pipe(scenario)
+  )
+
+  it.effect("is over in time although no operation of the transport ever completes", () =>
+    Effect.gen(function* () {
+      let destroyed = 0
+      const session = yield* sessionOver(
+        "client",
+        { read: Effect.never, write: () => Effect.never, end: Effect.never, destroy: Effect.sync(() => destroyed++) },
+        { heartbeat: false, closeTimeout: "2 seconds" }
+      )
+      const stream = yield* session.open()
+      yield* MuxStream.write(stream, text("never sent"))
+      const closing = yield* Effect.fork(session.close)
+      yield* TestClock.adjust("4 seconds")
+      yield* Fiber.join(closing)
+      assert.isAtLeast(destroyed, 1)
+    }).pipe(scenario)
+  )
+
+  it.effect("fails what is pending here at once with SessionClosed, and there with RemoteGoneAway", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair({ both: { heartbeat: false } })
+      const here = yield* client.open()
+      const there = yield* server.accept
+      const reads = yield* Effect.forEach([here, there], (stream) => Effect.fork(Effect.flip(MuxStream.read(stream))))
+      yield* settle
+      yield* Effect.flatMap(Effect.fork(client.close), passTimeUntil)
+      const [a, b] = yield* Fiber.join(Fiber.all(reads))
+      assert.deepStrictEqual([a?._tag, a?.initiator], ["SessionClosed", "Local"])
+      assert.deepStrictEqual([b?._tag, b?.initiator], ["RemoteGoneAway", "Remote"])
+      assert.strictEqual((yield* server.closed)._tag, "RemoteGoneAway")
+      yield* assertAtRest(client)
+      yield* assertAtRest(server)
+    }).pipe(scenario)
+  )
+
+  it.effect("goes on when whoever asked for it is interrupted", () =>
+    Effect.gen(function* () {
+      const { client, link } = yield* makePair({ both: { heartbeat: false } })
+      yield* settle
+      yield* link.neverEnd
+      const closing = yield* Effect.fork(client.close)
+      yield* settle
+      yield* Fiber.interruptFork(closing)
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual((yield* Effect.flip(link.client.read)).initiator, "Local")
+    }).pipe(scenario)
+  )
+
+  it.effect("twice, at once or later, is the same as once", () =>
+    Effect.gen(function* () {
+      const { client } = yield* makePair({ both: { heartbeat: false } })
+      yield* Effect.flatMap(
+        Effect.fork(Effect.all([client.close, client.close, client.drain()], { concurrency: "unbounded" })),
+        passTimeUntil
+      )
+      yield* client.close
+      yield* client.drain()
+      yield* client.goAway()
+      const refused = yield* Effect.flip(Effect.scoped(client.open()))
+      assert.deepStrictEqual([refused._tag, refused.processed], ["SessionClosed", "no"])
+    }).pipe(scenario)
+  )
+})
+
+describe("after the session's scope has closed", () => {
+  it.effect("close and drain complete, instead of interrupting whoever asks", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const scope = yield* Scope.make()
+      const session = yield* Scope.extend(sessionOver("client", link.client), scope)
+      yield* Effect.flatMap(Effect.fork(Scope.close(scope, Exit.void)), passTimeUntil)
+      assert.deepStrictEqual(yield* Effect.exit(session.close), Exit.void)
+      assert.deepStrictEqual(yield* Effect.exit(session.drain()), Exit.void)
+      assert.strictEqual((yield* session.closed)._tag, "SessionClosed")
+      assert.strictEqual((yield* Effect.flip(Effect.scoped(session.open())))._tag, "SessionClosed")
+    }).pipe(scenario)
+  )
+})
+
+describe("drain", () => {
+  it.effect("completes what is in flight, tells the handlers, and refuses what is new", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair({ both: { heartbeat: false } })
+      const told = yield* Deferred.make<void>()
+      yield* Effect.fork(
+        server.serve((stream) =>
+          Effect.gen(function* () {
+            yield* server.draining
+            yield* Deferred.succeed(told, undefined)
+            yield* echo(stream)
+          })
+        )
+      )
+      const answer = yield* Effect.fork(client.withStream((stream) => exchange(stream, noise(700_000, 3))))
+      yield* settle
+      const draining = yield* Effect.fork(server.drain("1 minute"))
+      const refused = yield* client.open()
+      const error = yield* Effect.flip(MuxStream.readAll(refused))
+      assert(error._tag === "StreamReset", error._tag)
+      assert.deepStrictEqual([error.code, error.processed], [ErrorCode.StreamRefused, "no"])
+      const own = yield* Effect.flip(Effect.scoped(server.open()))
+      assert.deepStrictEqual([own._tag, own.processed], ["SessionClosed", "no"])
+      assert.deepStrictEqual(yield* Fiber.join(answer), noise(700_000, 3))
+      assert.isTrue(yield* Deferred.isDone(told))
+      yield* passTimeUntil(draining)
+      assert.strictEqual((yield* client.closed)._tag, "RemoteGoneAway")
+    }).pipe(scenario)
+  )
+
+  it.effect("resets with StreamCancelled what is still in flight after its grace", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair({ both: { heartbeat: false } })
+      const stream = yield* client.open()
+      yield* Effect.fork(server.serve(() => Effect.never))
+      yield* settle
+      const draining = yield* Effect.fork(server.drain("7 seconds"))
+      const reading = yield* Effect.fork(Effect.flip(MuxStream.read(stream)))
+      yield* TestClock.adjust("6999 millis")
+      assert.isFalse(yield* isDone(reading))
+      yield* TestClock.adjust("1 millis")
+      const error = yield* Fiber.join(reading)
+      assert(error._tag === "StreamReset", error._tag)
+      assert.deepStrictEqual([error.code, error.initiator], [ErrorCode.StreamCancelled, "Remote"])
+      yield* passTimeUntil(draining)
+    }).pipe(scenario)
+  )
+
+  it.effect("is over within grace and twice closeTimeout when the peer is stuck and the transport never ends", () =>
+    Effect.gen(function* () {
+      const { client, link } = yield* makePair({ both: { heartbeat: false, closeTimeout: "2 seconds" } })
+      const stream = yield* client.open()
+      yield* settle
+      yield* link.stallWrites
+      yield* link.neverEnd
+      yield* MuxStream.write(stream, text("never sent"))
+      const draining = yield* Effect.fork(client.drain("3 seconds"))
+      yield* TestClock.adjust("7 seconds")
+      yield* Fiber.join(draining)
+    }).pipe(scenario)
+  )
+
+  it.effect("closing the layer's scope drains: what was in flight completes", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const server = yield* sessionOver("server", link.server, { heartbeat: false })
+      yield* Effect.fork(server.serve((stream) => Effect.zipRight(Effect.sleep("3 seconds"), echo(stream))))
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(
+        Session.layerClient({ heartbeat: false, drainTimeout: "1 minute" }).pipe(
+          Layer.provide(Layer.succeed(Transport.Transport, link.client))
+        ),
+        scope
+      )
+      const client = Context.get(context, Session.Session)
+      const answer = yield* Effect.fork(client.withStream((stream) => exchange(stream, text("slow"))))
+      yield* settle
+      const began = yield* Clock.currentTimeMillis
+      yield* Effect.flatMap(Effect.fork(Scope.close(scope, Exit.void)), passTimeUntil)
+      assert.strictEqual(string(yield* Fiber.join(answer)), "slow")
+      assert.isAtMost((yield* Clock.currentTimeMillis) - began, 5000)
+      assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
+    }).pipe(scenario)
+  )
+
+  it.effect("sends GOAWAY last, behind every byte and FIN", () =>
+    Effect.gen(function* () {
+      const { client, receive } = yield* makeRawPair({ heartbeat: false })
+      yield* client.withStream((stream) => MuxStream.write(stream, text("all of it")))
+      const draining = yield* Effect.fork(client.drain())
+      const frames: Array<Frame.InboundFrame> = []
+      while (!frames.some((frame) => frame._tag === "Unknown")) frames.push(...(yield* receive).frames)
+      yield* passTimeUntil(draining)
+      assert.deepStrictEqual(
+        frames.map((frame) => `${frame._tag}${frame._tag === "Data" && frame.fin ? " FIN" : ""}`),
+        ["Data", "Data FIN", "GoAway", "Unknown"]
+      )
+    }).pipe(scenario)
+  )
+
+  it.effect("loses nothing when both sides drain at once", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair({ link: { latency: "50 millis" }, both: { heartbeat: false } })
+      yield* Effect.forEach([client, server], (session) => Effect.fork(session.serve(echo)))
+      const answers = yield* Effect.forEach([client, server], (session) =>
+        Effect.fork(session.withStream((stream) => exchange(stream, noise(100_000, 9))))
+      )
+      yield* TestClock.adjust("60 millis")
+      const draining = yield* Effect.forEach([client, server], (session) => Effect.fork(session.drain("1 minute")))
+      yield* Effect.forEach(draining, passTimeUntil)
+      for (const answer of yield* Fiber.join(Fiber.all(answers))) assert.deepStrictEqual(answer, noise(100_000, 9))
+    }).pipe(scenario)
+  )
+})
+
+describe("an end without goodbye", () => {
+  it.effect("a cut stream never looks like one that ended, a finished one always does", () =>
+    Effect.gen(function* () {
+      const { client, link, server } = yield* makePair({ both: { heartbeat: false } })
+      const cut = yield* client.open()
+      const whole = yield* client.open()
+      yield* MuxStream.write(cut, text("half"))
+      yield* MuxStream.write(whole, text("whole"))
+      yield* MuxStream.finish(whole)
+      const first = yield* server.accept
+      const second = yield* server.accept
+      yield* settle
+      yield* link.cut
+      assert.strictEqual((yield* server.closed)._tag, "TransportFailed")
+      assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(first))), "half")
+      assert.strictEqual((yield* Effect.flip(MuxStream.read(first)))._tag, "TransportFailed")
+      assert.strictEqual(string(yield* MuxStream.readAll(second)), "whole")
+      yield* assertAtRest(server)
+    }).pipe(scenario)
+  )
+
+  it.effect("streams that nobody accepted leave the stats at zero, accepted late or not", () =>
+    Effect.gen(function* () {
+      const { client, link, server } = yield* makePair({ both: { heartbeat: false } })
+      yield* client.open()
+      yield* client.open()
+      yield* settle
+      yield* link.cut
+      yield* server.closed
+      yield* assertAtRest(server)
+      yield* server.serve(() => Effect.void)
+      yield* assertAtRest(server)
+    }).pipe(scenario)
+  )
+
+  it.effect("a violation is told to the peer before the transport ends", () =>
+    Effect.gen(function* () {
+      const { client, receive, send } = yield* makeRawPair({ heartbeat: false })
+      yield* send([Frame.data(3, text("wrong parity"), { syn: true })])
+      const [frame] = (yield* receive).frames
+      assert(frame?._tag === "GoAway")
+      assert.strictEqual(frame.code, ErrorCode.ProtocolError)
+      const error = yield* client.closed
+      assert(error._tag === "ProtocolViolation")
+      assert.deepStrictEqual([error.initiator, error.code], ["Local", ErrorCode.ProtocolError])
+    }).pipe(scenario)
+  )
+
+  it.effect("a violation that the peer reports is ours", () =>
+    Effect.gen(function* () {
+      const { client, send, transport } = yield* makeRawPair({ heartbeat: false })
+      yield* send([Frame.goAway(0, ErrorCode.ProtocolError, text("bad frame")), Frame.goAwayFiller])
+      yield* transport.end
+      const error = yield* client.closed
+      assert(error._tag === "ProtocolViolation")
+      assert.deepStrictEqual([error.initiator, error.detail], ["Remote", "bad frame"])
+    }).pipe(scenario)
+  )
+})

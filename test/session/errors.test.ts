@@ -1,0 +1,151 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ErrorCode, Frame, MuxStream } from "effect-muxado"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { makePair, makeRawPair, scenario, settle, text } from "./utils/sessions.js"
+
+/** Tag, initiator and processed of a failure. */
+const blame = <A>(
+  effect: Effect.Effect<A, { readonly _tag: string; readonly initiator: string; readonly processed: string }>
+) => Effect.map(Effect.flip(effect), (error) => `${error._tag} ${error.initiator} ${error.processed}`)
+
+describe("whether the peer may have acted on what failed", () => {
+  it.effect("no: the SYN was never written", () =>
+    Effect.gen(function* () {
+      const peer = yield* makeRawPair({ heartbeat: false })
+      // before the writer had a chance
+      const stream = yield* peer.client.open()
+      yield* peer.link.cut
+      assert.strictEqual(yield* blame(MuxStream.read(stream)), "TransportFailed Remote no")
+
+      const other = yield* makeRawPair({ heartbeat: false })
+      const unsent = yield* other.client.open()
+      yield* MuxStream.reset(unsent, ErrorCode.StreamCancelled)
+      assert.strictEqual(yield* blame(MuxStream.read(unsent)), "StreamReset Local no")
+    }).pipe(scenario)
+  )
+
+  it.effect("no: refused with StreamRefused or AcceptQueueFull; maybe: reset with anything else", () =>
+    Effect.gen(function* () {
+      const { client, send } = yield* makeRawPair({ heartbeat: false })
+      const codes = [
+        ErrorCode.StreamRefused,
+        ErrorCode.AcceptQueueFull,
+        ErrorCode.StreamCancelled,
+        ErrorCode.InternalError
+      ]
+      const streams = yield* Effect.forEach(codes, () => client.open())
+      yield* settle
+      yield* send(streams.map((stream, n) => Frame.rst(stream.id, codes[n] ?? 0)))
+      yield* settle
+      const seen = yield* Effect.forEach(streams, (stream) => blame(MuxStream.read(stream)))
+      assert.deepStrictEqual(seen, [
+        "StreamReset Remote no",
+        "StreamReset Remote no",
+        "StreamReset Remote maybe",
+        "StreamReset Remote maybe"
+      ])
+    }).pipe(scenario)
+  )
+
+  it.effect("no: above the last id of a GOAWAY, whose other streams go on", () =>
+    Effect.gen(function* () {
+      const { client, send } = yield* makeRawPair({ heartbeat: false })
+      const below = yield* client.open()
+      const above = yield* client.open()
+      yield* settle
+      const waiting = yield* Effect.fork(blame(MuxStream.read(above)))
+      yield* send([Frame.goAway(below.id, ErrorCode.NoError, text("bye")), Frame.goAwayFiller])
+      assert.strictEqual(yield* Fiber.join(waiting), "RemoteGoneAway Remote no")
+      yield* client.draining
+      const refused = yield* Effect.flip(Effect.scoped(client.open()))
+      assert(refused._tag === "RemoteGoneAway")
+      assert.deepStrictEqual(
+        [refused.processed, refused.lastStreamId, refused.debug, refused.code],
+        ["no", below.id, "bye", ErrorCode.NoError]
+      )
+      yield* send([Frame.data(below.id, text("on"), { fin: true })])
+      assert.deepStrictEqual(yield* MuxStream.readAll(below), text("on"))
+    }).pipe(scenario)
+  )
+
+  it.effect("maybe: the session was lost with the stream open", () =>
+    Effect.gen(function* () {
+      const { client, link } = yield* makePair({ both: { heartbeat: false } })
+      const stream = yield* client.open()
+      yield* settle
+      yield* link.cut
+      assert.strictEqual(yield* blame(MuxStream.read(stream)), "TransportFailed Remote maybe")
+      assert.strictEqual(yield* blame(Effect.scoped(client.open())), "TransportFailed Remote no")
+      assert.strictEqual(yield* blame(client.ping), "TransportFailed Remote no")
+    }).pipe(scenario)
+  )
+
+  it.effect("no: an open that waited when the session ended", () =>
+    Effect.gen(function* () {
+      const { client, link } = yield* makePair({ both: { heartbeat: false, maxOutboundStreams: 1 } })
+      yield* client.open()
+      const opening = yield* Effect.fork(blame(Effect.scoped(client.open())))
+      yield* settle
+      yield* link.cut
+      assert.strictEqual(yield* Fiber.join(opening), "TransportFailed Remote no")
+    }).pipe(scenario)
+  )
+
+  it.effect("goAway tells the peer at once, and what is open goes on", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair({ both: { heartbeat: false } })
+      const stream = yield* client.open()
+      const far = yield* server.accept
+      yield* server.goAway({ code: ErrorCode.EnhanceYourCalm, debug: "too much" })
+      yield* client.draining
+      const refused = yield* Effect.flip(Effect.scoped(client.open()))
+      assert(refused._tag === "RemoteGoneAway")
+      assert.deepStrictEqual(
+        [refused.code, refused.debug, refused.processed],
+        [ErrorCode.EnhanceYourCalm, "too much", "no"]
+      )
+      yield* MuxStream.write(far, text("on"))
+      yield* MuxStream.finish(far)
+      assert.deepStrictEqual(yield* MuxStream.readAll(stream), text("on"))
+    }).pipe(scenario)
+  )
+})
+
+describe("arguments", () => {
+  it.effect("a stream type that is no uint32, or the heartbeats' own, fails with InvalidOptions", () =>
+    Effect.gen(function* () {
+      const { client } = yield* makePair({ both: { heartbeat: false } })
+      for (const type of [-1, 1.5, Number.NaN, 0xffffffff, 2 ** 32]) {
+        const error = yield* Effect.flip(Effect.scoped(client.open({ type })))
+        assert(error._tag === "InvalidOptions")
+        assert.include(error.message, String(type))
+      }
+      assert.strictEqual((yield* client.stats).opened, 0)
+    }).pipe(scenario)
+  )
+
+  it.effect("untyped sessions have no types: giving one fails with InvalidOptions", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair({ both: { typed: false, heartbeat: false } })
+      const error = yield* Effect.flip(Effect.scoped(client.open({ type: 1 })))
+      assert.strictEqual(error._tag, "InvalidOptions")
+      yield* client.open()
+      assert.strictEqual((yield* server.accept).type, undefined)
+    }).pipe(scenario)
+  )
+})
+
+describe("messages", () => {
+  it.effect("say what happened, in one line", () =>
+    Effect.gen(function* () {
+      const { client, link } = yield* makePair({ both: { heartbeat: false } })
+      const stream = yield* client.open()
+      yield* MuxStream.reset(stream, ErrorCode.EnhanceYourCalm)
+      const reset = yield* Effect.flip(MuxStream.read(stream))
+      assert.strictEqual(reset.message, `Stream ${stream.id} was reset by this side: EnhanceYourCalm`)
+      yield* link.cut
+      assert.strictEqual((yield* client.closed).message, "The transport failed while reading: reset by the peer")
+    }).pipe(scenario)
+  )
+})
