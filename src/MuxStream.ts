@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import { firstOf } from "./internal/firstOf.js"
 import { toSocket as toSocketInternal } from "./internal/streamSocket.js"
 import type { Initiator, StreamError } from "./MuxadoError.js"
 import { ErrorCode } from "./protocol/errorCode.js"
@@ -179,7 +180,7 @@ export const toChannel = <IE = never>(
         void,
         unknown
       > = Channel.flatMap(
-        Channel.fromEffect(Effect.raceFirst(Deferred.await(inputFailed), self.read)),
+        Channel.fromEffect(firstOf(Deferred.await(inputFailed), self.read)),
         Option.match({
           onNone: () => Channel.void,
           onSome: (bytes) => Channel.zipRight(Channel.write(Chunk.of(bytes)), output)

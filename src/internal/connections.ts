@@ -15,6 +15,7 @@ import * as Session from "../Session.js"
 import type { ResolvedOptions, SessionOptions } from "../SessionOptions.js"
 import type { TransportService } from "../Transport.js"
 import { Transport } from "../Transport.js"
+import { firstOf } from "./firstOf.js"
 
 type MakeTransport = Effect.Effect<TransportService, TransportFailed, Scope.Scope>
 
@@ -61,7 +62,7 @@ const connection = <A, E, R>(
     )
     // a handler may still finish its work when the session is over, but not for ever
     const overdue = Effect.zipRight(session.closed, Effect.sleep(options.resolved.drainTimeout))
-    yield* Effect.raceFirst(handler(session), overdue)
+    yield* firstOf(handler(session), overdue)
   }).pipe(Effect.scoped, Effect.withSpan("effect-muxado/SessionServer.connection"), Effect.exit, Effect.flatMap(report))
 
 const startSession = (

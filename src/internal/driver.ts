@@ -11,6 +11,7 @@ import type { FrameWriterService } from "../FrameWriter.js"
 import { TransportFailed } from "../MuxadoError.js"
 import { ErrorCode } from "../protocol/errorCode.js"
 import type { TransportService } from "../Transport.js"
+import { firstOf } from "./firstOf.js"
 import type { SessionRuntime } from "./sessionRuntime.js"
 
 interface Parts {
@@ -125,7 +126,7 @@ const timeLoop = (runtime: SessionRuntime): Effect.Effect<never> =>
     const wait =
       delay === Infinity
         ? runtime.nearer.wait
-        : Effect.raceFirst(Effect.zipRight(Effect.sleep(Duration.millis(delay)), oneTurn), runtime.nearer.wait)
+        : firstOf(Effect.zipRight(Effect.sleep(Duration.millis(delay)), oneTurn), runtime.nearer.wait)
     return Effect.zipRight(
       wait,
       Effect.map(Random.nextIntBetween(0, UINT32), (nonce) => runtime.tick(nonce))

@@ -6,14 +6,14 @@ import * as Fiber from "effect/Fiber"
  * What the first of two effects to complete gives; the other is interrupted. Unlike `Effect.raceFirst` (effect 3.22) it
  * never hangs: interrupted in a pause between making its fibers and starting them, that one waits for them for ever.
  */
-export const firstOf = <A, E, B, F>(
-  self: Effect.Effect<A, E>,
-  that: Effect.Effect<B, F>
-): Effect.Effect<A | B, E | F> =>
+export const firstOf = <A, E, R, B, F, Q>(
+  self: Effect.Effect<A, E, R>,
+  that: Effect.Effect<B, F, Q>
+): Effect.Effect<A | B, E | F, R | Q> =>
   Effect.suspend(() => {
     let first: Exit.Exit<A | B, E | F> | undefined
     const completed = Effect.unsafeMakeLatch(false)
-    const start = (effect: Effect.Effect<A | B, E | F>) =>
+    const start = (effect: Effect.Effect<A | B, E | F, R | Q>) =>
       effect.pipe(
         Effect.onExit((exit) =>
           Effect.sync(() => {

@@ -18,6 +18,7 @@ import type { Event } from "../protocol/event.js"
 import type { Frame } from "../protocol/frame.js"
 import type { StreamCore } from "../protocol/stream.js"
 import { sessionError } from "./errors.js"
+import { firstOf } from "./firstOf.js"
 import { StreamHandle } from "./streamHandle.js"
 import { Signal, WaitSet } from "./waiting.js"
 
@@ -335,7 +336,7 @@ export class SessionRuntime {
 
   /** Waits until the session takes no more streams. */
   get refusing(): Effect.Effect<void> {
-    return Effect.raceFirst(Deferred.await(this.ended), Deferred.await(this.drainBegun))
+    return firstOf(Deferred.await(this.ended), Deferred.await(this.drainBegun))
   }
 
   /** Takes the next stream of the peer; the caller is uninterruptible, and `restore` is its own. */

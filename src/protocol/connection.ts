@@ -10,12 +10,11 @@
  * @since 0.1.0
  */
 import type { ConnectionOptions } from "./core.js"
-import { Core, debugBytes } from "./core.js"
+import { Core } from "./core.js"
 import type { SessionEnd } from "./end.js"
 import { ErrorCode } from "./errorCode.js"
 import type { Event } from "./event.js"
 import type { Frame, InboundFrame } from "./frame.js"
-import { goAway } from "./frame.js"
 import { encodeUint32, HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "./heartbeat.js"
 import { Receiver } from "./receive.js"
 import type { ConnectionStats, OpenResult, ReadResult, WriteResult } from "./results.js"
@@ -244,7 +243,7 @@ export class Connection {
     const core = this.core
     if (core.end !== undefined || core.closing) return
     core.refusing = true
-    core.outbound.setGoAway(goAway(core.table.highestRemote, code, debugBytes(text)), "Now")
+    core.outbound.setGoAway(core.farewell(code, text), "Now")
   }
 
   /** Fails every stream here, sends what was accepted, then GOAWAY; `Ended` follows when that was taken. */

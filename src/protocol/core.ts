@@ -8,6 +8,7 @@ import type { SessionEnd, StreamFailure } from "./end.js"
 import type { ErrorCode } from "./errorCode.js"
 import { ErrorCode as Code } from "./errorCode.js"
 import type { Event } from "./event.js"
+import type { GoAway } from "./frame.js"
 import { goAway } from "./frame.js"
 import { PendingHeartbeats } from "./heartbeat.js"
 import type { LivenessOptions } from "./liveness.js"
@@ -99,6 +100,8 @@ export class Core {
   /** Payload bytes that were taken while writers waited for room. */
   passed = 0
 
+  /** What the first GOAWAY of ours said. */
+  private lastTaken: number | undefined = undefined
   private idleAnnounced = false
   private events: Array<Event> = []
 
@@ -257,11 +260,17 @@ export class Core {
 
   // --- the end of the session
 
+  /** A GOAWAY. From the first on no streams are taken, so a later one does not raise what was processed. */
+  farewell(code: ErrorCode, text: string): GoAway {
+    this.lastTaken ??= this.table.highestRemote
+    return goAway(this.lastTaken, code, debugBytes(text))
+  }
+
   /** The peer broke the rules: GOAWAY with the code, and nothing else any more. */
   violation(code: ErrorCode, detail: string, end?: SessionEnd): void {
     if (this.end !== undefined) return
     this.outbound.abandon()
-    this.outbound.setGoAway(goAway(this.table.highestRemote, code, debugBytes(detail)), "Now")
+    this.outbound.setGoAway(this.farewell(code, detail), "Now")
     this.over(end ?? { _tag: "Violation", code, detail, initiator: "Local" })
   }
 
@@ -301,7 +310,7 @@ export class Core {
       else if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
     }
     this.forgetWaiting()
-    this.outbound.setGoAway(goAway(this.table.highestRemote, Code.NoError), "Last")
+    this.outbound.setGoAway(this.farewell(Code.NoError, ""), "Last")
   }
 
   // --- rest
@@ -355,13 +364,8 @@ export class Core {
 
 const NO_EVENTS: ReadonlyArray<Event> = []
 
-/**
- * The debug bytes of a GOAWAY: printable ASCII, at most 256 of them.
- *
- * @since 0.1.0
- * @category encoding
- */
-export const debugBytes = (text: string): Uint8Array => {
+/** The debug bytes of a GOAWAY: printable ASCII, at most 256 of them. */
+const debugBytes = (text: string): Uint8Array => {
   const bytes = new Uint8Array(Math.min(text.length, MAX_SENT_DEBUG))
   for (let i = 0; i < bytes.length; i++) {
     const code = text.charCodeAt(i)
