@@ -37,10 +37,7 @@ export interface SessionServerService {
  * @since 0.1.0
  * @category tags
  */
-export class SessionServer extends Context.Tag("effect-muxado/SessionServer")<
-  SessionServer,
-  SessionServerService
->() {}
+export class SessionServer extends Context.Tag("effect-muxado/SessionServer")<SessionServer, SessionServerService>() {}
 
 /**
  * Runs the handler for every session of the server in the context: see `SessionServerService`.

@@ -172,8 +172,7 @@ export class StreamHandle implements MuxStream {
     if (write.finishes && index < 0) return
     if (write.accepted > 0) {
       const withdrawn =
-        this.lastWrite === write &&
-        this.session.step((connection) => connection.withdraw(this.core, write.accepted))
+        this.lastWrite === write && this.session.step((connection) => connection.withdraw(this.core, write.accepted))
       if (!withdrawn) return this.resetNow(ErrorCode.StreamCancelled)
     }
     if (this.writes.length === 0) this.session.connection.unblockWriter(this.core)

@@ -37,8 +37,7 @@ export const toSocket = (stream: MuxStream): Socket.Socket => {
   })
 }
 
-const readError = (cause: StreamError): Socket.SocketError =>
-  new Socket.SocketGenericError({ reason: "Read", cause })
+const readError = (cause: StreamError): Socket.SocketError => new Socket.SocketGenericError({ reason: "Read", cause })
 
 /** A read that found the stream closed by this side: the end that was asked for. */
 const isLocalClose = (error: unknown): boolean =>

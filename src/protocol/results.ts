@@ -27,9 +27,7 @@ export type ReadResult =
  * @category models
  */
 export type WriteResult =
-  | number
-  | { readonly _tag: "Finished" }
-  | { readonly _tag: "Failed"; readonly failure: StreamFailure }
+  number | { readonly _tag: "Finished" } | { readonly _tag: "Failed"; readonly failure: StreamFailure }
 
 /**
  * The outcome of `open`: the stream, or why not (`Full`: an `OpenAvailable` event follows).

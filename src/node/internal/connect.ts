@@ -18,7 +18,7 @@ import { guardErrors } from "./errorGuard.js"
  * @since 0.1.0
  * @category constants
  */
-export const CONNECT_TIMEOUT: Duration.DurationInput = "10 seconds"
+const CONNECT_TIMEOUT: Duration.DurationInput = "10 seconds"
 
 /**
  * The milliseconds of silence after which the kernel probes the peer: well under the minutes after which NATs and load

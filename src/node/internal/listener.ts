@@ -76,7 +76,7 @@ export const MAX_WAITING = 128
  * @since 0.1.0
  * @category constants
  */
-export const HANDSHAKE_TIMEOUT = 10_000
+const HANDSHAKE_TIMEOUT = 10_000
 
 /**
  * Listens until the scope closes. Fails with SocketServerError `"Open"`. What goes wrong with a single connection
