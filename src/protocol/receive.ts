@@ -164,10 +164,10 @@ export class Receiver {
     core.untyped.delete(stream)
     stream.type = stream.typeBytes
     if (!stream.isHeartbeat) {
-      return this.backlogIsFull ? core.reset(stream, ErrorCode.AcceptQueueFull) : this.show(stream)
+      return this.backlogIsFull ? core.fault(stream, ErrorCode.AcceptQueueFull) : this.show(stream)
     }
     core.table.uncount(stream)
-    if (core.responder !== undefined) return core.reset(stream, ErrorCode.StreamRefused)
+    if (core.responder !== undefined) return core.fault(stream, ErrorCode.StreamRefused)
     core.responder = stream
   }
 

@@ -22,7 +22,11 @@ const snippets = new Map(
 
 const compile = (): ReadonlyArray<string> => {
   const configFile = join(root, "tsconfig.json")
-  const config = ts.parseJsonConfigFileContent(ts.readConfigFile(configFile, (name) => ts.sys.readFile(name)).config, ts.sys, root)
+  const config = ts.parseJsonConfigFileContent(
+    ts.readConfigFile(configFile, (name) => ts.sys.readFile(name)).config,
+    ts.sys,
+    root
+  )
   const options = { ...config.options, noUnusedLocals: false }
   const disk = ts.createCompilerHost(options)
   const host: ts.CompilerHost = {

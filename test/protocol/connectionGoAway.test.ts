@@ -183,6 +183,16 @@ describe("a GOAWAY of ours", () => {
     assert.deepStrictEqual(aborted.sent(), [])
   })
 
+  it("never says later that more was processed: what came after the first was refused", () => {
+    const server = new Scripted("server").receive(syn(3))
+    server.connection.goAway(0, "")
+    server.receive(syn(9))
+    server.connection.goAway(10, "")
+    assert.deepStrictEqual(server.sent(), ["RST 9 code 5", "GOAWAY last 3 code 10", FILLER])
+    server.connection.close()
+    assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 0", FILLER])
+  })
+
   it("from both sides at once: nobody waits for the other", () => {
     const { client, streams } = client3()
     client.connection.goAway(0, "")

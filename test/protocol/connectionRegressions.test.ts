@@ -118,6 +118,21 @@ describe("what a peer can make grow", () => {
     assert.strictEqual(server.connection.stats().queuedBytes, 0)
   })
 
+  it.each([
+    ["streams beyond the backlog", 5],
+    ["heartbeat streams beyond the first", HEARTBEAT_TYPE]
+  ])("refusals of %s end the session when the peer takes none of them", (_, type) => {
+    const server = new Scripted("server", { typed: true, acceptBacklog: 1 })
+    for (let id = 3; id < 20_000 && server.connection.end === undefined; id += 2) {
+      server.receive(data(id, encodeUint32(type), { syn: true }))
+    }
+    assert.strictEqual(server.connection.end?._tag, "Violation")
+    assert.deepStrictEqual(
+      server.frames().map((frame) => frame._tag),
+      ["GoAway", "Unknown"]
+    )
+  })
+
   it("small views of large chunks do not keep the chunks", () => {
     const server = new Scripted("server")
     server.receive(data(3, undefined, { syn: true }))
