@@ -14,6 +14,7 @@ import * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import { concat } from "./internal/concat.js"
 import { firstOf } from "./internal/firstOf.js"
 import { toSocket as toSocketInternal } from "./internal/streamSocket.js"
 import type { Initiator, StreamError } from "./MuxadoError.js"
@@ -210,15 +211,3 @@ export const toChannel = <IE = never>(
  * @category conversions
  */
 export const toSocket: (self: MuxStream) => Socket = toSocketInternal
-
-const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const [first] = chunks
-  if (first !== undefined && chunks.length === 1) return first
-  const bytes = new Uint8Array(chunks.reduce((length, chunk) => length + chunk.length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
-}

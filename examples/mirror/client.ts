@@ -1,16 +1,13 @@
 /** The sending side: a stream for every file, and the server's verdict on each compared with what was sent. */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
-import type { MuxadoError } from "effect-muxado"
 import { MuxStream, Session } from "effect-muxado"
 import * as Array from "effect/Array"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { identity } from "effect/Function"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import { DigestMismatch, FileSkipped, MalformedMessage, NotStored, VerdictMissing } from "./errors.js"
 import * as Progress from "./progress.js"
@@ -108,20 +105,18 @@ const sendContent = Effect.fn("sendContent")(function* (
   const size = Number(before.size)
   yield* sendMessage(stream, FileHeader, { path, size })
   const sha256 = createHash("sha256")
-  let read = 0
-  // the byte more is there to see that the file has grown
-  const content = Stream.repeatEffect(orSkip(path, file.readAlloc(Math.min(CHUNK, size + 1)))).pipe(
-    Stream.filterMapWhile(identity)
-  )
-  yield* Stream.runForEach(content, (bytes): Effect.Effect<void, FileSkipped | MuxadoError.StreamError> => {
-    read += bytes.length
-    if (read > size) return Effect.fail(new FileSkipped({ path, reason: CHANGED }))
-    sha256.update(bytes)
-    progress.bytesSent(bytes.length)
-    return MuxStream.write(stream, bytes)
-  })
+  for (let left = size; left > 0;) {
+    const next = yield* orSkip(path, file.readAlloc(Math.min(CHUNK, left)))
+    if (Option.isNone(next)) return yield* new FileSkipped({ path, reason: CHANGED })
+    sha256.update(next.value)
+    yield* MuxStream.write(stream, next.value)
+    left -= next.value.length
+    progress.bytesSent(next.value.length)
+  }
   const after = yield* orSkip(path, file.stat)
-  if (read < size || !sameTime(before.mtime, after.mtime)) return yield* new FileSkipped({ path, reason: CHANGED })
+  if (after.size !== before.size || !sameTime(before.mtime, after.mtime)) {
+    return yield* new FileSkipped({ path, reason: CHANGED })
+  }
   yield* MuxStream.finish(stream)
   yield* MuxStream.readAll(stream)
   return { size, sha256: sha256.digest("hex") }

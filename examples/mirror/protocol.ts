@@ -11,7 +11,6 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import { MalformedMessage } from "./errors.js"
 
 /** The types of the streams. */
@@ -72,7 +71,7 @@ export const sendMessage = Effect.fn("sendMessage")(function* <A>(
   yield* MuxStream.write(stream, bytes)
 })
 
-/** The next message, and what follows it. */
+/** The next message, and what came with it of what follows. */
 export const receiveMessage = Effect.fn("receiveMessage")(function* <A>(
   stream: MuxStream.MuxStream,
   schema: Schema.Schema<A, string>
@@ -83,9 +82,7 @@ export const receiveMessage = Effect.fn("receiveMessage")(function* <A>(
   const bytes = yield* readAtLeast(stream, start, PREFIX + length)
   const json = new TextDecoder().decode(bytes.subarray(PREFIX, PREFIX + length))
   const message = yield* Effect.mapError(Schema.decode(schema)(json), malformed)
-  const left = bytes.subarray(PREFIX + length)
-  const rest = Stream.concat(Stream.fromIterable(left.length > 0 ? [left] : []), MuxStream.readable(stream))
-  return { message, rest }
+  return { message, rest: bytes.subarray(PREFIX + length) }
 })
 
 const readAtLeast = (

@@ -1,16 +1,16 @@
 /** The receiving side, in a process of its own: stores the files of one session, and judges each of them. */
 import { NodeStream } from "@effect/platform-node"
-import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
+import type { SocketServerError } from "@effect/platform/SocketServer"
 import type { Session, SessionOptions } from "effect-muxado"
 import { ErrorCode, MuxStream } from "effect-muxado"
 import { NodeSessionServer } from "effect-muxado/node"
 import * as Console from "effect/Console"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { createHash } from "node:crypto"
 import { throwAwayCertificate } from "../shared/certificate.js"
@@ -32,16 +32,20 @@ import { reasonOf } from "./reason.js"
  */
 export const serveInto = Effect.fn("serveInto")(function* (directory: string, options: SessionOptions) {
   const fs = yield* FileSystem.FileSystem
+  // it is about to be removed with all that is in it
+  const present = yield* fs.readDirectory(directory)
+  if (present.length > 0) return yield* new ServerFailed({ detail: `${directory} is not empty` })
   yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(directory, { recursive: true, force: true })))
   const identity = yield* throwAwayCertificate()
   const { address, run } = yield* NodeSessionServer.makeTls({ host: "127.0.0.1", port: 0, ...identity }, options)
   if (address._tag !== "TcpAddress") return yield* new ServerFailed({ detail: `listening on ${address.path}` })
   yield* Console.log(yield* Schema.encode(Announcement)({ port: address.port, certificate: identity.cert }))
-  const over = yield* Deferred.make<void>()
-  yield* run((session) => Effect.ensuring(receiveFiles(session, directory), Deferred.succeed(over, undefined))).pipe(
-    Effect.raceFirst(Deferred.await(over)),
-    Effect.raceFirst(parentGone)
-  )
+  const over = yield* Deferred.make<void, SocketServerError>()
+  const end = Deferred.succeed(over, undefined)
+  const serving = run((session) => Effect.ensuring(receiveFiles(session, directory), end))
+  yield* Effect.forkScoped(Effect.intoDeferred(serving, over))
+  yield* Effect.forkScoped(Effect.zipRight(parentGone, end))
+  yield* Deferred.await(over)
 }, Effect.scoped)
 
 const parentGone = Effect.ignore(
@@ -65,7 +69,7 @@ const receiveFile = Effect.fn("receiveFile")(
   function* (session: Session.SessionService, stream: MuxStream.MuxStream, directory: string) {
     const { message: header, rest } = yield* receiveMessage(stream, FileHeader)
     const path = yield* pathBelow(directory, header.path)
-    const verdict = yield* Effect.catchTags(store(rest, header, path), {
+    const verdict = yield* Effect.catchTags(store(stream, rest, header, path), {
       NotStored: ({ reason }) => failed(header.path, reason),
       SystemError: (error) => failed(header.path, reasonOf(error)),
       BadArgument: (error) => failed(header.path, reasonOf(error))
@@ -90,25 +94,29 @@ const pathBelow = Effect.fn("pathBelow")(function* (directory: string, relative:
   return yield* new MalformedMessage({ detail: `${relative} is not below the root` })
 })
 
-const store = Effect.fn("store")(function* <E>(
-  content: Stream.Stream<Uint8Array, E>,
+const store = Effect.fn("store")(function* (
+  stream: MuxStream.MuxStream,
+  first: Uint8Array,
   header: FileHeader,
   path: string
-): Effect.fn.Return<Verdict, E | PlatformError | NotStored, FileSystem.FileSystem | Path.Path | Scope.Scope> {
+) {
   const fs = yield* FileSystem.FileSystem
   yield* fs.makeDirectory((yield* Path.Path).dirname(path), { recursive: true })
   const file = yield* fs.open(path, { flag: "wx" })
+  const notStored = (reason: string) => new NotStored({ path: header.path, reason })
   const sha256 = createHash("sha256")
   let size = 0
-  yield* Stream.runForEach(content, (bytes): Effect.Effect<void, PlatformError | NotStored> => {
-    size += bytes.length
-    if (size > header.size) return Effect.fail(new NotStored({ path: header.path, reason: "more came than announced" }))
-    sha256.update(bytes)
+  for (let bytes = Option.some(first); Option.isSome(bytes); bytes = yield* MuxStream.read(stream)) {
+    if (bytes.value.length === 0) continue
+    size += bytes.value.length
+    if (size > header.size) return yield* notStored("more came than was announced")
+    sha256.update(bytes.value)
     // an interrupted write may still be under way when its file's number already stands for another file
-    return Effect.uninterruptible(file.writeAll(bytes))
-  })
-  if (size < header.size) return yield* new NotStored({ path: header.path, reason: "less came than announced" })
-  return { _tag: "Stored", path: header.path, size, sha256: sha256.digest("hex") }
+    yield* Effect.uninterruptible(file.writeAll(bytes.value))
+  }
+  if (size < header.size) return yield* notStored("less came than was announced")
+  const stored: Verdict = { _tag: "Stored", path: header.path, size, sha256: sha256.digest("hex") }
+  return stored
 }, Effect.scoped)
 
 const failed = (path: string, reason: string): Effect.Effect<Verdict> =>

@@ -15,7 +15,7 @@ import * as Stream from "effect/Stream"
 import { ServerFailed } from "./errors.js"
 import { Announcement } from "./protocol.js"
 
-/** A server that listens, and trusts nobody but whom it spawned it; it is gone when the layer is. */
+/** A server that listens; it is gone when the layer is. */
 export class ServerProcess extends Context.Tag("mirror/ServerProcess")<
   ServerProcess,
   { readonly pid: number; readonly port: number; readonly certificate: string }

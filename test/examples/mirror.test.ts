@@ -1,17 +1,10 @@
-import { NodeContext } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
-import { FrameReader, FrameWriter, MuxStream, Session, Transport } from "effect-muxado"
-import { SimulatedTransport } from "effect-muxado/testing"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest"
-import { HEADER_REFUSED, StreamType } from "../../examples/mirror/protocol.js"
-import { receiveFiles } from "../../examples/mirror/server.js"
 
 let work: string
 /** Where the processes make their temporary directories, and where tsx keeps what it has compiled. */
@@ -151,46 +144,4 @@ describe("npm start", () => {
     assert.isFalse(isRunning(pid))
     assert.deepStrictEqual(await leftBehind(), [])
   })
-})
-
-// --- the server alone ---
-
-const sessionOver = (role: "client" | "server", transport: Transport.TransportService) =>
-  Session.make(role).pipe(
-    Effect.provide(
-      Layer.provideMerge(
-        Layer.merge(FrameReader.layer, FrameWriter.layer),
-        Layer.succeed(Transport.Transport, transport)
-      )
-    )
-  )
-
-describe("the server of the mirror", () => {
-  const send = (header: string, content: string) =>
-    Effect.gen(function* () {
-      const pair = yield* SimulatedTransport.makePair()
-      const server = yield* sessionOver("server", pair.server)
-      const client = yield* sessionOver("client", pair.client)
-      yield* Effect.forkScoped(receiveFiles(server, Path.join(work, "root")))
-      return yield* client.withStream({ type: StreamType.File }, (stream) =>
-        Effect.gen(function* () {
-          const length = Buffer.alloc(4)
-          length.writeUInt32BE(header.length)
-          yield* MuxStream.write(stream, Buffer.concat([length, Buffer.from(header + content)]))
-          yield* MuxStream.finish(stream)
-          return yield* Effect.flip(MuxStream.readAll(stream))
-        })
-      )
-    }).pipe(Effect.scoped, Effect.provide(NodeContext.layer))
-
-  for (const path of ["../outside", "/outside", "a/../../outside", "", ".", "a//b", "a\\u0000b"]) {
-    it.live(`refuses the path "${path}" with a reset, and writes nothing`, () =>
-      Effect.gen(function* () {
-        const error = yield* send(`{"path":"${path}","size":4}`, "evil")
-        assert.strictEqual(error._tag, "StreamReset")
-        assert.deepInclude(error, { code: HEADER_REFUSED, initiator: "Remote" })
-        assert.deepStrictEqual(yield* Effect.promise(() => Fs.readdir(work)), [])
-      })
-    )
-  }
 })
