@@ -170,11 +170,6 @@ export class SessionRuntime {
     return handle
   }
 
-  /** Handles of streams that are alive. */
-  get liveHandles(): number {
-    return this.handles.size
-  }
-
   /** Why nothing more can be asked of the session. */
   error(processed: "no" | "maybe"): SessionError {
     const end = this.connection.refusal
