@@ -161,7 +161,32 @@ describe("closing", () => {
     server.receive(rst(3, 6))
     assert.strictEqual(server.connection.stats().queuedBytes, 0)
     assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 0", FILLER])
-    assert.deepStrictEqual(server.events().slice(-1), ["Ended: Closed"])
+    assert.deepStrictEqual(server.events(), [
+      "Opened 3",
+      "Failed 3: SessionEnded (Closed), processed maybe",
+      "Ended: Closed"
+    ])
+  })
+
+  it("goes on to its end although the peer says goodbye meanwhile, and tells nobody twice", () => {
+    const client = new Scripted("client")
+    const stream = client.open()
+    client.write(stream, "accepted")
+    client.connection.close()
+    client.receive(goAway(0, 0))
+    assert.deepStrictEqual(client.events(), [
+      "Failed 3: SessionEnded (Closed), processed maybe",
+      "GoneAway last 0 code 0"
+    ])
+    assert.deepStrictEqual(client.sent(), ["SYN 3 (8)", "GOAWAY last 0 code 0", FILLER])
+    assert.deepStrictEqual(client.events(), ["Ended: Closed"])
+  })
+
+  it("grants no more credit to a stream that has failed here", () => {
+    const server = new Scripted("server", { window: 8 }).receive(syn(3, "12345678"))
+    server.connection.close()
+    assert.strictEqual(server.read(server.stream(3)), '"12345678"')
+    assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 0", FILLER])
   })
 
   it("is a clean end although the transport fails behind it", () => {

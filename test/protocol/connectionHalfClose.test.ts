@@ -86,6 +86,17 @@ describe("half-close", () => {
     assert.deepStrictEqual(client.sent(), [])
   })
 
+  it("the increment that waits when the stream ends is not sent any more", () => {
+    const client = new Scripted("client", { window: 8 })
+    const stream = client.open()
+    client.connection.finish(stream)
+    client.sent()
+    client.receive(data(3, bytesOf("12345678")))
+    client.readAll(stream)
+    client.receive(fin(3))
+    assert.deepStrictEqual(client.sent(), [])
+  })
+
   it("FIN FIN FIN is ignored: Go sends two", () => {
     const { client, stream } = opened()
     client.receive(fin(3), fin(3), fin(3))

@@ -109,6 +109,16 @@ describe("opening a stream", () => {
     assert.deepStrictEqual(client.events(), ["Failed 5: Reset 6 by Remote, processed maybe"])
   })
 
+  it("a heartbeat stream that ends makes no room for others", () => {
+    const client = new Scripted("client", { maxOutboundStreams: 1, typed: true })
+    client.open(0)
+    client.connection.ping(1, 0)
+    client.sent()
+    assert.deepStrictEqual(client.connection.open(0), { _tag: "Full" })
+    client.receive(rst(5, 6))
+    assert.deepStrictEqual(client.events(), ["PingLost 1 on 5: Reset 6 by Remote, processed maybe"])
+  })
+
   it("a stream that ends while nobody waits to open announces nothing", () => {
     const client = new Scripted("client", { maxOutboundStreams: 1 })
     const stream = client.open()

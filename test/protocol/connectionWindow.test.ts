@@ -123,6 +123,32 @@ describe("the window of what we receive", () => {
     assert.deepStrictEqual(server.sent(), ["WNDINC 3 +32"])
   })
 
+  it("a reader that has not yet read all is no stalled peer: what is left is granted later", () => {
+    const server = new Scripted("server", { window: 20_000 })
+    server.receive(data(3, new Uint8Array(3000), { syn: true }), data(3, new Uint8Array(3000)))
+    const stream = server.stream(3)
+    server.read(stream)
+    assert.strictEqual(server.connection.nextDeadline(), Infinity)
+    server.read(stream)
+    assert.strictEqual(server.connection.nextDeadline(), 10)
+  })
+
+  it("a small piece of a large chunk does not keep the chunk alive, and a large piece is not copied", () => {
+    const server = new Scripted("server")
+    const chunk = new Uint8Array(20_000)
+    for (const [id, length] of [
+      [3, 10],
+      [5, 4999],
+      [7, 5000],
+      [9, 20_000]
+    ] as const) {
+      server.connection.receive(data(id, chunk.subarray(0, length), { syn: true }))
+      const result = server.connection.read(server.stream(id))
+      assert(result._tag === "Bytes")
+      assert.strictEqual(result.bytes.buffer === chunk.buffer, length >= 5000, `a piece of ${length} bytes`)
+    }
+  })
+
   it("nothing is granted to a peer that has ended its direction", () => {
     const server = new Scripted("server", { window: 100 })
     server.receive(data(3, new Uint8Array(100), { syn: true }), data(3, undefined, { fin: true }))
@@ -175,6 +201,18 @@ describe("the window of what we send", () => {
     assert.deepStrictEqual(client.events(), ["Failed 3: Reset 1 by Local, processed maybe"])
     assert.strictEqual(client.read(stream), "Reset 1 by Local, processed maybe")
     assert.strictEqual(client.open().id, 5)
+  })
+
+  it("an increment for a stream of the peer wakes its writer, and touches nothing that was received", () => {
+    const server = new Scripted("server", { window: 100 }).receive(data(3, bytesOf("unread"), { syn: true }))
+    const stream = server.stream(3)
+    server.events()
+    assert.strictEqual(server.write(stream, 120), "took 100")
+    assert.deepStrictEqual(server.sent(), ["DATA 3 (100)"])
+    server.receive(windowIncrement(3, 100))
+    assert.deepStrictEqual(server.events(), ["Writable 3"])
+    assert.deepStrictEqual(server.sent(), [])
+    assert.strictEqual(server.read(stream), '"unread"')
   })
 
   it("the reserved bit of an increment is masked", () => {
@@ -293,6 +331,31 @@ describe("a peer that grants single bytes", () => {
     assert.deepStrictEqual(client.sent(), ["DATA 3 (3)"])
     client.receive(windowIncrement(3, 1))
     assert.strictEqual(client.write(stream, 97), "took 0")
+  })
+
+  it("gets what there is after 5 ms although the writer comes later than the credit", () => {
+    const { client, stream } = opened(100)
+    client.write(stream, 100)
+    client.sent()
+    client.receive(windowIncrement(3, 3))
+    assert.strictEqual(client.connection.nextDeadline(), Infinity)
+    assert.strictEqual(client.write(stream, 10), "took 0")
+    assert.strictEqual(client.connection.nextDeadline(), 5)
+    client.sent()
+    assert.deepStrictEqual(client.events(), [])
+    client.tick(5)
+    assert.deepStrictEqual(client.events(), ["Writable 3"])
+    assert.strictEqual(client.write(stream, 10), "took 3")
+    client.receive(windowIncrement(3, 100))
+    assert.deepStrictEqual(client.events(), ["Writable 3"])
+    assert.strictEqual(client.connection.nextDeadline(), Infinity)
+  })
+
+  it("a writer that was woken and does not come back is not woken again", () => {
+    const { client, stream } = opened(100)
+    client.write(stream, 200)
+    client.receive(windowIncrement(3, 100), windowIncrement(3, 100))
+    assert.deepStrictEqual(client.events(), ["Writable 3"])
   })
 
   it("never makes more than a kilobyte wait, however large the window", () => {
