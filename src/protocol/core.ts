@@ -253,8 +253,11 @@ export class Core {
     }
   }
 
-  releaseCredit(stream: StreamCore): void {
-    const increment = stream.receiveWindow.takeAll()
+  /** Nobody will read any more: grants all that was received, and what is announced of a frame that is arriving. */
+  private releaseCredit(stream: StreamCore): void {
+    const { receiveWindow } = stream
+    receiveWindow.consume(receiveWindow.size - receiveWindow.available - receiveWindow.consumed)
+    const increment = receiveWindow.takeAll()
     if (increment > 0) this.outbound.grant(stream.id, increment)
   }
 

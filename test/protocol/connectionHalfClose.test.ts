@@ -239,8 +239,22 @@ describe("stopping to read", () => {
     assert.strictEqual(client.read(stream), "Stopped")
     assert.strictEqual(client.connection.nextDeadline(), Infinity)
     client.tick(100)
-    assert.deepStrictEqual(client.sent(), ["WNDINC 3 +2"])
+    assert.deepStrictEqual(client.sent(), ["WNDINC 3 +4"])
     assertAtRest(client.connection)
+  })
+
+  it("a peer whose last credit is in a frame that is still arriving gets it back: its writer would wait for ever", () => {
+    const client = new Scripted("client", { window: 16 })
+    const stream = client.open()
+    client.sent()
+    client.hex("000010 10 00000003")
+    client.connection.stopReading(stream)
+    client.connection.finish(stream)
+    assert.deepStrictEqual(client.sent(), ["FIN 3 (0)"])
+    client.push(new Uint8Array(16))
+    assert.deepStrictEqual(client.sent(), ["WNDINC 3 +16"])
+    client.receive(data(3, bytesOf("x")))
+    assert.deepStrictEqual(client.sent(), ["RST 3 code 4"])
   })
 
   it("stopping after the end gives nothing back", () => {
