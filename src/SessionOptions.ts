@@ -44,6 +44,7 @@ const Options = Schema.Struct({
     default: () => ({ interval: Duration.seconds(10), tolerance: Duration.seconds(15) })
   }),
   window: count(CONVENTIONAL_WINDOW, 16, MAX_UINT31),
+  peerWindow: Schema.optional(Schema.Int.pipe(Schema.between(16, MAX_UINT31))),
   outboundLimit: count(1024 * 1024, 1024, MAX_UINT31),
   acceptBacklog: count(128, 1, 1_000_000),
   maxInboundStreams: count(1024, 1, 1_000_000),
@@ -62,7 +63,8 @@ const Options = Schema.Struct({
 )
 
 /**
- * The options of a session. Both sides must agree on `typed` and, as it is not negotiated, on `window`.
+ * The options of a session. Both sides must agree on `typed` and, as they are not negotiated, on the windows: the
+ * `window` of one is the `peerWindow` of the other.
  *
  * @since 0.1.0
  * @category models
@@ -81,8 +83,13 @@ export interface SessionOptions {
         readonly tolerance?: Duration.DurationInput | undefined
       }
     | undefined
-  /** The window of every stream, each way, in bytes. Default 262,144, which is what Go and Rust take for granted. */
+  /**
+   * The bytes that the peer may send on every stream before it is given more. Default 262,144, which is what Go and Rust
+   * take for granted; a peer that sends more than this at once has its stream reset with FlowControlError.
+   */
   readonly window?: number | undefined
+  /** The same at the peer, where it is configured unlike this side: what may be sent to it at first. Default `window`. */
+  readonly peerWindow?: number | undefined
   /** Bytes that may wait to be sent, for all streams together; writers wait beyond it. Default 1 MiB. */
   readonly outboundLimit?: number | undefined
   /** Streams of the peer that may wait to be accepted; more draw an RST AcceptQueueFull. Default 128. */
@@ -142,6 +149,7 @@ export const toConnectionOptions = (role: "client" | "server", options: Resolved
           tolerance: Duration.toMillis(options.heartbeat.tolerance)
         },
   window: options.window,
+  peerWindow: options.peerWindow ?? options.window,
   outboundLimit: options.outboundLimit,
   acceptBacklog: options.acceptBacklog,
   maxInboundStreams: options.maxInboundStreams,

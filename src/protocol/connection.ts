@@ -324,7 +324,7 @@ export class Connection {
     const { options, outbound, table } = this.core
     const id = table.takeLocalId()
     if (id === undefined) return undefined
-    const stream = new StreamCore(id, "Local", options.window, type)
+    const stream = new StreamCore(id, "Local", options, type)
     if (type !== undefined) stream.sendWindow.credit -= 4
     table.add(stream)
     outbound.schedule(stream)
@@ -334,7 +334,7 @@ export class Connection {
   /** Not to a peer that takes no streams any more, nor where the window has no room for type and number. */
   private openHeartbeats(): StreamCore | undefined {
     const { options, remoteGoAway } = this.core
-    if (remoteGoAway !== undefined || options.window < 2 * HEARTBEAT_LENGTH) return undefined
+    if (remoteGoAway !== undefined || options.peerWindow < 2 * HEARTBEAT_LENGTH) return undefined
     return this.create(HEARTBEAT_TYPE)
   }
 

@@ -28,8 +28,10 @@ export interface ConnectionOptions extends LivenessOptions {
   readonly role: "client" | "server"
   /** Every stream begins with a 4-byte type. */
   readonly typed: boolean
-  /** The window of every stream, in both directions. */
+  /** What the peer may send on a stream before its first WNDINC. */
   readonly window: number
+  /** What it takes on a stream before its first WNDINC. */
+  readonly peerWindow: number
   /** The payload bytes that may wait to be sent. */
   readonly outboundLimit: number
   readonly acceptBacklog: number

@@ -105,7 +105,7 @@ export class Receiver {
       core.sendReset(id, refusal)
       return undefined
     }
-    const stream = new StreamCore(id, "Remote", core.options.window, undefined)
+    const stream = new StreamCore(id, "Remote", core.options, undefined)
     stream.receiveWindow.receive(frame.length)
     core.table.add(stream)
     if (core.options.typed) core.untyped.add(stream, core.now)

@@ -9,6 +9,12 @@ import { HEARTBEAT_TYPE } from "./heartbeat.js"
 import type { StreamState } from "./streamState.js"
 import { ReceiveWindow, SendWindow } from "./window.js"
 
+/** From what the two directions of a stream start, in bytes: what this side receives, and what the peer does. */
+interface Windows {
+  readonly window: number
+  readonly peerWindow: number
+}
+
 /**
  * Everything the core knows of a stream. Only the modules of `src/protocol/` change it; the services hold it as a key,
  * and read `id`, `type`, `initiator` and `failure`.
@@ -67,11 +73,11 @@ export class StreamCore {
   constructor(
     readonly id: number,
     readonly initiator: Side,
-    window: number,
+    windows: Windows,
     type: number | undefined
   ) {
-    this.sendWindow = new SendWindow(window)
-    this.receiveWindow = new ReceiveWindow(window)
+    this.sendWindow = new SendWindow(windows.peerWindow)
+    this.receiveWindow = new ReceiveWindow(windows.window)
     this.type = type
     this.synDue = initiator === "Local"
     this.shown = initiator === "Local" && type !== HEARTBEAT_TYPE

@@ -19,6 +19,26 @@ const opened = (window: number, outboundLimit = 1_048_576) => {
   return { client, stream }
 }
 
+describe("windows that differ on the two sides", () => {
+  it("what is sent follows the peer's window, what is taken this side's", () => {
+    const client = new Scripted("client", { window: 1000, peerWindow: 100 })
+    const stream = client.open()
+    assert.strictEqual(client.connection.write(stream, new Uint8Array(500)), 100)
+    assert.deepStrictEqual(client.sent(), ["SYN 3 (100)"])
+    client.receive(data(3, new Uint8Array(1000)))
+    assert.deepStrictEqual(client.sent(), [])
+    client.receive(data(3, new Uint8Array(1)))
+    assert.deepStrictEqual(client.sent(), ["RST 3 code 3"])
+  })
+
+  it("hold for the streams of the peer, too", () => {
+    const server = new Scripted("server", { window: 1000, peerWindow: 100 })
+    server.receive(data(3, new Uint8Array(1000), { syn: true }))
+    assert.strictEqual(server.connection.write(server.stream(3), new Uint8Array(500)), 100)
+    assert.deepStrictEqual(server.sent(), ["DATA 3 (100)"])
+  })
+})
+
 describe("the window of what we receive", () => {
   it("may be used up to its last byte; one more is a flow control error, what was within it stays readable", () => {
     const { server, stream } = serving(262_144, 262_144)

@@ -39,11 +39,13 @@ export const makeRig = (): Rig => {
   }
 }
 
+const WINDOWS = { window: 1024 * KIB, peerWindow: 1024 * KIB }
+
 /** A stream of the peer: no SYN is due. */
-export const remote = (id: number, type?: number): StreamCore => new StreamCore(id, "Remote", 1024 * KIB, type)
+export const remote = (id: number, type?: number): StreamCore => new StreamCore(id, "Remote", WINDOWS, type)
 
 /** A stream of this side: its SYN is due. */
-export const local = (id: number, type?: number): StreamCore => new StreamCore(id, "Local", 1024 * KIB, type)
+export const local = (id: number, type?: number): StreamCore => new StreamCore(id, "Local", WINDOWS, type)
 
 /** A frame in short: `DATA 3 100 syn`, `RST 3 6`, `WNDINC 3 5`, `GOAWAY 3 0`, `filler`. */
 const brief = (frame: Frame): string => {

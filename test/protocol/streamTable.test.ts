@@ -5,7 +5,7 @@ import { HEARTBEAT_TYPE } from "../../src/protocol/heartbeat.js"
 import { StreamCore } from "../../src/protocol/stream.js"
 import { StreamTable } from "../../src/protocol/streamTable.js"
 
-const stream = (id: number, initiator: Side, type?: number): StreamCore => new StreamCore(id, initiator, 1024, type)
+const stream = (id: number, initiator: Side, type?: number): StreamCore => new StreamCore(id, initiator, { window: 1024, peerWindow: 1024 }, type)
 
 const counts = (table: StreamTable) => [table.inboundCount, table.outboundCount, table.size]
 

@@ -40,7 +40,7 @@ describe("SessionOptions", () => {
     })
   )
 
-  const counts = ["window", "outboundLimit", "acceptBacklog", "maxInboundStreams", "maxOutboundStreams"]
+  const counts = ["window", "peerWindow", "outboundLimit", "acceptBacklog", "maxInboundStreams", "maxOutboundStreams"]
   const times = ["typeTimeout", "writeTimeout", "partialFrameTimeout", "drainTimeout", "closeTimeout"]
   const invalid: ReadonlyArray<readonly [string, unknown]> = [
     ...counts.flatMap((name) => [0, -1, 1.5, Number.NaN, Infinity, "12"].map((value) => [name, value] as const)),

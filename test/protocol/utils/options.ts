@@ -7,6 +7,7 @@ export const connectionOptions = (role: "client" | "server", overrides: Override
   role,
   typed: false,
   window: 262_144,
+  peerWindow: overrides.window ?? 262_144,
   outboundLimit: 1_048_576,
   acceptBacklog: 128,
   maxInboundStreams: 1024,
