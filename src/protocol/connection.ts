@@ -61,7 +61,7 @@ export class Connection {
 
   /** The transport is gone. A peer that had said goodbye is not blamed for it. */
   transportFailed(end: Extract<SessionEnd, { _tag: "TransportFailed" }>): void {
-    this.core.over(this.core.closing ? CLOSED : (this.remoteEnd() ?? end))
+    this.core.over(this.core.closing ? CLOSED : (this.core.remoteEnd ?? end))
   }
 
   /** The transport has taken the last batch. */
@@ -350,24 +350,5 @@ export class Connection {
     if (stream.sendWindow.credit === 0) return
     if (this.room(stream) === 0) core.crowded.add(stream)
     else core.stinted.add(stream, core.now)
-  }
-
-  /** What a GOAWAY of the peer means for the end of the session. */
-  private remoteEnd(): SessionEnd | undefined {
-    const goneAway = this.core.remoteGoAway
-    if (goneAway === undefined) return undefined
-    switch (goneAway.code) {
-      case ErrorCode.ProtocolError:
-      case ErrorCode.FlowControlError:
-      case ErrorCode.FrameSizeError:
-        return {
-          _tag: "Violation",
-          code: goneAway.code,
-          detail: String.fromCharCode(...goneAway.debug),
-          initiator: "Remote"
-        }
-      default:
-        return goneAway
-    }
   }
 }

@@ -279,6 +279,22 @@ export class Core {
     this.over(end ?? { _tag: "Violation", code, detail, initiator: "Local" })
   }
 
+  /** What a GOAWAY of the peer means for the end of the session; `undefined` while there was none. */
+  get remoteEnd(): SessionEnd | undefined {
+    const goneAway = this.remoteGoAway
+    if (goneAway === undefined) return undefined
+    switch (goneAway.code) {
+      case Code.ProtocolError:
+      case Code.FlowControlError:
+      case Code.FrameSizeError: {
+        const detail = String.fromCharCode(...goneAway.debug)
+        return { _tag: "Violation", code: goneAway.code, detail, initiator: "Remote" }
+      }
+      default:
+        return goneAway
+    }
+  }
+
   /** The session is over: every stream fails, nothing is sent but a GOAWAY that waits. */
   over(end: SessionEnd): void {
     if (this.end !== undefined) return

@@ -263,6 +263,7 @@ export class Receiver {
         debug: new Uint8Array(0)
       })
     }
-    this.core.violation(frame.code, frame.message)
+    // nor does it count its text fully: what follows one is the rest of that, and looks like anything
+    this.core.violation(frame.code, frame.message, this.core.remoteEnd)
   }
 }

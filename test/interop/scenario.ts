@@ -3,7 +3,6 @@ import { assert } from "@effect/vitest"
 import type { MuxadoError, Session } from "effect-muxado"
 import { MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Cell, CellOptions, Role } from "./cell.js"
 import { makeCell } from "./cell.js"
@@ -30,14 +29,6 @@ export const scenario = (
   run: (peer, role) => Effect.flatMap(makeCell(peer, role, options), body)
 })
 
-/** Writes back what it reads, then finishes. */
-export const echo = (stream: MuxStream.MuxStream): Effect.Effect<void, MuxadoError.StreamError> =>
-  Effect.flatMap(MuxStream.read(stream), (chunk) =>
-    Option.isNone(chunk)
-      ? MuxStream.finish(stream)
-      : Effect.zipRight(MuxStream.write(stream, chunk.value), echo(stream))
-  )
-
 /** Answers the peer's streams until the scope closes. */
 export const serving = (
   session: Session.SessionService,
@@ -61,24 +52,6 @@ export const echoed = (
       Effect.retry({ times: 1000, while: (error) => error._tag === "StreamReset" && error.processed === "no" }),
       Effect.map((digest) => assertPattern(digest, seed, length))
     )
-
-/** The next chunks, until there are as many bytes; more than one chunk may be needed for a few. */
-export const readExactly = (
-  stream: MuxStream.MuxStream,
-  length: number
-): Effect.Effect<Uint8Array, MuxadoError.StreamError> =>
-  Effect.gen(function* () {
-    const chunks: Array<Uint8Array> = []
-    let left = length
-    while (left > 0) {
-      const chunk = yield* MuxStream.read(stream)
-      if (Option.isNone(chunk)) return assert.fail(`the stream ended ${left} bytes too early`)
-      chunks.push(chunk.value)
-      left -= chunk.value.length
-    }
-    assert.strictEqual(left, 0)
-    return Buffer.concat(chunks)
-  })
 
 /** Looks again and again, for at most 20 seconds, until it holds. */
 export const eventually = <E>(what: string, condition: Effect.Effect<boolean, E>): Effect.Effect<void, E> =>

@@ -76,6 +76,14 @@ describe("a GOAWAY from the peer", () => {
     assert.strictEqual(client.connection.end.debug.length, 1024)
   })
 
+  it("of Rust's with a text is a goodbye, although the last 8 bytes of the text lie behind the frame", () => {
+    const { client } = client3()
+    // "leaving soon": the length leaves out the 8 bytes before the text, and so "ing soon" looks like a WNDINC
+    client.hex("00000c 30 00000000 00000000 0000000a 6c656176 696e6720736f6f6e")
+    assert.deepStrictEqual(client.events().slice(-1), ['Ended: GoneAway last 0 code 10 "leav"'])
+    assert.deepStrictEqual(client.sent(), ["GOAWAY last 0 code 8", FILLER])
+  })
+
   it("that is too short still says that the peer leaves: Rust's", () => {
     const { client, streams } = client3()
     client.hex("000007 30 00000000")

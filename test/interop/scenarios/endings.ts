@@ -8,8 +8,9 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Cell } from "../cell.js"
 import { exchangePattern, readDigest, writePattern } from "../pattern.js"
+import { echo, readExactly } from "../echo.js"
 import type { Scenario } from "../scenario.js"
-import { assertPattern, echo, echoed, eventually, readExactly, scenario, serving } from "../scenario.js"
+import { assertPattern, echoed, eventually, scenario, serving } from "../scenario.js"
 
 const MIB = 1024 * 1024
 const MANUAL = 3

@@ -6,8 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type { Cell } from "../cell.js"
 import { exchangePattern, Pattern, readDigest, writePattern } from "../pattern.js"
+import { echo, readExactly } from "../echo.js"
 import type { Scenario } from "../scenario.js"
-import { assertPattern, echo, echoed, readExactly, scenario, serving } from "../scenario.js"
+import { assertPattern, echoed, scenario, serving } from "../scenario.js"
 
 const MIB = 1024 * 1024
 

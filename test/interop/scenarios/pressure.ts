@@ -11,8 +11,9 @@ import type { Cell } from "../cell.js"
 import { makeCell } from "../cell.js"
 import type { PeerError, PeerStream } from "../peer.js"
 import { exchangePattern, readDigest, writePattern } from "../pattern.js"
+import { echo } from "../echo.js"
 import type { Scenario } from "../scenario.js"
-import { assertPattern, echo, echoed, eventually, scenario, serving } from "../scenario.js"
+import { assertPattern, echoed, eventually, scenario, serving } from "../scenario.js"
 
 const KIB = 1024
 const MIB = 1024 * KIB

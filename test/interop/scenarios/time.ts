@@ -6,8 +6,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { Cell } from "../cell.js"
+import { echo } from "../echo.js"
 import type { Scenario } from "../scenario.js"
-import { echo, echoed, eventually, scenario, serving } from "../scenario.js"
+import { echoed, eventually, scenario, serving } from "../scenario.js"
 
 const INTERVAL = 200
 const TOLERANCE = 1500
