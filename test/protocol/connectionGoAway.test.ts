@@ -81,7 +81,7 @@ describe("a GOAWAY from the peer", () => {
     // "leaving soon": the length leaves out the 8 bytes before the text, and so "ing soon" looks like a WNDINC
     client.hex("00000c 30 00000000 00000000 0000000a 6c656176 696e6720736f6f6e")
     assert.deepStrictEqual(client.events().slice(-1), ['Ended: GoneAway last 0 code 10 "leav"'])
-    assert.deepStrictEqual(client.sent(), ["GOAWAY last 0 code 8", FILLER])
+    assert.deepStrictEqual(client.sent(), ["GOAWAY last 2 code 8", FILLER])
   })
 
   it("that is too short still says that the peer leaves: Rust's", () => {
