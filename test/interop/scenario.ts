@@ -1,7 +1,7 @@
 /** What a row of the matrix is, and what its scenarios have in common. */
 import { assert } from "@effect/vitest"
 import type { MuxadoError, Session } from "effect-muxado"
-import { MuxStream } from "effect-muxado"
+import type { MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Cell, CellOptions, Role } from "./cell.js"
