@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { InvalidOptions } from "./MuxadoError.js"
-import type { ConnectionOptions } from "./protocol/core.js"
+import type { ConnectionOptions } from "./protocol/options.js"
 import { MAX_UINT31 } from "./protocol/frame.js"
 import { CONVENTIONAL_WINDOW } from "./protocol/window.js"
 
@@ -33,6 +33,15 @@ const time = (fallback: Duration.DurationInput) =>
 const count = (fallback: number, least: number, most: number) =>
   Schema.optionalWith(Schema.Int.pipe(Schema.between(least, most)), { default: () => fallback })
 
+const rate = (burst: number, perSecond: number) =>
+  Schema.optionalWith(
+    Schema.Struct({
+      burst: count(burst, 1, 1_000_000_000),
+      perSecond: Schema.optionalWith(Schema.Number.pipe(Schema.between(0, 1_000_000_000)), { default: () => perSecond })
+    }),
+    { default: () => ({ burst, perSecond }) }
+  )
+
 const Heartbeat = Schema.Struct({
   interval: time("10 seconds"),
   tolerance: time("15 seconds")
@@ -46,9 +55,15 @@ const Options = Schema.Struct({
   window: count(CONVENTIONAL_WINDOW, 16, MAX_UINT31),
   peerWindow: Schema.optional(Schema.Int.pipe(Schema.between(16, MAX_UINT31))),
   outboundLimit: count(1024 * 1024, 1024, MAX_UINT31),
+  receiveLimit: count(64 * 1024 * 1024, 1024, Number.MAX_SAFE_INTEGER),
   acceptBacklog: count(128, 1, 1_000_000),
   maxInboundStreams: count(1024, 1, 1_000_000),
   maxOutboundStreams: count(1024, 1, 1_000_000),
+  maxSkippedIntervals: count(1024, 1, 1_000_000),
+  resetBudget: rate(200, 33),
+  refusalBudget: rate(4096, 1000),
+  strayBudget: rate(1000, 100),
+  spareIncrements: count(1024, 0, 1_000_000_000),
   typeTimeout: time("10 seconds"),
   writeTimeout: time("30 seconds"),
   partialFrameTimeout: time("30 seconds"),
@@ -61,6 +76,17 @@ const Options = Schema.Struct({
       : "heartbeats need typed streams: give `heartbeat: false` with `typed: false`"
   )
 )
+
+/**
+ * So much at once, and so much a second for ever.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Rate {
+  readonly burst?: number | undefined
+  readonly perSecond?: number | undefined
+}
 
 /**
  * The options of a session. Both sides must agree on `typed` and, as they are not negotiated, on the windows: the
@@ -92,12 +118,30 @@ export interface SessionOptions {
   readonly peerWindow?: number | undefined
   /** Bytes that may wait to be sent, for all streams together; writers wait beyond it. Default 1 MiB. */
   readonly outboundLimit?: number | undefined
+  /**
+   * Received bytes that may wait to be read, in all streams together. Beyond it those streams that hold most are reset
+   * with EnhanceYourCalm. Default 64 MiB.
+   */
+  readonly receiveLimit?: number | undefined
   /** Streams of the peer that may wait to be accepted; more draw an RST AcceptQueueFull. Default 128. */
   readonly acceptBacklog?: number | undefined
   /** Live streams that the peer may have open; more draw an RST StreamRefused. Default 1,024. */
   readonly maxInboundStreams?: number | undefined
   /** Live streams that this side opens; `open` waits beyond it. Default 1,024. */
   readonly maxOutboundStreams?: number | undefined
+  /** Gaps in the peer's stream ids that are remembered; more end the session with EnhanceYourCalm. Default 1,024. */
+  readonly maxSkippedIntervals?: number | undefined
+  /**
+   * How many streams the peer may open and reset again, or have reset by breaking the rules; more end the session with
+   * EnhanceYourCalm, as with the budgets below. Raise it where callers cancel a lot. Default 200 at once, 33 a second.
+   */
+  readonly resetBudget?: Rate | undefined
+  /** How many streams of the peer may be refused for want of room. Default 4,096 at once, 1,000 a second. */
+  readonly refusalBudget?: Rate | undefined
+  /** How many frames may come that do nothing. Default 1,000 at once, 100 a second. */
+  readonly strayBudget?: Rate | undefined
+  /** How many increments may come beyond one for each byte that was sent. Default 1,024. */
+  readonly spareIncrements?: number | undefined
   /** How long a stream of the peer may take to send its type. Default 10 seconds. */
   readonly typeTimeout?: Duration.DurationInput | undefined
   /** How long the transport may take for one write. Default 30 seconds. */
@@ -151,9 +195,15 @@ export const toConnectionOptions = (role: "client" | "server", options: Resolved
   window: options.window,
   peerWindow: options.peerWindow ?? options.window,
   outboundLimit: options.outboundLimit,
+  receiveLimit: options.receiveLimit,
   acceptBacklog: options.acceptBacklog,
   maxInboundStreams: options.maxInboundStreams,
   maxOutboundStreams: options.maxOutboundStreams,
+  maxSkippedIntervals: options.maxSkippedIntervals,
+  resetBudget: options.resetBudget,
+  refusalBudget: options.refusalBudget,
+  strayBudget: options.strayBudget,
+  spareIncrements: options.spareIncrements,
   typeTimeout: Duration.toMillis(options.typeTimeout),
   writeTimeout: Duration.toMillis(options.writeTimeout),
   partialFrameTimeout: Duration.toMillis(options.partialFrameTimeout)

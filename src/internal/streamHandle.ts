@@ -198,13 +198,16 @@ export class StreamHandle implements MuxStream {
   /** The application never saw it. */
   refuse(): void {
     this.session.step((connection) => connection.refuse(this.core))
+    this.stopReadingNow()
   }
 
   /** Ends the stream as the exit of its scope or handler says. */
   endWith(exit: Exit.Exit<unknown, unknown>): void {
     this.onFailure = undefined
-    if (Exit.isSuccess(exit)) this.closeNow()
-    else this.resetNow(Cause.isDie(exit.cause) ? ErrorCode.InternalError : ErrorCode.StreamCancelled)
+    if (Exit.isSuccess(exit)) return this.closeNow()
+    this.resetNow(Cause.isDie(exit.cause) ? ErrorCode.InternalError : ErrorCode.StreamCancelled)
+    // nobody is left to read what a stream that was over before still holds
+    this.stopReadingNow()
   }
 
   private closeNow(): void {

@@ -9,7 +9,7 @@
  *
  * @since 0.1.0
  */
-import type { ConnectionOptions } from "./core.js"
+import type { ConnectionOptions } from "./options.js"
 import { Core } from "./core.js"
 import type { SessionEnd } from "./end.js"
 import { ErrorCode } from "./errorCode.js"
@@ -176,6 +176,7 @@ export class Connection {
     if (stream.readStopped) return STOPPED
     const bytes = stream.inbound.take()
     if (bytes !== undefined) {
+      this.core.held -= bytes.length
       if (stream.failure === undefined) this.core.consumed(stream, bytes.length)
       return { _tag: "Bytes", bytes }
     }
@@ -189,7 +190,7 @@ export class Connection {
   stopReading(stream: StreamCore): void {
     if (stream.readStopped) return
     stream.readStopped = true
-    const dropped = stream.inbound.clear()
+    const dropped = this.core.drop(stream)
     if (stream.failure !== undefined) return
     this.core.consumed(stream, dropped)
     this.core.settle(stream)
@@ -269,6 +270,7 @@ export class Connection {
     const { queued } = core.outbound
     const frames = core.outbound.take(budget)
     core.passed += queued - core.outbound.queued
+    for (const frame of frames) if (frame._tag === "Data") core.budgets.sent(frame.payload.length)
     if (core.responder !== undefined && core.responder.inbound.length > 0) this.receiver.echo(core.responder)
     if (frames.length > 0) core.liveness.writeBegan(now)
     if (core.closing && !core.outbound.hasFrames) core.over(CLOSED)
@@ -298,8 +300,8 @@ export class Connection {
     return this.core.end
   }
 
-  stats(): ConnectionStats {
-    const { heartbeats, outbound, table } = this.core
+  stats(now: number = this.core.now): ConnectionStats {
+    const { budgets, heartbeats, held, outbound, table } = this.core
     let bufferedBytes = 0
     for (const stream of table.values()) bufferedBytes += stream.inbound.length
     return {
@@ -308,8 +310,10 @@ export class Connection {
       backlog: table.backlog,
       queuedBytes: outbound.queued,
       bufferedBytes,
+      heldBytes: held,
       skippedIntervals: table.skippedIntervals,
       tableSize: table.size,
+      charged: budgets.charged(now),
       roundTrip: heartbeats.roundTrip
     }
   }

@@ -3,45 +3,23 @@
  *
  * @since 0.1.0
  */
+import type { Cost } from "./budgets.js"
+import { Budgets } from "./budgets.js"
 import { DeadlineQueue } from "./deadlineQueue.js"
-import type { SessionEnd, StreamFailure } from "./end.js"
+import type { GoneAway, SessionEnd, StreamFailure } from "./end.js"
+import { endBy } from "./end.js"
 import type { ErrorCode } from "./errorCode.js"
 import { ErrorCode as Code } from "./errorCode.js"
 import type { Event } from "./event.js"
 import type { GoAway } from "./frame.js"
-import { goAway } from "./frame.js"
+import { debugBytes, goAway } from "./frame.js"
 import { PendingHeartbeats } from "./heartbeat.js"
-import type { LivenessOptions } from "./liveness.js"
 import { Liveness } from "./liveness.js"
+import type { ConnectionOptions } from "./options.js"
 import { Outbound } from "./outbound.js"
 import type { StreamCore } from "./stream.js"
 import { canReceive, next } from "./streamState.js"
 import { StreamTable } from "./streamTable.js"
-
-/**
- * What a session is configured with: sizes in bytes, times in milliseconds.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ConnectionOptions extends LivenessOptions {
-  readonly role: "client" | "server"
-  /** Every stream begins with a 4-byte type. */
-  readonly typed: boolean
-  /** What the peer may send on a stream before its first WNDINC. */
-  readonly window: number
-  /** What it takes on a stream before its first WNDINC. */
-  readonly peerWindow: number
-  /** The payload bytes that may wait to be sent. */
-  readonly outboundLimit: number
-  readonly acceptBacklog: number
-  readonly maxInboundStreams: number
-  readonly maxOutboundStreams: number
-  /** How long a stream may take to send its type. */
-  readonly typeTimeout: number
-  /** The id of the first stream of this side, for tests of the end of the ids. */
-  readonly firstStreamId?: number | undefined
-}
 
 /** RSTs that may wait to be sent; a peer that provokes more while it takes none is up to no good. */
 const MAX_PENDING_RESETS = 4096
@@ -51,9 +29,6 @@ const GRANT_DELAY = 10
 
 /** How long a writer waits for more credit than a few bytes, in milliseconds. */
 const SMALL_CREDIT_DELAY = 5
-
-/** The longest text that goes out with a GOAWAY, in bytes. */
-const MAX_SENT_DEBUG = 256
 
 /**
  * Shared by the modules that receive, send and command; not used outside `src/protocol/`.
@@ -66,6 +41,7 @@ export class Core {
   readonly outbound: Outbound
   readonly liveness: Liveness
   readonly heartbeats = new PendingHeartbeats()
+  readonly budgets: Budgets
 
   /** Streams whose type has not arrived. */
   readonly untyped: DeadlineQueue<StreamCore>
@@ -88,7 +64,7 @@ export class Core {
   /** `close` was called: what was accepted is flushed, then comes the GOAWAY. */
   closing = false
   end: SessionEnd | undefined = undefined
-  remoteGoAway: Extract<SessionEnd, { _tag: "GoneAway" }> | undefined = undefined
+  remoteGoAway: GoneAway | undefined = undefined
 
   /** The time of the last input. */
   now: number
@@ -98,6 +74,9 @@ export class Core {
 
   /** An `open` was refused for want of room. */
   openBlocked = false
+
+  /** Received bytes that wait to be read, those of streams that are over included. */
+  held = 0
 
   /** Payload bytes that were taken while writers waited for room. */
   passed = 0
@@ -112,7 +91,8 @@ export class Core {
     now: number
   ) {
     this.now = now
-    this.table = new StreamTable(options.role, options.firstStreamId)
+    this.budgets = new Budgets(options, now)
+    this.table = new StreamTable(options)
     this.outbound = new Outbound((stream) => this.finSent(stream))
     this.liveness = new Liveness(options, now)
     this.untyped = new DeadlineQueue(options.typeTimeout)
@@ -134,22 +114,16 @@ export class Core {
   /** This side ends a stream at once: the peer is told, unless it never heard of the stream. */
   reset(stream: StreamCore, code: ErrorCode, processed: "no" | "maybe" = "maybe"): void {
     const announced = !stream.synDue
-    if (stream.inbound.length > 0) stream.truncated = true
-    stream.inbound.clear()
-    this.fail(stream, {
-      _tag: "Reset",
-      code,
-      initiator: "Local",
-      processed: announced ? processed : "no"
-    })
+    this.truncate(stream)
+    this.fail(stream, { _tag: "Reset", code, initiator: "Local", processed: announced ? processed : "no" })
     if (announced) this.outbound.reset(stream.id, code)
     else this.table.returnLocalId(stream.id)
   }
 
-  /** A stream breaks the rules: it is reset, and what arrived before stays readable. */
-  fault(stream: StreamCore, code: ErrorCode): void {
+  /** A stream breaks the rules, or is too much: it is reset, and what arrived before stays readable. */
+  fault(stream: StreamCore, code: ErrorCode, cost: Cost | "nothing" = "reset"): void {
     this.fail(stream, { _tag: "Reset", code, initiator: "Local", processed: "maybe" })
-    this.sendReset(stream.id, code)
+    this.sendReset(stream.id, code, cost)
   }
 
   /** The peer reset a stream. */
@@ -157,6 +131,7 @@ export class Core {
     const refused = code === Code.StreamRefused || code === Code.AcceptQueueFull
     const processed = refused && !stream.answered ? "no" : "maybe"
     this.fail(stream, { _tag: "Reset", code, initiator: "Remote", processed })
+    if (stream.initiator === "Remote") this.charge("reset")
   }
 
   /** Takes a stream out with a failure; late frames on its id are passed over. */
@@ -169,14 +144,21 @@ export class Core {
     if (stream.shown) this.emit({ _tag: "Failed", stream })
   }
 
-  /** An RST that the peer provoked, whether or not there is a stream. */
-  sendReset(id: number, code: ErrorCode): void {
+  /** An RST that the peer provoked, whether or not there is a stream, and what it costs the peer. */
+  sendReset(id: number, code: ErrorCode, cost: Cost | "nothing"): void {
     this.table.hush(id)
     this.outbound.ungrant(id)
     this.outbound.reset(id, code)
     if (this.outbound.pendingResets > MAX_PENDING_RESETS) {
       this.violation(Code.EnhanceYourCalm, "too many streams that had to be reset")
     }
+    if (cost !== "nothing") this.charge(cost)
+  }
+
+  /** The peer has cost something; when it was too much, that is the end. */
+  charge(cost: Cost): void {
+    const excess = this.budgets.charge(cost, this.now)
+    if (excess !== undefined) this.violation(Code.EnhanceYourCalm, excess)
   }
 
   finReceived(stream: StreamCore): void {
@@ -200,6 +182,7 @@ export class Core {
       // the peer may be waiting for credit to send what nobody will read: with it, its DATA draws an RST
       this.releaseCredit(stream)
       stream.state = "Closed"
+      this.table.expectLate(stream.id)
       this.finish(stream)
     }
   }
@@ -218,8 +201,12 @@ export class Core {
     this.crowded.delete(stream)
     // one that is in the backlog stays there until the application takes it: it can still be read
     this.table.remove(stream)
+    this.budgets.streamEnded()
     if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
-    if (stream === this.responder) this.responder = undefined
+    if (stream === this.responder) {
+      this.responder = undefined
+      this.drop(stream)
+    }
     if (stream.initiator === "Local") this.announceOpen()
   }
 
@@ -238,6 +225,41 @@ export class Core {
     stream.inBacklog = false
     // the end of the session has emptied it
     if (this.end === undefined) this.table.backlog--
+  }
+
+  // --- what waits to be read
+
+  hold(stream: StreamCore, bytes: Uint8Array, keep: "reference" | "copy"): void {
+    this.held += bytes.length
+    stream.inbound.push(bytes, keep)
+  }
+
+  /** Drops what was received: how many bytes that were. */
+  drop(stream: StreamCore): number {
+    const dropped = stream.inbound.clear()
+    this.held -= dropped
+    return dropped
+  }
+
+  private truncate(stream: StreamCore): void {
+    if (this.drop(stream) > 0) stream.truncated = true
+  }
+
+  /**
+   * Makes room for bytes that are announced: where all streams together would hold too much, those that hold most are
+   * given up. False when that is not enough.
+   */
+  makeRoom(length: number): boolean {
+    while (this.held + length > this.options.receiveLimit) {
+      let largest: StreamCore | undefined
+      for (const stream of this.table.values()) {
+        if (stream.inbound.length > (largest?.inbound.length ?? 0)) largest = stream
+      }
+      if (largest === undefined) return false
+      this.truncate(largest)
+      this.fault(largest, Code.EnhanceYourCalm, "nothing")
+    }
+    return true
   }
 
   // --- credit
@@ -281,18 +303,7 @@ export class Core {
 
   /** What a GOAWAY of the peer means for the end of the session; `undefined` while there was none. */
   get remoteEnd(): SessionEnd | undefined {
-    const goneAway = this.remoteGoAway
-    if (goneAway === undefined) return undefined
-    switch (goneAway.code) {
-      case Code.ProtocolError:
-      case Code.FlowControlError:
-      case Code.FrameSizeError: {
-        const detail = String.fromCharCode(...goneAway.debug)
-        return { _tag: "Violation", code: goneAway.code, detail, initiator: "Remote" }
-      }
-      default:
-        return goneAway
-    }
+    return this.remoteGoAway === undefined ? undefined : endBy(this.remoteGoAway)
   }
 
   /** The session is over: every stream fails, nothing is sent but a GOAWAY that waits. */
@@ -384,13 +395,3 @@ export class Core {
 }
 
 const NO_EVENTS: ReadonlyArray<Event> = []
-
-/** The debug bytes of a GOAWAY: printable ASCII, at most 256 of them. */
-const debugBytes = (text: string): Uint8Array => {
-  const bytes = new Uint8Array(Math.min(text.length, MAX_SENT_DEBUG))
-  for (let i = 0; i < bytes.length; i++) {
-    const code = text.charCodeAt(i)
-    bytes[i] = code >= 0x20 && code < 0x7f ? code : 0x3f
-  }
-  return bytes
-}

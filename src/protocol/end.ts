@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { ErrorCode } from "./errorCode.js"
+import { ErrorCode } from "./errorCode.js"
 
 /**
  * Which side caused something.
@@ -12,6 +12,19 @@ import type { ErrorCode } from "./errorCode.js"
  * @category models
  */
 export type Side = "Local" | "Remote"
+
+/**
+ * What the peer's GOAWAY said.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface GoneAway {
+  readonly _tag: "GoneAway"
+  readonly lastStreamId: number
+  readonly code: ErrorCode
+  readonly debug: Uint8Array
+}
 
 /**
  * Why a session is over. Times are in milliseconds.
@@ -27,12 +40,7 @@ export type SessionEnd =
       readonly silentFor: number
       readonly since: number
     }
-  | {
-      readonly _tag: "GoneAway"
-      readonly lastStreamId: number
-      readonly code: ErrorCode
-      readonly debug: Uint8Array
-    }
+  | GoneAway
   | {
       readonly _tag: "TransportFailed"
       readonly reason: "Open" | "Read" | "Write" | "Ended"
@@ -55,3 +63,22 @@ export type StreamFailure =
       readonly processed: "no" | "maybe"
     }
   | { readonly _tag: "SessionEnded"; readonly end: SessionEnd; readonly processed: "no" | "maybe" }
+
+/**
+ * What a GOAWAY of the peer means for the end of the session: it leaves, or it says that we broke the rules.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const endBy = (goneAway: GoneAway): SessionEnd => {
+  switch (goneAway.code) {
+    case ErrorCode.ProtocolError:
+    case ErrorCode.FlowControlError:
+    case ErrorCode.FrameSizeError: {
+      const detail = String.fromCharCode(...goneAway.debug)
+      return { _tag: "Violation", code: goneAway.code, detail, initiator: "Remote" }
+    }
+    default:
+      return goneAway
+  }
+}

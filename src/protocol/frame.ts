@@ -39,6 +39,9 @@ export const MAX_UINT31 = 0x7fffffff
  */
 export const MAX_DEBUG_LENGTH = 1024
 
+/** The longest text that goes out with a GOAWAY, in bytes. */
+const MAX_SENT_DEBUG = 256
+
 /**
  * The frame types, as they stand in the upper half of the fourth header byte.
  *
@@ -214,3 +217,18 @@ export const goAway = (lastStreamId: number, code: ErrorCode, debug: Uint8Array 
  * @category constructors
  */
 export const goAwayFiller: Unknown = { _tag: "Unknown", type: 15, flags: 0, streamId: 0, length: 0 }
+
+/**
+ * The debug bytes of a GOAWAY that is sent: printable ASCII, at most 256 of them.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const debugBytes = (text: string): Uint8Array => {
+  const bytes = new Uint8Array(Math.min(text.length, MAX_SENT_DEBUG))
+  for (let i = 0; i < bytes.length; i++) {
+    const code = text.charCodeAt(i)
+    bytes[i] = code >= 0x20 && code < 0x7f ? code : 0x3f
+  }
+  return bytes
+}

@@ -7,14 +7,6 @@
  * @since 0.1.0
  */
 
-/**
- * The intervals of skipped ids that are remembered; a peer that leaves more gaps is up to no good.
- *
- * @since 0.1.0
- * @category constants
- */
-export const MAX_INTERVALS = 1024
-
 interface Interval {
   from: number
   to: number
@@ -33,7 +25,11 @@ export class IdIntervals {
   /** The skipped ids, ascending and disjoint, both ends included. */
   private readonly gaps: Array<Interval> = []
 
-  constructor(parity: "odd" | "even") {
+  /** `most` gaps are remembered; a peer that leaves more is up to no good. */
+  constructor(
+    parity: "odd" | "even",
+    private readonly most: number
+  ) {
     this.highest = parity === "odd" ? -1 : 0
   }
 
@@ -46,7 +42,7 @@ export class IdIntervals {
   use(id: number): "New" | "Used" | "TooManyGaps" {
     if (id > this.highest) {
       if (id > this.highest + 2) {
-        if (this.gaps.length >= MAX_INTERVALS) return "TooManyGaps"
+        if (this.gaps.length >= this.most) return "TooManyGaps"
         this.gaps.push({ from: this.highest + 2, to: id - 2 })
       }
       this.highest = id
@@ -62,7 +58,7 @@ export class IdIntervals {
     } else if (id === gap.to) {
       gap.to = id - 2
     } else {
-      if (this.gaps.length >= MAX_INTERVALS) return "TooManyGaps"
+      if (this.gaps.length >= this.most) return "TooManyGaps"
       this.gaps.splice(index + 1, 0, { from: id + 2, to: gap.to })
       gap.to = id - 2
     }

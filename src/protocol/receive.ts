@@ -44,7 +44,7 @@ export class Receiver {
       case "Malformed":
         return this.malformed(frame)
       case "Unknown":
-        return
+        return this.core.charge("stray")
     }
   }
 
@@ -63,24 +63,43 @@ export class Receiver {
   private find(frame: Data): StreamCore | undefined {
     const stream = this.core.table.get(frame.streamId)
     if (stream === undefined) {
-      if (frame.length > 0 && !this.core.closing && !this.core.table.isQuiet(frame.streamId)) {
-        this.core.sendReset(frame.streamId, ErrorCode.StreamClosed)
-      }
+      this.late(frame)
       return undefined
     }
     if (stream.failure !== undefined) return undefined
     if (!canReceive(stream.state)) {
       if (frame.length > 0) this.core.fault(stream, ErrorCode.StreamClosed)
+      else this.core.charge("stray")
       return undefined
     }
     stream.answered = true
+    if (frame.length === 0 && !frame.fin) this.core.charge("stray")
     if (!stream.receiveWindow.receive(frame.length)) {
       this.core.fault(stream, ErrorCode.FlowControlError)
       return undefined
     }
+    if (!this.core.makeRoom(frame.length)) this.core.fault(stream, ErrorCode.EnhanceYourCalm, "nothing")
+    if (stream.failure !== undefined) return undefined
     // an empty frame is no sign that the peer has credit left
     if (frame.length > 0) this.core.starved.delete(stream)
     return stream
+  }
+
+  /** DATA for a stream that is not there. */
+  private late({ length, streamId }: Data): void {
+    const core = this.core
+    if (core.closing) return
+    if (length === 0) return core.charge("stray")
+    switch (core.table.late(streamId, length)) {
+      case "Unknown":
+        return core.sendReset(streamId, ErrorCode.StreamClosed, "reset")
+      case "Answer":
+        return core.sendReset(streamId, ErrorCode.StreamClosed, "nothing")
+      case "Expected":
+        return
+      case "TooMuch":
+        return core.charge("stray")
+    }
   }
 
   /** A SYN: the new stream, or `undefined` when it is refused and its payload is to be skipped. */
@@ -102,7 +121,8 @@ export class Receiver {
     }
     const refusal = this.refusal(frame)
     if (refusal !== undefined) {
-      core.sendReset(id, refusal)
+      core.budgets.streamEnded()
+      core.sendReset(id, refusal, this.costOf(refusal))
       return undefined
     }
     const stream = new StreamCore(id, "Remote", core.options, undefined)
@@ -120,7 +140,13 @@ export class Receiver {
     // on a typed session it may be a heartbeat, which needs no place there
     if (!options.typed && this.backlogIsFull) return ErrorCode.AcceptQueueFull
     if (frame.length > options.window) return ErrorCode.FlowControlError
-    return undefined
+    return this.core.makeRoom(frame.length) ? undefined : ErrorCode.StreamRefused
+  }
+
+  /** A peer that does not know yet that this side leaves is not to blame. */
+  private costOf(refusal: number): "reset" | "refusal" | "nothing" {
+    if (refusal === ErrorCode.FlowControlError) return "reset"
+    return this.core.draining || this.core.refusing ? "nothing" : "refusal"
   }
 
   private get backlogIsFull(): boolean {
@@ -144,7 +170,7 @@ export class Receiver {
     if (stream.isHeartbeat) return this.heartbeat(stream, rest)
     if (stream.readStopped) return this.core.consumed(stream, rest.length)
     // a view of a large chunk would keep all of it alive
-    stream.inbound.push(rest, rest.buffer.byteLength > 4 * rest.length ? "copy" : "reference")
+    this.core.hold(stream, rest, rest.buffer.byteLength > 4 * rest.length ? "copy" : "reference")
     this.core.announceReadable(stream)
   }
 
@@ -164,10 +190,10 @@ export class Receiver {
     core.untyped.delete(stream)
     stream.type = stream.typeBytes
     if (!stream.isHeartbeat) {
-      return this.backlogIsFull ? core.fault(stream, ErrorCode.AcceptQueueFull) : this.show(stream)
+      return this.backlogIsFull ? core.fault(stream, ErrorCode.AcceptQueueFull, "refusal") : this.show(stream)
     }
     core.table.uncount(stream)
-    if (core.responder !== undefined) return core.fault(stream, ErrorCode.StreamRefused)
+    if (core.responder !== undefined) return core.fault(stream, ErrorCode.StreamRefused, "refusal")
     core.responder = stream
   }
 
@@ -185,7 +211,7 @@ export class Receiver {
   private heartbeat(stream: StreamCore, bytes: Uint8Array): void {
     const core = this.core
     if (stream !== core.heartbeatStream) {
-      stream.inbound.push(bytes, "copy")
+      core.hold(stream, bytes, "copy")
       return this.echo(stream)
     }
     core.consumed(stream, bytes.length)
@@ -205,6 +231,7 @@ export class Receiver {
       const bytes = stream.inbound.take(left)
       if (bytes === undefined) break
       left -= bytes.length
+      this.core.held -= bytes.length
       stream.sendWindow.credit -= bytes.length
       stream.outbound.push(bytes)
       this.core.outbound.queued += bytes.length
@@ -216,13 +243,15 @@ export class Receiver {
 
   private rst(id: number, code: number): void {
     const stream = this.core.table.get(id)
-    if (stream === undefined) return
+    if (stream === undefined) return this.core.charge("stray")
     if (stream.failure !== undefined) this.core.outbound.unschedule(stream)
     else this.core.resetByPeer(stream, code)
   }
 
   private windowIncrement(frame: WindowIncrement): void {
     const core = this.core
+    const excess = core.budgets.increment()
+    if (excess !== undefined) return core.violation(ErrorCode.EnhanceYourCalm, excess)
     const stream = core.table.get(frame.streamId)
     if (stream === undefined || stream.failure !== undefined) return
     stream.answered = true
@@ -239,6 +268,7 @@ export class Receiver {
   private goAway(frame: GoAway): void {
     const core = this.core
     const { code, debug, lastStreamId } = frame
+    if (core.remoteGoAway !== undefined) core.charge("stray")
     // a second GOAWAY may only lower what was processed
     const last = Math.min(lastStreamId, core.remoteGoAway?.lastStreamId ?? lastStreamId)
     core.remoteGoAway = { _tag: "GoneAway", lastStreamId: last, code, debug: debug.slice() }

@@ -42,7 +42,7 @@ export type OpenResult =
   | { readonly _tag: "Over"; readonly end: SessionEnd }
 
 /**
- * Numbers for people, all 0 at rest except the last three.
+ * Numbers for people, all 0 at rest except the last four.
  *
  * @since 0.1.0
  * @category models
@@ -56,9 +56,18 @@ export interface ConnectionStats {
   readonly queuedBytes: number
   /** Received bytes that the application has not read, in streams that are alive on the wire. */
   readonly bufferedBytes: number
+  /** The same, with those of streams that are over on the wire and can still be read. */
+  readonly heldBytes: number
   readonly skippedIntervals: number
   /** Live streams, heartbeats included. */
   readonly tableSize: number
+  /** What is charged to the peer's budgets: see `SessionOptions`. It runs out with time, but for the increments. */
+  readonly charged: {
+    readonly resets: number
+    readonly refusals: number
+    readonly strays: number
+    readonly increments: number
+  }
   /** Round trip of the last heartbeat in milliseconds. */
   readonly roundTrip: number | undefined
 }

@@ -12,6 +12,14 @@ import type { StreamCore } from "./stream.js"
 /** Ids of ended streams whose late frames are passed over; beyond it the oldest are forgotten. */
 const MAX_QUIET = 1024
 
+interface TableOptions {
+  readonly role: "client" | "server"
+  readonly firstStreamId?: number | undefined
+  readonly maxSkippedIntervals: number
+  /** The bytes of a stream that may be on their way when it ends. */
+  readonly window: number
+}
+
 /**
  * All streams of one session.
  *
@@ -27,17 +35,23 @@ export class StreamTable {
   backlog = 0
 
   private readonly streams = new Map<number, StreamCore>()
-  private readonly quiet = new Set<number>()
+  /** Bytes that may still come late for each of them. */
+  private readonly quiet = new Map<number, number>()
+  /** Those of them whose first late DATA is still to be answered with an RST. */
+  private readonly unanswered = new Set<number>()
   private readonly remoteIds: IdIntervals
   private readonly remoteParity: number
   private nextLocalId: number
   /** Ids of streams that ended before the peer heard of them: left out, each would be a gap that the peer remembers. */
   private readonly unusedIds: Array<number> = []
 
-  constructor(role: "client" | "server", firstStreamId: number = role === "client" ? 3 : 2) {
-    this.nextLocalId = firstStreamId
+  private readonly window: number
+
+  constructor({ firstStreamId, maxSkippedIntervals, role, window }: TableOptions) {
+    this.nextLocalId = firstStreamId ?? (role === "client" ? 3 : 2)
     this.remoteParity = role === "client" ? 0 : 1
-    this.remoteIds = new IdIntervals(role === "client" ? "even" : "odd")
+    this.remoteIds = new IdIntervals(role === "client" ? "even" : "odd", maxSkippedIntervals)
+    this.window = window
   }
 
   /** The highest id that the peer has used; 0 while there is none. */
@@ -75,7 +89,7 @@ export class StreamTable {
 
   /** Takes back the id of a stream that the peer never heard of. */
   returnLocalId(id: number): void {
-    this.quiet.delete(id)
+    this.forget(id)
     this.unusedIds.push(id)
   }
 
@@ -101,21 +115,36 @@ export class StreamTable {
 
   /** From now on late frames on this id are passed over. */
   hush(id: number): void {
-    this.quiet.add(id)
+    this.unanswered.delete(id)
+    this.quiet.set(id, this.quiet.get(id) ?? this.window)
     if (this.quiet.size <= MAX_QUIET) return
-    for (const oldest of this.quiet) {
-      this.quiet.delete(oldest)
-      return
-    }
+    for (const oldest of this.quiet.keys()) return this.forget(oldest)
   }
 
-  isQuiet(id: number): boolean {
-    return this.quiet.has(id)
+  /** The application let go of a stream while the peer was sending: the peer is told so once, and not to blame. */
+  expectLate(id: number): void {
+    this.hush(id)
+    this.unanswered.add(id)
+  }
+
+  /** What to do with late DATA: answer it, pass it over, or mind that it is more than can have been on its way. */
+  late(id: number, length: number): "Unknown" | "Answer" | "Expected" | "TooMuch" {
+    const left = this.quiet.get(id)
+    if (left === undefined) return "Unknown"
+    if (this.unanswered.has(id)) return "Answer"
+    this.quiet.set(id, Math.max(0, left - length))
+    return length <= left ? "Expected" : "TooMuch"
+  }
+
+  private forget(id: number): void {
+    this.quiet.delete(id)
+    this.unanswered.delete(id)
   }
 
   clear(): void {
     this.streams.clear()
     this.quiet.clear()
+    this.unanswered.clear()
     this.inboundCount = 0
     this.outboundCount = 0
     this.backlog = 0

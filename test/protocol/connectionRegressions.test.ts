@@ -30,7 +30,7 @@ describe("streams that end before the peer hears of them", () => {
     // one id at a time was announced, so none above the second was ever needed
     assert.isAtMost(opened(connection.open(undefined)).id, 3 + 2 * 3001)
     const announced = new Set<number>()
-    const server = new Scripted("server")
+    const server = new Scripted("server", { resetBudget: { burst: 2000, perSecond: 0 } })
     const other = new Scripted("client")
     for (let round = 0; round < 2000; round++) {
       other.connection.reset(opened(other.connection.open(undefined)), 6)

@@ -211,7 +211,7 @@ describe("a reset by this side", () => {
   })
 
   it("a peer that makes us reset without end, and takes none of it, is told to calm down", () => {
-    const server = new Scripted("server")
+    const server = new Scripted("server", { resetBudget: { burst: 10_000, perSecond: 0 } })
     for (let id = 1; id <= 2 * 4096; id += 2) server.receive(data(id, bytesOf("x")))
     assert.isUndefined(server.connection.end)
     server.receive(data(8193, bytesOf("x")))

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { MAX_UINT31 } from "../../src/protocol/frame.js"
-import { IdIntervals, MAX_INTERVALS } from "../../src/protocol/idIntervals.js"
+import { IdIntervals } from "../../src/protocol/idIntervals.js"
+
+const MAX_INTERVALS = 1024
 
 /** The gaps of a set of used ids, counted the slow way. */
 const countGaps = (used: ReadonlySet<number>, first: number, highest: number): number => {
@@ -16,7 +18,7 @@ const countGaps = (used: ReadonlySet<number>, first: number, highest: number): n
 
 /** 1024 gaps of one id each: 5, 9, 13, ... are used, 7, 11, ... (and 1 to 3) are not. */
 const full = (): IdIntervals => {
-  const ids = new IdIntervals("odd")
+  const ids = new IdIntervals("odd", MAX_INTERVALS)
   for (let i = 1; i <= MAX_INTERVALS; i++) assert.strictEqual(ids.use(4 * i + 1), "New")
   assert.strictEqual(ids.size, MAX_INTERVALS)
   return ids
@@ -24,13 +26,13 @@ const full = (): IdIntervals => {
 
 describe("in order", () => {
   it("the first ids of either parity leave no gap", () => {
-    const odd = new IdIntervals("odd")
+    const odd = new IdIntervals("odd", MAX_INTERVALS)
     assert.strictEqual(odd.highest, -1)
     assert.strictEqual(odd.use(1), "New")
     assert.strictEqual(odd.use(3), "New")
     assert.strictEqual(odd.size, 0)
     assert.strictEqual(odd.highest, 3)
-    const even = new IdIntervals("even")
+    const even = new IdIntervals("even", MAX_INTERVALS)
     assert.strictEqual(even.highest, 0)
     assert.strictEqual(even.use(2), "New")
     assert.strictEqual(even.use(4), "New")
@@ -39,7 +41,7 @@ describe("in order", () => {
   })
 
   it("a client that starts with 3, as Go does, may still use 1", () => {
-    const ids = new IdIntervals("odd")
+    const ids = new IdIntervals("odd", MAX_INTERVALS)
     assert.strictEqual(ids.use(3), "New")
     assert.strictEqual(ids.size, 1)
     assert.strictEqual(ids.use(1), "New")
@@ -48,7 +50,7 @@ describe("in order", () => {
   })
 
   it("the highest id is used once", () => {
-    const ids = new IdIntervals("even")
+    const ids = new IdIntervals("even", MAX_INTERVALS)
     assert.strictEqual(ids.use(2), "New")
     assert.strictEqual(ids.use(2), "Used")
     assert.strictEqual(ids.highest, 2)
@@ -57,7 +59,7 @@ describe("in order", () => {
 
 describe("out of order", () => {
   it("a skipped id is new once, and the highest stays", () => {
-    const ids = new IdIntervals("odd")
+    const ids = new IdIntervals("odd", MAX_INTERVALS)
     assert.strictEqual(ids.use(5), "New")
     assert.strictEqual(ids.use(3), "New")
     assert.strictEqual(ids.highest, 5)
@@ -66,7 +68,7 @@ describe("out of order", () => {
   })
 
   it("a gap is used up from its front, from its end, and split in the middle", () => {
-    const ids = new IdIntervals("even")
+    const ids = new IdIntervals("even", MAX_INTERVALS)
     ids.use(20) // 2 to 18 are skipped
     assert.strictEqual(ids.use(2), "New")
     assert.strictEqual(ids.use(18), "New")
@@ -85,7 +87,7 @@ describe("out of order", () => {
   })
 
   it("the highest id there is can come first", () => {
-    const ids = new IdIntervals("odd")
+    const ids = new IdIntervals("odd", MAX_INTERVALS)
     assert.strictEqual(ids.use(MAX_UINT31), "New")
     assert.strictEqual(ids.highest, MAX_UINT31)
     assert.strictEqual(ids.size, 1)
@@ -110,7 +112,7 @@ describe("the bound on gaps", () => {
   })
 
   it("one gap more by a split is too many, and changes nothing", () => {
-    const ids = new IdIntervals("odd")
+    const ids = new IdIntervals("odd", MAX_INTERVALS)
     ids.use(9) // 1 to 7 are skipped: splitting them needs one gap more
     for (let i = 1; i < MAX_INTERVALS; i++) ids.use(9 + 4 * i)
     assert.strictEqual(ids.size, MAX_INTERVALS)
@@ -132,7 +134,7 @@ describe("the bound on gaps", () => {
   })
 
   it("ids from the top downwards with gaps between them are taken up to the bound", () => {
-    const ids = new IdIntervals("odd")
+    const ids = new IdIntervals("odd", MAX_INTERVALS)
     let id = MAX_UINT31
     let taken = 0
     while (ids.use(id) === "New") {
@@ -148,7 +150,7 @@ it("behaves as a set of used ids, whatever their order", () => {
   const parity = fc.constantFrom("odd" as const, "even" as const)
   fc.assert(
     fc.property(parity, fc.array(fc.nat(60), { maxLength: 120 }), (parity, picks) => {
-      const ids = new IdIntervals(parity)
+      const ids = new IdIntervals(parity, MAX_INTERVALS)
       const first = parity === "odd" ? 1 : 2
       const used = new Set<number>()
       let highest = parity === "odd" ? -1 : 0

@@ -5,48 +5,56 @@ import { HEARTBEAT_TYPE } from "../../src/protocol/heartbeat.js"
 import { StreamCore } from "../../src/protocol/stream.js"
 import { StreamTable } from "../../src/protocol/streamTable.js"
 
-const stream = (id: number, initiator: Side, type?: number): StreamCore => new StreamCore(id, initiator, { window: 1024, peerWindow: 1024 }, type)
+const stream = (id: number, initiator: Side, type?: number): StreamCore =>
+  new StreamCore(id, initiator, { window: 1024, peerWindow: 1024 }, type)
+
+const WINDOW = 1000
+
+const tableOf = (role: "client" | "server", firstStreamId?: number): StreamTable =>
+  new StreamTable({ role, firstStreamId, maxSkippedIntervals: 1024, window: WINDOW })
+
+const isQuiet = (table: StreamTable, id: number): boolean => table.late(id, 0) !== "Unknown"
 
 const counts = (table: StreamTable) => [table.inboundCount, table.outboundCount, table.size]
 
 describe("ids of this side", () => {
   it("a client's are odd and begin with 3, a server's are even and begin with 2", () => {
-    const client = new StreamTable("client")
+    const client = tableOf("client")
     assert.deepStrictEqual([client.takeLocalId(), client.takeLocalId(), client.takeLocalId()], [3, 5, 7])
-    const server = new StreamTable("server")
+    const server = tableOf("server")
     assert.deepStrictEqual([server.takeLocalId(), server.takeLocalId(), server.takeLocalId()], [2, 4, 6])
   })
 
   it("end at 2^31-1, and never begin again", () => {
-    const client = new StreamTable("client", MAX_UINT31 - 2)
+    const client = tableOf("client", MAX_UINT31 - 2)
     assert.deepStrictEqual(
       [client.takeLocalId(), client.takeLocalId(), client.takeLocalId(), client.takeLocalId()],
       [MAX_UINT31 - 2, MAX_UINT31, undefined, undefined]
     )
-    const server = new StreamTable("server", MAX_UINT31 - 1)
+    const server = tableOf("server", MAX_UINT31 - 1)
     assert.deepStrictEqual([server.takeLocalId(), server.takeLocalId()], [MAX_UINT31 - 1, undefined])
   })
 })
 
 describe("ids of the peer", () => {
   it("of the wrong parity are refused, and leave no trace", () => {
-    const client = new StreamTable("client")
+    const client = tableOf("client")
     assert.strictEqual(client.useRemoteId(3), "WrongParity")
-    const server = new StreamTable("server")
+    const server = tableOf("server")
     assert.strictEqual(server.useRemoteId(2), "WrongParity")
     assert.deepStrictEqual([client.highestRemote, server.highestRemote], [0, 0])
     assert.deepStrictEqual([client.skippedIntervals, server.skippedIntervals], [0, 0])
   })
 
   it("are used once, in any order, and the highest is remembered", () => {
-    const client = new StreamTable("client")
+    const client = tableOf("client")
     assert.deepStrictEqual(
       [2, 6, 4, 4, 2, 6].map((id) => client.useRemoteId(id)),
       ["New", "New", "New", "Used", "Used", "Used"]
     )
     assert.strictEqual(client.highestRemote, 6)
     assert.strictEqual(client.skippedIntervals, 0)
-    const server = new StreamTable("server")
+    const server = tableOf("server")
     assert.strictEqual(server.highestRemote, 0)
     assert.strictEqual(server.useRemoteId(9), "New")
     assert.strictEqual(server.useRemoteId(1), "New")
@@ -55,7 +63,7 @@ describe("ids of the peer", () => {
   })
 
   it("with too many gaps between them are refused", () => {
-    const server = new StreamTable("server")
+    const server = tableOf("server")
     let id = 3
     while (server.useRemoteId(id) === "New") id += 4
     assert.strictEqual(server.useRemoteId(id), "TooManyGaps")
@@ -65,7 +73,7 @@ describe("ids of the peer", () => {
 
 describe("live streams", () => {
   it("are found by their id until they are removed", () => {
-    const table = new StreamTable("client")
+    const table = tableOf("client")
     const local = stream(3, "Local")
     const remote = stream(2, "Remote")
     table.add(local)
@@ -80,7 +88,7 @@ describe("live streams", () => {
   })
 
   it("are counted by who opened them, and a stream that is removed twice only once", () => {
-    const table = new StreamTable("client")
+    const table = tableOf("client")
     const [a, b, c] = [stream(3, "Local"), stream(2, "Remote"), stream(4, "Remote")]
     for (const each of [a, b, c]) table.add(each)
     assert.deepStrictEqual(counts(table), [2, 1, 3])
@@ -94,7 +102,7 @@ describe("live streams", () => {
   })
 
   it("heartbeats of this side are in the table and in no count", () => {
-    const table = new StreamTable("client")
+    const table = tableOf("client")
     const heartbeat = stream(3, "Local", HEARTBEAT_TYPE)
     table.add(heartbeat)
     assert.deepStrictEqual(counts(table), [0, 0, 1])
@@ -103,7 +111,7 @@ describe("live streams", () => {
   })
 
   it("one of the peer that turns out to be a heartbeat counts no more, and is not counted off twice", () => {
-    const table = new StreamTable("client")
+    const table = tableOf("client")
     const remote = stream(2, "Remote")
     table.add(remote)
     remote.type = HEARTBEAT_TYPE
@@ -116,33 +124,54 @@ describe("live streams", () => {
 
 describe("quiet ids", () => {
   it("are quiet from then on", () => {
-    const table = new StreamTable("client")
-    assert.isFalse(table.isQuiet(3))
+    const table = tableOf("client")
+    assert.isFalse(isQuiet(table, 3))
     table.hush(3)
-    assert.isTrue(table.isQuiet(3))
-    assert.isFalse(table.isQuiet(5))
+    assert.isTrue(isQuiet(table, 3))
+    assert.isFalse(isQuiet(table, 5))
   })
 
   it("are 1024 at most: the oldest is forgotten, and an id that is hushed again takes no place", () => {
-    const table = new StreamTable("client")
+    const table = tableOf("client")
     for (let id = 1; id <= 1024; id++) table.hush(id)
     table.hush(1024)
-    assert.isTrue(table.isQuiet(1))
+    assert.isTrue(isQuiet(table, 1))
     table.hush(1025)
     assert.deepStrictEqual(
-      [1, 2, 1024, 1025].map((id) => table.isQuiet(id)),
+      [1, 2, 1024, 1025].map((id) => isQuiet(table, id)),
       [false, true, true, true]
     )
     table.hush(1026)
     assert.deepStrictEqual(
-      [2, 3, 1026].map((id) => table.isQuiet(id)),
+      [2, 3, 1026].map((id) => isQuiet(table, id)),
       [false, true, true]
     )
   })
 })
 
+describe("late bytes", () => {
+  it("are expected up to the window, which may have been on its way; more is minded", () => {
+    const table = tableOf("client")
+    table.hush(3)
+    assert.strictEqual(table.late(3, WINDOW - 1), "Expected")
+    assert.strictEqual(table.late(3, 1), "Expected")
+    assert.strictEqual(table.late(3, 1), "TooMuch")
+    table.hush(3)
+    assert.strictEqual(table.late(3, 1), "TooMuch")
+    assert.strictEqual(table.late(5, 1), "Unknown")
+  })
+
+  it("of a stream that was let go are answered, until they have been", () => {
+    const table = tableOf("client")
+    table.expectLate(3)
+    assert.strictEqual(table.late(3, 10), "Answer")
+    table.hush(3)
+    assert.strictEqual(table.late(3, 10), "Expected")
+  })
+})
+
 it("a table that was cleared is as a new one, but for the ids that were used", () => {
-  const table = new StreamTable("client")
+  const table = tableOf("client")
   const remote = stream(2, "Remote")
   table.useRemoteId(2)
   table.add(remote)
@@ -152,7 +181,7 @@ it("a table that was cleared is as a new one, but for the ids that were used", (
   table.clear()
   assert.deepStrictEqual(counts(table), [0, 0, 0])
   assert.strictEqual(table.backlog, 0)
-  assert.isFalse(table.isQuiet(9))
+  assert.isFalse(isQuiet(table, 9))
   table.remove(remote)
   assert.deepStrictEqual(counts(table), [0, 0, 0])
   assert.strictEqual(table.useRemoteId(2), "Used")

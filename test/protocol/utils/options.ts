@@ -1,5 +1,5 @@
 /** Options for cores under test: the conventional sizes, unless told otherwise. Times are in milliseconds. */
-import type { ConnectionOptions } from "../../../src/protocol/core.js"
+import type { ConnectionOptions } from "../../../src/protocol/options.js"
 
 export type Overrides = Partial<Omit<ConnectionOptions, "role">>
 
@@ -9,9 +9,15 @@ export const connectionOptions = (role: "client" | "server", overrides: Override
   window: 262_144,
   peerWindow: overrides.window ?? 262_144,
   outboundLimit: 1_048_576,
+  receiveLimit: 67_108_864,
   acceptBacklog: 128,
   maxInboundStreams: 1024,
   maxOutboundStreams: 1024,
+  maxSkippedIntervals: 1024,
+  resetBudget: { burst: 200, perSecond: 33 },
+  refusalBudget: { burst: 4096, perSecond: 1000 },
+  strayBudget: { burst: 1000, perSecond: 100 },
+  spareIncrements: 1024,
   typeTimeout: 10_000,
   heartbeat: undefined,
   writeTimeout: 30_000,

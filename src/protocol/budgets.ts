@@ -1,0 +1,145 @@
+/**
+ * What a peer may cost before it is told to calm down. Synchronous and total; time comes in as `now` (milliseconds).
+ *
+ * Every limit is far above what a peer does that means well, and the cost of what it lets pass is small.
+ *
+ * Wire: `docs/PROTOCOL.md`, section 8.
+ *
+ * @since 0.1.0
+ */
+
+/**
+ * `burst` at once, and `perSecond` for ever.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Rate {
+  readonly burst: number
+  readonly perSecond: number
+}
+
+/**
+ * The limits of a session.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BudgetOptions {
+  /** Streams that the peer opened and reset, and RSTs that it provoked: each is work that was begun for nothing. */
+  readonly resetBudget: Rate
+  /** Streams of the peer that were refused for want of room. They cost an RST each, and nothing is begun for them. */
+  readonly refusalBudget: Rate
+  /** Frames that do nothing: empty DATA, unknown types, a second GOAWAY, what is meant for streams that are not there. */
+  readonly strayBudget: Rate
+  /** Increments beyond one for each byte that was sent to the peer, which a reader of single bytes would send. */
+  readonly spareIncrements: number
+}
+
+/**
+ * What the peer is charged for: see `BudgetOptions`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Cost = "reset" | "refusal" | "stray"
+
+const TOO_MUCH: Readonly<Record<Cost, string>> = {
+  reset: "too many streams were reset",
+  refusal: "too many streams had to be refused",
+  stray: "too many frames that mean nothing"
+}
+
+/** Late frames that each stream pays for with its life: a second FIN, an RST that crossed ours. */
+const LATE_FRAMES = 4
+
+/** A bucket that leaks: what is charged to it runs out with time. */
+class Bucket {
+  private level = 0
+  private since: number
+
+  constructor(
+    private readonly rate: Rate,
+    now: number
+  ) {
+    this.since = now
+  }
+
+  /** What is charged, now. */
+  charged(now: number): number {
+    return Math.max(0, this.at(now))
+  }
+
+  /** False when it overflows. */
+  charge(now: number): boolean {
+    this.level = this.at(now) + 1
+    this.since = now
+    return this.level <= this.rate.burst
+  }
+
+  /** Pays for so many charges in advance; no more than a burst is kept. */
+  pay(charges: number): void {
+    this.level = Math.max(-this.rate.burst, this.level - charges)
+  }
+
+  private at(now: number): number {
+    if (this.level <= 0) return this.level
+    return Math.max(0, this.level - ((now - this.since) / 1000) * this.rate.perSecond)
+  }
+}
+
+/**
+ * What the peer of one session has cost. A verb gives words when that was too much, which is EnhanceYourCalm.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Budgets {
+  private readonly buckets: Readonly<Record<Cost, Bucket>>
+  private increments = 0
+  private sentBytes = 0
+
+  constructor(
+    private readonly options: BudgetOptions,
+    now: number
+  ) {
+    this.buckets = {
+      reset: new Bucket(options.resetBudget, now),
+      refusal: new Bucket(options.refusalBudget, now),
+      stray: new Bucket(options.strayBudget, now)
+    }
+  }
+
+  charge(cost: Cost, now: number): string | undefined {
+    return this.buckets[cost].charge(now) ? undefined : TOO_MUCH[cost]
+  }
+
+  increment(): string | undefined {
+    return ++this.increments <= this.sentBytes + this.options.spareIncrements ? undefined : "more increments than bytes"
+  }
+
+  /** Payload bytes were sent, for which increments may come back. */
+  sent(bytes: number): void {
+    this.sentBytes += bytes
+  }
+
+  /** A stream is over; some frames may come late for it. */
+  streamEnded(): void {
+    this.buckets.stray.pay(LATE_FRAMES)
+  }
+
+  /** What is charged now, and runs out with time; and the increments that were more than any reader would send. */
+  charged(now: number): {
+    readonly resets: number
+    readonly refusals: number
+    readonly strays: number
+    readonly increments: number
+  } {
+    return {
+      resets: this.buckets.reset.charged(now),
+      refusals: this.buckets.refusal.charged(now),
+      strays: this.buckets.stray.charged(now),
+      increments: Math.max(0, this.increments - this.sentBytes)
+    }
+  }
+}

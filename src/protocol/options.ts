@@ -1,0 +1,36 @@
+/**
+ * What the core is told. Pure data.
+ *
+ * @since 0.1.0
+ */
+import type { BudgetOptions } from "./budgets.js"
+import type { LivenessOptions } from "./liveness.js"
+
+/**
+ * What a session is configured with: sizes in bytes, times in milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectionOptions extends LivenessOptions, BudgetOptions {
+  readonly role: "client" | "server"
+  /** Every stream begins with a 4-byte type. */
+  readonly typed: boolean
+  /** What the peer may send on a stream before its first WNDINC. */
+  readonly window: number
+  /** What it takes on a stream before its first WNDINC. */
+  readonly peerWindow: number
+  /** The payload bytes that may wait to be sent. */
+  readonly outboundLimit: number
+  /** The received bytes that may wait to be read, in all streams together. */
+  readonly receiveLimit: number
+  readonly acceptBacklog: number
+  readonly maxInboundStreams: number
+  readonly maxOutboundStreams: number
+  /** Gaps in the peer's stream ids that are remembered. */
+  readonly maxSkippedIntervals: number
+  /** How long a stream may take to send its type. */
+  readonly typeTimeout: number
+  /** The id of the first stream of this side, for tests of the end of the ids. */
+  readonly firstStreamId?: number | undefined
+}

@@ -1,0 +1,227 @@
+import { assert, describe, it } from "@effect/vitest"
+import { data, rst, windowIncrement } from "../../src/protocol/frame.js"
+import type { Overrides } from "./utils/options.js"
+import { Scripted } from "./utils/scripted.js"
+import { bytesOf } from "./utils/text.js"
+
+const syn = (id: number, payload = "") => data(id, bytesOf(payload), { syn: true })
+const empty = (id: number, fin = false) => data(id, undefined, { fin })
+
+const CALM = (detail: string) => ({ _tag: "Violation", code: 10, detail, initiator: "Local" }) as const
+
+/** Does it until the session is over, and says how often that was. */
+const untilOver = (server: Scripted, once: (round: number) => void, most = 20_000): number => {
+  for (let round = 0; round < most; round++) {
+    if (server.connection.end !== undefined) return round
+    once(round)
+    server.sent()
+    server.events()
+  }
+  return Infinity
+}
+
+const serverWith = (overrides: Overrides = {}) =>
+  new Scripted("server", {
+    resetBudget: { burst: 20, perSecond: 10 },
+    refusalBudget: { burst: 20, perSecond: 10 },
+    strayBudget: { burst: 20, perSecond: 10 },
+    spareIncrements: 20,
+    ...overrides
+  })
+
+const id = (round: number): number => 2 * round + 3
+
+describe("resets", () => {
+  const attacks: ReadonlyArray<readonly [string, (server: Scripted, round: number) => void]> = [
+    ["a stream that the peer opens and resets", (server, round) => server.receive(syn(id(round)), rst(id(round), 6))],
+    ["an increment of 0", (server, round) => server.receive(syn(id(round)), windowIncrement(id(round), 0))],
+    [
+      "more than the window at once",
+      (server, round) => server.receive(data(id(round), new Uint8Array(262_145), { syn: true }))
+    ],
+    [
+      "DATA after FIN",
+      (server, round) => server.receive(syn(id(round)), empty(id(round), true), data(id(round), bytesOf("x")))
+    ],
+    ["DATA on a stream that never was", (server, round) => server.receive(data(id(round), bytesOf("x")))]
+  ]
+  for (const [what, once] of attacks) {
+    it(`${what} is charged: 20 at once, then the peer is told to calm down`, () => {
+      const server = serverWith({ spareIncrements: 1000 })
+      assert.strictEqual(
+        untilOver(server, (round) => once(server, round)),
+        21
+      )
+      assert.deepStrictEqual(server.connection.end, CALM("too many streams were reset"))
+    })
+  }
+
+  it("run out of the budget with time", () => {
+    const server = serverWith()
+    const round = (number: number) => server.receive(syn(id(number)), rst(id(number), 6))
+    for (let number = 0; number < 20; number++) round(number)
+    assert.strictEqual(server.connection.stats().charged.resets, 20)
+    for (let number = 20; number < 200; number++) {
+      server.now += 100
+      round(number)
+      server.tick(0)
+    }
+    assert.isUndefined(server.connection.end)
+    assert.strictEqual(server.connection.stats(server.now + 60_000).charged.resets, 0)
+  })
+
+  it("of streams of our own are not the peer's to pay for", () => {
+    const client = new Scripted("client", { resetBudget: { burst: 1, perSecond: 0 } })
+    for (let round = 0; round < 100; round++) {
+      const stream = client.open()
+      client.sent()
+      client.receive(rst(stream.id, 6))
+    }
+    assert.isUndefined(client.connection.end)
+  })
+
+  it("that late DATA draws are not charged when it was the application that let go of the stream", () => {
+    const server = serverWith()
+    const over = untilOver(
+      server,
+      (round) => {
+        server.receive(syn(id(round), "request"))
+        const stream = server.stream(id(round))
+        server.connection.accept(stream)
+        server.connection.finish(stream)
+        server.sent()
+        server.connection.stopReading(stream)
+        server.receive(data(id(round), bytesOf("the rest of it")))
+        assert.deepStrictEqual(
+          server.sent().filter((line) => line.startsWith("RST")),
+          [`RST ${id(round)} code 4`]
+        )
+      },
+      500
+    )
+    assert.strictEqual(over, Infinity)
+  })
+})
+
+describe("refusals", () => {
+  it("are charged: a peer that does not stop opening more than it may is told to calm down", () => {
+    const server = serverWith({ maxInboundStreams: 1 })
+    assert.strictEqual(
+      untilOver(server, (round) => server.receive(syn(id(round)))),
+      22
+    )
+    assert.deepStrictEqual(server.connection.end, CALM("too many streams had to be refused"))
+  })
+
+  it("are not charged while this side leaves, which the peer cannot know: a drain under load loses nothing", () => {
+    const server = serverWith()
+    server.receive(syn(1))
+    server.connection.drain()
+    assert.strictEqual(
+      untilOver(server, (round) => server.receive(syn(id(round))), 5000),
+      Infinity
+    )
+  })
+})
+
+describe("stray frames", () => {
+  const attacks: ReadonlyArray<readonly [string, (server: Scripted, round: number) => void]> = [
+    ["empty DATA", (server) => server.receive(empty(1))],
+    ["a frame of an unknown type", (server) => server.hex("000000 40 00000000")],
+    ["an RST on a stream that never was", (server, round) => server.receive(rst(id(round), 0))],
+    ["a FIN on a stream that never was", (server, round) => server.receive(empty(id(round), true))],
+    ["a GOAWAY after the first", (server) => server.hex("000008 30 00000000 00000000 00000000")]
+  ]
+  for (const [what, once] of attacks) {
+    it(`${what} is charged: 20 at once, then the peer is told to calm down`, () => {
+      const server = serverWith().receive(syn(1))
+      const rounds = untilOver(server, (round) => once(server, round))
+      assert.isAtLeast(rounds, 21)
+      assert.isAtMost(rounds, 22)
+      assert.strictEqual(server.connection.end?._tag, "Violation")
+    })
+  }
+
+  it("of ordinary streams are paid for by them: second FINs, RSTs that crossed", () => {
+    const server = serverWith()
+    const over = untilOver(
+      server,
+      (round) => {
+        server.receive(syn(id(round)), empty(id(round), true))
+        const stream = server.stream(id(round))
+        server.connection.accept(stream)
+        server.connection.finish(stream)
+        server.sent()
+        server.receive(empty(id(round), true), rst(id(round), 6))
+      },
+      500
+    )
+    assert.strictEqual(over, Infinity)
+  })
+
+  it("DATA that was on its way when its stream was reset is passed over; more than a window of it is charged", () => {
+    const server = serverWith({ window: 1000 }).receive(syn(1))
+    server.connection.reset(server.stream(1), 6)
+    for (let i = 0; i < 1000; i++) server.receive(data(1, bytesOf("x")))
+    assert.strictEqual(server.connection.stats().charged.strays, 0)
+    assert.strictEqual(
+      untilOver(server, () => server.receive(data(1, bytesOf("x")))),
+      25
+    )
+  })
+})
+
+describe("increments", () => {
+  it("are allowed for each byte that was sent, and 20 more", () => {
+    const server = serverWith().receive(syn(3))
+    server.write(server.stream(3), 100)
+    server.sent()
+    assert.strictEqual(
+      untilOver(server, () => server.receive(windowIncrement(3, 1))),
+      121
+    )
+    assert.deepStrictEqual(server.connection.end, CALM("more increments than bytes"))
+  })
+})
+
+describe("what is received and not read", () => {
+  it("is bounded for all streams together: who holds most is given up, and the others go on", () => {
+    const server = new Scripted("server", { window: 1000, receiveLimit: 2500 })
+    server.receive(syn(3, "x".repeat(900)), syn(5, "x".repeat(1000)), syn(7, "x".repeat(500)))
+    assert.strictEqual(server.connection.stats().heldBytes, 2400)
+    server.receive(data(7, new Uint8Array(300)))
+    assert.deepStrictEqual(server.sent(), ["RST 5 code 10"])
+    assert.strictEqual(server.connection.stats().heldBytes, 1700)
+    assert.deepStrictEqual(server.readAll(server.stream(7)), { length: 800, then: "Blocked" })
+    assert.deepStrictEqual(server.readAll(server.stream(5)), { length: 0, then: "Reset 10 by Local, processed maybe" })
+    assert.deepStrictEqual(server.readAll(server.stream(3)), { length: 900, then: "Blocked" })
+    assert.strictEqual(server.connection.stats().heldBytes, 0)
+    assert.strictEqual(server.connection.stats().charged.resets, 0)
+  })
+
+  it("counts streams that are over, too; where only they hold something, new bytes are refused", () => {
+    const server = new Scripted("server", { window: 1000, receiveLimit: 2000 })
+    for (const stream of [3, 5]) {
+      server.receive(data(stream, new Uint8Array(1000), { syn: true }), empty(stream, true))
+      server.connection.finish(server.stream(stream))
+      server.sent()
+    }
+    assert.strictEqual(server.connection.stats().tableSize, 0)
+    server.receive(syn(7, "x"))
+    assert.deepStrictEqual(server.sent(), ["RST 7 code 5"])
+    server.receive(syn(9))
+    server.receive(data(9, bytesOf("x")))
+    assert.deepStrictEqual(server.sent(), ["RST 9 code 10"])
+    assert.deepStrictEqual(server.readAll(server.stream(3)), { length: 1000, then: "End" })
+    server.receive(syn(11, "x"))
+    assert.deepStrictEqual(server.sent(), [])
+  })
+})
+
+it("gaps in the ids are bounded by the option", () => {
+  const server = new Scripted("server", { maxSkippedIntervals: 2 })
+  server.receive(syn(7), syn(11))
+  assert.isUndefined(server.connection.end)
+  server.receive(syn(15))
+  assert.deepStrictEqual(server.connection.end, CALM("SYN on stream 15 leaves too many unused stream ids"))
+})
