@@ -5,7 +5,7 @@
  * After any input (`receive`, `heard`, `tick`, a command) drain the outputs: `takeEvents`, `hasFrames`/`takeFrames`, and
  * `nextDeadline`.
  *
- * Wire: `docs/architecture.md`, "The wire in one page".
+ * Wire: `docs/PROTOCOL.md`, sections 3 to 6.
  *
  * @since 0.1.0
  */

@@ -1,7 +1,7 @@
 /**
  * Bytes to frames, incrementally. Synchronous and total: what is wrong with the bytes comes out as a `Malformed` frame.
  *
- * Wire: `docs/architecture.md`, "The wire in one page".
+ * Wire: `docs/PROTOCOL.md`, section 2.
  *
  * @since 0.1.0
  */

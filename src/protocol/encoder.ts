@@ -1,7 +1,7 @@
 /**
  * Frames to bytes. Synchronous and total.
  *
- * Wire: `docs/architecture.md`, "The wire in one page".
+ * Wire: `docs/PROTOCOL.md`, section 2.
  *
  * @since 0.1.0
  */

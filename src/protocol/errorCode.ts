@@ -1,6 +1,8 @@
 /**
  * The error codes that RST and GOAWAY carry. Pure data.
  *
+ * Wire: `docs/PROTOCOL.md`, section 2.7.
+ *
  * @since 0.1.0
  */
 

@@ -1,7 +1,7 @@
 /**
  * The frames of the muxado wire as plain data, and the numbers of their layout. Pure data, nothing runs here.
  *
- * Wire: `docs/architecture.md`, "The wire in one page".
+ * Wire: `docs/PROTOCOL.md`, section 2.
  *
  * @since 0.1.0
  */

@@ -2,7 +2,7 @@
  * Heartbeats: 4 bytes out and the same 4 bytes back on a stream of a reserved type. Synchronous and total; times are in
  * milliseconds, random numbers come in as arguments.
  *
- * Wire: `docs/architecture.md`, "The wire in one page".
+ * Wire: `docs/PROTOCOL.md`, section 6.2.
  *
  * @since 0.1.0
  */

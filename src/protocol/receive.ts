@@ -1,7 +1,7 @@
 /**
  * What a session does with each frame. Synchronous and total: no frame throws, none makes the reader wait.
  *
- * Wire: `docs/architecture.md`, "The wire in one page".
+ * Wire: `docs/PROTOCOL.md`, sections 3 to 6.
  *
  * @since 0.1.0
  */

@@ -1,8 +1,8 @@
 /**
  * The two flow-control windows of a stream, in payload bytes. Synchronous and total.
  *
- * Wire: `docs/architecture.md`, "The wire in one page" (windows are not negotiated: both sides start from their own
- * configuration, by convention 256 KiB).
+ * Wire: `docs/PROTOCOL.md`, section 4 (windows are not negotiated: both sides start from their own configuration, by
+ * convention 256 KiB).
  *
  * @since 0.1.0
  */
