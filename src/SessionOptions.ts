@@ -155,6 +155,17 @@ export interface SessionOptions {
 }
 
 /**
+ * The options of a server: those of each of its sessions, and its own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServerOptions extends SessionOptions {
+  /** Connections at the same time; more are closed as they come. Default 10,000. */
+  readonly maxConnections?: number | undefined
+}
+
+/**
  * The options with every default filled in.
  *
  * @since 0.1.0
@@ -164,6 +175,11 @@ export type ResolvedOptions = typeof Options.Type
 
 const decode = Schema.decodeUnknown(Options, { errors: "all", onExcessProperty: "error" })
 
+const decodeServer = Schema.decodeUnknown(Schema.Struct({ maxConnections: count(10_000, 1, 1_000_000_000) }))
+
+const invalid = (error: ParseResult.ParseError): InvalidOptions =>
+  new InvalidOptions({ detail: ParseResult.TreeFormatter.formatErrorSync(error), cause: error })
+
 /**
  * Checks the options and fills in the defaults. Fails with `InvalidOptions`, which names every field that is wrong.
  *
@@ -171,9 +187,19 @@ const decode = Schema.decodeUnknown(Options, { errors: "all", onExcessProperty: 
  * @category constructors
  */
 export const resolve = (options: SessionOptions): Effect.Effect<ResolvedOptions, InvalidOptions> =>
-  Effect.mapError(
-    decode(options),
-    (error) => new InvalidOptions({ detail: ParseResult.TreeFormatter.formatErrorSync(error), cause: error })
+  Effect.mapError(decode(options), invalid)
+
+/**
+ * Checks the options of a server: its own with the defaults filled in, those of its sessions as they were given and with
+ * the defaults. Fails with `InvalidOptions`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const resolveServer = ({ maxConnections, ...session }: ServerOptions) =>
+  Effect.map(
+    Effect.zip(Effect.mapError(decodeServer({ maxConnections }), invalid), resolve(session)),
+    ([own, resolved]) => ({ ...own, session, resolved })
   )
 
 /**

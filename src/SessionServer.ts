@@ -12,8 +12,8 @@ import type * as Scope from "effect/Scope"
 import { runConnections } from "./internal/connections.js"
 import type { InvalidOptions } from "./MuxadoError.js"
 import type { SessionService } from "./Session.js"
-import type { SessionOptions } from "./SessionOptions.js"
-import { resolve } from "./SessionOptions.js"
+import type { ServerOptions } from "./SessionOptions.js"
+import { resolveServer } from "./SessionOptions.js"
 import { fromSocket } from "./Transport.js"
 
 /**
@@ -57,13 +57,13 @@ export const run = <A, E, R>(
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fn("effect-muxado/SessionServer.make")(function* (options: SessionOptions = {}) {
-  const resolved = yield* resolve(options)
+export const make = Effect.fn("effect-muxado/SessionServer.make")(function* (options: ServerOptions = {}) {
+  const resolved = yield* resolveServer(options)
   const server = yield* SocketServer.SocketServer
   return SessionServer.of({
     address: server.address,
     run: (handler) =>
-      runConnections({ session: options, resolved }, handler, (onConnection) =>
+      runConnections(resolved, handler, (onConnection) =>
         // the socket is the connection's own: it is still drained when the server has stopped
         server.run((socket) => Effect.suspend(() => Fiber.join(onConnection(fromSocket(socket)))))
       )
@@ -75,5 +75,5 @@ export const make = Effect.fn("effect-muxado/SessionServer.make")(function* (opt
  * @category layers
  */
 export const layer = (
-  options: SessionOptions = {}
+  options: ServerOptions = {}
 ): Layer.Layer<SessionServer, InvalidOptions, SocketServer.SocketServer> => Layer.effect(SessionServer, make(options))

@@ -62,11 +62,11 @@ export * as MuxStream from "./MuxStream.js"
 export * as Session from "./Session.js"
 
 /**
- * What a session can be told.
+ * What a session can be told, and what a server.
  *
  * @since 0.1.0
  */
-export type { SessionOptions } from "./SessionOptions.js"
+export type { ServerOptions, SessionOptions } from "./SessionOptions.js"
 
 /**
  * A listener whose connections are sessions.

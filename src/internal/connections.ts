@@ -19,6 +19,12 @@ import { firstOf } from "./firstOf.js"
 
 type MakeTransport = Effect.Effect<TransportService, TransportFailed, Scope.Scope>
 
+interface Options {
+  readonly session: SessionOptions
+  readonly resolved: ResolvedOptions
+  readonly maxConnections: number
+}
+
 /** Starts a connection's fiber; the fiber is interrupted by nothing but the end of the server. */
 export type OnConnection = (transport: MakeTransport) => Fiber.RuntimeFiber<void>
 
@@ -27,7 +33,7 @@ export type OnConnection = (transport: MakeTransport) => Fiber.RuntimeFiber<void
  * the end: no more connections, all sessions are drained at once, and what is left is interrupted.
  */
 export const runConnections = <A, E, R>(
-  options: { readonly session: SessionOptions; readonly resolved: ResolvedOptions },
+  options: Options,
   handler: (session: SessionService) => Effect.Effect<A, E, R>,
   listen: (onConnection: OnConnection) => Effect.Effect<never, SocketServerError>
 ): Effect.Effect<never, SocketServerError, Exclude<R, Scope.Scope>> =>
@@ -36,8 +42,17 @@ export const runConnections = <A, E, R>(
       const runtime = yield* Effect.runtime<Exclude<R, Scope.Scope>>()
       const sessions = new Set<SessionService>()
       const fibers = yield* FiberSet.make<void>()
+      let open = 0
       const onConnection: OnConnection = (transport) => {
-        const fiber = Runtime.runFork(runtime)(connection(transport, options, handler, sessions))
+        const work =
+          open < options.maxConnections ? connection(transport, options, handler, sessions) : refuse(transport)
+        open++
+        const fiber = Runtime.runFork(runtime)(
+          Effect.ensuring(
+            work,
+            Effect.sync(() => open--)
+          )
+        )
         FiberSet.unsafeAdd(fibers, fiber)
         return fiber
       }
@@ -48,9 +63,16 @@ export const runConnections = <A, E, R>(
     })
   )
 
+/** Takes a connection, and drops it. */
+const refuse = (makeTransport: MakeTransport): Effect.Effect<void> =>
+  Effect.zipRight(
+    Effect.logDebug("A connection was refused: there are too many"),
+    Effect.ignore(Effect.scoped(makeTransport))
+  )
+
 const connection = <A, E, R>(
   makeTransport: MakeTransport,
-  options: { readonly session: SessionOptions; readonly resolved: ResolvedOptions },
+  options: Options,
   handler: (session: SessionService) => Effect.Effect<A, E, R>,
   sessions: Set<SessionService>
 ): Effect.Effect<void, never, Exclude<R, Scope.Scope>> =>

@@ -9,8 +9,8 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { runConnections } from "../internal/connections.js"
 import type { InvalidOptions } from "../MuxadoError.js"
-import type { SessionOptions } from "../SessionOptions.js"
-import { resolve } from "../SessionOptions.js"
+import type { ServerOptions } from "../SessionOptions.js"
+import { resolveServer } from "../SessionOptions.js"
 import type { SessionServerService } from "../SessionServer.js"
 import { SessionServer } from "../SessionServer.js"
 import { fromDuplex } from "./internal/duplex.js"
@@ -51,9 +51,9 @@ const RUN_BEFORE = "The server runs, or has run: it listens once"
 
 const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
   where: ListenOptions,
-  options: SessionOptions = {}
+  options: ServerOptions = {}
 ): Effect.fn.Return<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> {
-  const resolved = yield* resolve(options)
+  const resolved = yield* resolveServer(options)
   const listener = yield* listen(where)
   let ran = false
   return SessionServer.of({
@@ -62,7 +62,7 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
       Effect.suspend(() => {
         if (ran) return Effect.fail(new SocketServerError({ reason: "Unknown", cause: new Error(RUN_BEFORE) }))
         ran = true
-        return runConnections({ session: options, resolved }, handler, (onConnection) =>
+        return runConnections(resolved, handler, (onConnection) =>
           Effect.scoped(
             Effect.zipRight(
               listener.subscribe((socket) => void onConnection(fromDuplex(socket))),
@@ -82,7 +82,7 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
  */
 export const makeTcp = (
   where: TcpOptions,
-  options?: SessionOptions
+  options?: ServerOptions
 ): Effect.Effect<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> =>
   make({ _tag: "Tcp", ...where }, options)
 
@@ -94,7 +94,7 @@ export const makeTcp = (
  */
 export const makeTls = (
   where: TlsOptions,
-  options?: SessionOptions
+  options?: ServerOptions
 ): Effect.Effect<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> =>
   make({ _tag: "Tls", options: where }, options)
 
@@ -106,7 +106,7 @@ export const makeTls = (
  */
 export const makeUnix = (
   where: UnixOptions,
-  options?: SessionOptions
+  options?: ServerOptions
 ): Effect.Effect<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> =>
   make({ _tag: "Unix", ...where }, options)
 
@@ -118,7 +118,7 @@ export const makeUnix = (
  */
 export const layerTcp = (
   where: TcpOptions,
-  options?: SessionOptions
+  options?: ServerOptions
 ): Layer.Layer<SessionServer, SocketServerError | InvalidOptions> =>
   Layer.scoped(SessionServer, makeTcp(where, options))
 
@@ -130,7 +130,7 @@ export const layerTcp = (
  */
 export const layerTls = (
   where: TlsOptions,
-  options?: SessionOptions
+  options?: ServerOptions
 ): Layer.Layer<SessionServer, SocketServerError | InvalidOptions> =>
   Layer.scoped(SessionServer, makeTls(where, options))
 
@@ -142,6 +142,6 @@ export const layerTls = (
  */
 export const layerUnix = (
   where: UnixOptions,
-  options?: SessionOptions
+  options?: ServerOptions
 ): Layer.Layer<SessionServer, SocketServerError | InvalidOptions> =>
   Layer.scoped(SessionServer, makeUnix(where, options))

@@ -1,12 +1,13 @@
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import { assert, describe, it } from "@effect/vitest"
-import type { Session, SessionOptions } from "effect-muxado"
+import type { ServerOptions, Session } from "effect-muxado"
 import { MuxStream, SessionServer, Transport } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
@@ -19,7 +20,7 @@ type Server = SessionServer.SessionServerService
 
 /** A server, and how to reach it. */
 interface Medium {
-  readonly make: (options?: SessionOptions) => Effect.Effect<Server, unknown, Scope.Scope>
+  readonly make: (options?: ServerOptions) => Effect.Effect<Server, unknown, Scope.Scope>
   readonly connect: (server: Server) => Effect.Effect<Transport.TransportService, unknown, Scope.Scope>
 }
 
@@ -73,6 +74,31 @@ for (const [name, medium] of Object.entries(media)) {
           { concurrency: "unbounded" }
         )
         assert.deepStrictEqual(answers.map(string), ["client 0", "client 1", "client 2"])
+      })
+    )
+
+    test(
+      "closes connections beyond its limit, and takes new ones when there is room",
+      Effect.gen(function* () {
+        const server = yield* medium.make({ maxConnections: 2 })
+        yield* Effect.forkScoped(server.run((session) => session.serve(echo)))
+        const use = (client: Session.SessionService) =>
+          Effect.map(
+            client.withStream((stream) => exchange(stream, text("hello"))),
+            string
+          )
+        const first = yield* connect(server)
+        const second = yield* connect(server)
+        assert.deepStrictEqual([yield* use(first), yield* use(second)], ["hello", "hello"])
+        // over a WebSocket it may be refused before it is open
+        const third = yield* Effect.either(Effect.flatMap(connect(server), use))
+        assert.isTrue(Either.isLeft(third))
+        assert.deepStrictEqual([yield* use(first), yield* use(second)], ["hello", "hello"])
+        yield* second.close
+        yield* eventually(
+          "room",
+          Effect.map(Effect.either(Effect.scoped(Effect.flatMap(connect(server), use))), Either.isRight)
+        )
       })
     )
 
