@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { TransportFailed } from "./MuxadoError.js"
@@ -14,6 +15,9 @@ import { Transport } from "./Transport.js"
 
 /** A longer chunk (a WebSocket message, say) is decoded bit by bit: its frames are not all in memory at once. */
 const MAX_BATCH = 64 * 1024
+
+/** After so many bytes of one chunk the event loop gets a turn: timers and sockets must not wait for all of it. */
+const MAX_STRETCH = 1024 * 1024
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
@@ -57,14 +61,26 @@ export class FrameReader extends Context.Tag("effect-muxado/FrameReader")<FrameR
 export const make = (transport: TransportService): FrameReaderService => {
   const decoder = new Decoder()
   let rest = NO_BYTES
+  let stretch = 0
   const decode = (chunk: Uint8Array): FrameBatch => {
     const whole = chunk.length <= MAX_BATCH
     rest = whole ? NO_BYTES : chunk.subarray(MAX_BATCH)
     const frames = decoder.push(whole ? chunk : chunk.subarray(0, MAX_BATCH))
     return { frames, midFrame: !whole || decoder.midFrame }
   }
+  const decodeRest = Effect.sync(() => decode(rest))
+  const aTurnLater = Effect.zipRight(Effect.sleep(Duration.zero), decodeRest)
   return FrameReader.of({
-    take: Effect.suspend(() => (rest.length > 0 ? Effect.sync(() => decode(rest)) : Effect.map(transport.read, decode)))
+    take: Effect.suspend(() => {
+      if (rest.length === 0) {
+        stretch = 0
+        return Effect.map(transport.read, decode)
+      }
+      stretch += MAX_BATCH
+      if (stretch < MAX_STRETCH) return decodeRest
+      stretch = 0
+      return aTurnLater
+    })
   })
 }
 

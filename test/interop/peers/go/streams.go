@@ -130,10 +130,6 @@ func (str *stream) writeHexCommand(args hexArgs) (fields, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(b) == 0 {
-		// As a stream's first, an empty write would use up its SYN and send nothing.
-		return fields{"bytes": 0}, nil
-	}
 	n, err := str.Write(b)
 	return fields{"bytes": n}, str.failedWith(err)
 }
