@@ -5,45 +5,126 @@
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { TransportService } from "../Transport.js"
-import type { Faults } from "./internal/endpoint.js"
+import type { WithNow } from "./internal/endpoint.js"
 import { makeEndpoint } from "./internal/endpoint.js"
-import type { Link, LinkOptions } from "./internal/link.js"
+import type { Faults } from "./internal/faults.js"
+import { applyFaults, checkFaults, describeFaults } from "./internal/faults.js"
 import { makeLink } from "./internal/link.js"
+import type { Options } from "./internal/options.js"
+import { resolveOptions } from "./internal/options.js"
+import type { Replay, ReplayOptions } from "./internal/replay.js"
+import { makeReplay } from "./internal/replay.js"
+import type { Trace } from "./internal/trace.js"
+import * as trace from "./internal/trace.js"
 
-/**
- * What the connection is like; every setting holds for each direction by itself.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Options {
+// --- models -----------------------------------------------------------------------------------------------------------
+
+export type {
   /**
-   * How long a byte is on its way, one way. Default: none.
+   * What the connection is like; every setting holds for each direction by itself.
+   *
+   * @since 0.1.0
+   * @category models
    */
-  readonly latency?: Duration.DurationInput | undefined
+  Options
+} from "./internal/options.js"
+
+export type {
   /**
-   * Bytes per second. Default: no limit.
+   * What goes wrong: on the way of the bytes (`clientToServer`, `serverToClient`), with what a side does (`client`,
+   * `server`), or with the whole connection (`cut`). A fault stays, and the earlier of two of a kind counts.
+   *
+   * @since 0.1.0
+   * @category faults
    */
-  readonly bandwidth?: number | undefined
+  Faults,
   /**
-   * What one `read` gives: a whole write (as much of it as fitted into the buffer at once), a single byte, or a random
-   * number of bytes between two bounds, less only at the end of a write. Default: `"whole"`.
+   * What goes wrong on the way of the bytes of one direction. Counts and offsets are of bytes of that direction, from
+   * the first one that was written.
+   *
+   * @since 0.1.0
+   * @category faults
    */
-  readonly chunking?: "whole" | "byte" | { readonly min: number; readonly max: number } | undefined
+  DirectionFaults,
   /**
-   * What random chunking is derived from. Default: 0.
+   * Which operations of a side never complete; they can be interrupted.
+   *
+   * @since 0.1.0
+   * @category faults
    */
-  readonly seed?: number | undefined
+  SideFaults,
   /**
-   * The bytes that may be on their way or unread before a `write` suspends. The link is only filled when this is more
-   * than bandwidth times latency. Default: 64 KiB.
+   * A byte that arrives changed.
+   *
+   * @since 0.1.0
+   * @category faults
    */
-  readonly bufferSize?: number | undefined
-}
+  Corruption,
+  /**
+   * From when on a fault is there: `true` for at once, or how much later; `false` for never.
+   *
+   * @since 0.1.0
+   * @category faults
+   */
+  When
+} from "./internal/faults.js"
+
+export type {
+  /**
+   * What happened on a pair, as plain data: it can be kept as JSON, and played again.
+   *
+   * @since 0.1.0
+   * @category traces
+   */
+  Trace,
+  /**
+   * One thing that happened. `direction` is the one that the bytes went, and for what a side did the one that it
+   * writes.
+   *
+   * - `"write"`: bytes were put on the line; `"lost"`: so many of them vanish; `"corrupted"`: one of them is changed
+   * - `"read"`: bytes were given to the reader; `"ended"`, `"reset"`: it was told of the end, or of the reset
+   * - `"end"`, `"destroy"`: the writer's side did this; `"refused"`: its write failed, for nobody reads
+   * - `"fault"`: a fault was injected
+   *
+   * @since 0.1.0
+   * @category traces
+   */
+  TraceEvent,
+  /**
+   * What a trace keeps.
+   *
+   * @since 0.1.0
+   * @category traces
+   */
+  TraceOptions,
+  /**
+   * Which way bytes go.
+   *
+   * @since 0.1.0
+   * @category traces
+   */
+  Direction
+} from "./internal/trace.js"
+
+export type {
+  /**
+   * A transport that is played from a trace.
+   *
+   * @since 0.1.0
+   * @category traces
+   */
+  Replay,
+  /**
+   * What is played again, and how.
+   *
+   * @since 0.1.0
+   * @category traces
+   */
+  ReplayOptions
+} from "./internal/replay.js"
 
 /**
  * What has passed in one direction, in bytes.
@@ -63,8 +144,8 @@ export interface DirectionStats {
 }
 
 /**
- * Both ends of a simulated connection, and what can go wrong with it. Every fault takes effect at once, on both sides,
- * and stays.
+ * Both ends of a simulated connection, and what can go wrong with it. Every fault takes effect at once, unless it says
+ * when, and stays.
  *
  * @since 0.1.0
  * @category models
@@ -94,8 +175,27 @@ export interface Pair {
    * An `end` from now on sends nothing and never completes, not even after `destroy`.
    */
   readonly neverEnd: Effect.Effect<void>
+  /**
+   * Any faults, from now on; a `When` counts from now. One out of range is a defect (`RangeError`).
+   *
+   * @example
+   * ```ts
+   * import { Effect } from "effect"
+   * import { SimulatedTransport } from "effect-muxado/testing"
+   *
+   * const halfOpen = (link: SimulatedTransport.Pair): Effect.Effect<void> =>
+   *   link.inject({ serverToClient: { blackHole: true } })
+   * ```
+   */
+  readonly inject: (faults: Faults) => Effect.Effect<void>
   readonly stats: Effect.Effect<{ readonly clientToServer: DirectionStats; readonly serverToClient: DirectionStats }>
+  /**
+   * What has happened so far, as much of it as the option `trace` keeps.
+   */
+  readonly trace: Effect.Effect<Trace>
 }
+
+// --- pairs ------------------------------------------------------------------------------------------------------------
 
 /**
  * Makes both ends of a simulated connection, which are destroyed when the scope closes. An option out of range is a
@@ -110,7 +210,13 @@ export interface Pair {
  * import { SimulatedTransport } from "effect-muxado/testing"
  *
  * const program = Effect.gen(function* () {
- *   const link = yield* SimulatedTransport.makePair({ latency: "20 millis", chunking: { min: 1, max: 9 }, seed: 7 })
+ *   const link = yield* SimulatedTransport.makePair({
+ *     latency: "20 millis",
+ *     jitter: "5 millis",
+ *     chunking: { min: 1, max: 9 },
+ *     seed: 7,
+ *     faults: { clientToServer: { cutAt: 1000 }, server: { neverEnd: "5 seconds" } }
+ *   })
  *   yield* link.client.write([new TextEncoder().encode("hello")])
  *   return yield* link.server.read
  * }).pipe(Effect.scoped)
@@ -121,52 +227,103 @@ export interface Pair {
  */
 export const makePair = (options: Options = {}): Effect.Effect<Pair, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const linkOptions = yield* Effect.sync(() => toLinkOptions(options))
+    const resolved = yield* Effect.sync(() => resolveOptions(options))
     const origin = yield* Clock.currentTimeMillis
-    const withNow = <A, E>(f: (now: number) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.clockWith((clock) => f(clock.unsafeCurrentTimeMillis() - origin))
+    const withNow: WithNow = (f) => Effect.clockWith((clock) => f(clock.unsafeCurrentTimeMillis() - origin))
 
-    const clientToServer = makeLink(linkOptions)
-    const serverToClient = makeLink({ ...linkOptions, seed: linkOptions.seed + 1 })
+    const recorder = trace.makeRecorder(resolved.link.seed, resolved.trace)
+    const onCut = (at: number): void => links.forEach((link) => link.reset(at))
+    const events = { toServer: recorder.of("clientToServer"), toClient: recorder.of("serverToClient") }
+    const clientToServer = makeLink(resolved.link, { record: events.toServer, onCut })
+    const serverToClient = makeLink(
+      { ...resolved.link, seed: resolved.link.seed + 1 },
+      { record: events.toClient, onCut }
+    )
     const links = [clientToServer, serverToClient]
-    const onLinks = (f: (link: Link, now: number) => void): Effect.Effect<void> =>
-      withNow((now) => Effect.sync(() => links.forEach((link) => f(link, now))))
+    const client = makeEndpoint(clientToServer, serverToClient, events.toServer, withNow)
+    const server = makeEndpoint(serverToClient, clientToServer, events.toClient, withNow)
 
-    const faults: Faults = { stallWrites: false, neverEnd: false }
-    const client = makeEndpoint(clientToServer, serverToClient, faults, withNow)
-    const server = makeEndpoint(serverToClient, clientToServer, faults, withNow)
-    yield* Effect.addFinalizer(() => Effect.zipRight(client.destroy, server.destroy))
+    const inject = (faults: Faults): Effect.Effect<void> =>
+      withNow((now) =>
+        Effect.sync(() => {
+          checkFaults(faults)
+          for (const { detail, direction } of describeFaults(faults)) {
+            recorder.record(now, direction, "fault", undefined, detail)
+          }
+          applyFaults({ clientToServer, serverToClient, client: client.hangs, server: server.hangs }, faults, now)
+          for (const endpoint of [client, server]) endpoint.release()
+        })
+      )
+    yield* inject(resolved.faults)
+    yield* Effect.addFinalizer(() => Effect.zipRight(client.drop, server.drop))
 
+    const bothWays = <A>(faults: A) => ({ clientToServer: faults, serverToClient: faults })
     return {
-      client,
-      server,
-      cut: Effect.zipRight(
-        onLinks((link) => link.cut()),
-        Effect.sync(() => [client, server].forEach((endpoint) => endpoint.release()))
-      ),
-      blackHole: onLinks((link, now) => link.lose(now)),
-      stallWrites: Effect.sync(() => {
-        faults.stallWrites = true
-      }),
-      neverEnd: Effect.sync(() => {
-        faults.neverEnd = true
-      }),
-      stats: Effect.sync(() => ({ clientToServer: clientToServer.stats(), serverToClient: serverToClient.stats() }))
+      client: transportOf(client),
+      server: transportOf(server),
+      cut: inject({ cut: true }),
+      blackHole: inject(bothWays({ blackHole: true })),
+      stallWrites: inject(bothWays({ stallWrites: true })),
+      neverEnd: inject({ client: { neverEnd: true }, server: { neverEnd: true } }),
+      inject,
+      stats: Effect.sync(() => ({ clientToServer: clientToServer.stats(), serverToClient: serverToClient.stats() })),
+      trace: Effect.sync(() => recorder.trace())
     }
   })
 
-const toLinkOptions = (options: Options): LinkOptions => {
-  const { bandwidth = Infinity, bufferSize = 64 * 1024, chunking = "whole", latency = 0, seed = 0 } = options
-  const bounds = chunking === "whole" ? undefined : chunking === "byte" ? { min: 1, max: 1 } : chunking
-  if (!(bandwidth > 0)) throw new RangeError(`bandwidth must be above 0 bytes per second: ${bandwidth}`)
-  if (!(Number.isInteger(bufferSize) && bufferSize > 0)) {
-    throw new RangeError(`bufferSize must be a whole number of bytes above 0: ${bufferSize}`)
-  }
-  if (
-    bounds !== undefined &&
-    !([bounds.min, bounds.max].every(Number.isInteger) && 0 < bounds.min && bounds.min <= bounds.max)
-  ) {
-    throw new RangeError(`chunking needs whole numbers of bytes, 0 < min <= max: ${bounds.min} to ${bounds.max}`)
-  }
-  return { latency: Duration.toMillis(latency), bandwidth: bandwidth / 1000, chunking: bounds, bufferSize, seed }
-}
+const transportOf = ({ destroy, end, read, write }: TransportService): TransportService => ({
+  read,
+  write,
+  end,
+  destroy
+})
+
+// --- traces -----------------------------------------------------------------------------------------------------------
+
+/**
+ * The trace for a person to read, a line for each event.
+ *
+ * @example
+ * ```ts
+ * import { Console, Effect } from "effect"
+ * import { SimulatedTransport } from "effect-muxado/testing"
+ *
+ * const program = Effect.gen(function* () {
+ *   const link = yield* SimulatedTransport.makePair({ latency: "20 millis", trace: { bytes: true } })
+ *   yield* link.client.write([new TextEncoder().encode("hello")])
+ *   yield* link.server.read
+ *   yield* Console.log(SimulatedTransport.printTrace(yield* link.trace))
+ *   //         0 ms  client -> server  write      5 bytes  68656c6c6f
+ *   //        20 ms  client -> server  read       5 bytes  68656c6c6f
+ * }).pipe(Effect.scoped)
+ * ```
+ *
+ * @since 0.1.0
+ * @category traces
+ */
+export const printTrace: (trace: Trace) => string = trace.printTrace
+
+/**
+ * A transport that gives again what was read from one direction of a trace, in the same chunks, at the same times, with
+ * the same end: a failure that was found by chance becomes a test that is always the same. What is written to it is
+ * kept, and answered by nobody.
+ *
+ * The trace must have all events, with their bytes (`trace: { bytes: true }`); otherwise it is a defect (`RangeError`).
+ * The transport is destroyed when the scope closes.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { SimulatedTransport } from "effect-muxado/testing"
+ *
+ * const program = (trace: SimulatedTransport.Trace) =>
+ *   Effect.gen(function* () {
+ *     const { transport } = yield* SimulatedTransport.replay(trace, { direction: "clientToServer" })
+ *     return yield* transport.read
+ *   }).pipe(Effect.scoped)
+ * ```
+ *
+ * @since 0.1.0
+ * @category traces
+ */
+export const replay: (trace: Trace, options: ReplayOptions) => Effect.Effect<Replay, never, Scope.Scope> = makeReplay

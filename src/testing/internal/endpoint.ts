@@ -8,40 +8,40 @@ import { firstOf } from "../../internal/firstOf.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { TransportService } from "../../Transport.js"
 import type { Link } from "./link.js"
+import type { Record } from "./trace.js"
 
-/** The faults that both sides share. */
-export interface Faults {
-  /** Writes take no more bytes. */
-  stallWrites: boolean
-  /** `end` does nothing, and never completes. */
-  neverEnd: boolean
+/** Since when an operation of this side never completes, in milliseconds. */
+export interface Hangs {
+  write: number
+  end: number
+  destroy: number
 }
 
 export interface Endpoint extends TransportService {
+  readonly hangs: Hangs
   /** Wakes an `end` that waits for a line that is gone. */
   readonly release: () => void
+  /** What `destroy` does when nothing is wrong with it. */
+  readonly drop: Effect.Effect<void>
 }
 
-/** `now` reads the clock of the calling fiber, in milliseconds. */
-export const makeEndpoint = (
-  outbound: Link,
-  inbound: Link,
-  faults: Faults,
-  withNow: <A, E>(f: (now: number) => Effect.Effect<A, E>) => Effect.Effect<A, E>
-): Endpoint => {
+/** Reads the clock of the calling fiber, in milliseconds. */
+export type WithNow = <A, E>(f: (now: number) => Effect.Effect<A, E>) => Effect.Effect<A, E>
+
+export const makeEndpoint = (outbound: Link, inbound: Link, record: Record, withNow: WithNow): Endpoint => {
+  const hangs: Hangs = { write: Infinity, end: Infinity, destroy: Infinity }
   let ended = false
   let destroyed = false
+  let refused = false
   const released = Effect.unsafeMakeLatch(false)
-
-  // As the last step, for then no interruption can come between taking the bytes and handing them on.
-  const take = Effect.sync(() => inbound.take())
 
   const read: Effect.Effect<Uint8Array, TransportFailed> = withNow((now) => {
     if (destroyed) return failed("Read", "Local", "destroyed by this side")
     const state = inbound.poll(now)
     switch (state._tag) {
       case "Ready":
-        return take
+        // As the last step, for then no interruption can come between taking the bytes and handing them on.
+        return Effect.sync(() => inbound.take(now))
       case "Ended":
         return failed("Ended", "Remote", "ended by the peer")
       case "Reset":
@@ -59,44 +59,60 @@ export const makeEndpoint = (
       const step: Effect.Effect<void, TransportFailed> = withNow((now) => {
         if (destroyed) return failed("Write", "Local", "destroyed by this side")
         if (ended) return failed("Write", "Local", "ended by this side")
-        if (outbound.isRefused(now)) return failed("Write", "Remote", "reset by the peer")
-        if (!faults.stallWrites) {
-          offset += outbound.offer(now, bytes.subarray(offset))
-          if (offset === bytes.length) return Effect.void
+        if (inbound.goneAt() <= now) {
+          if (!refused) record(now, "refused")
+          refused = true
+          return failed("Write", "Remote", "reset by the peer")
         }
+        if (!outbound.isStalled(now)) {
+          offset += outbound.offer(now, bytes.subarray(offset))
+          if (hangs.write > now && offset === bytes.length) return Effect.void
+        }
+        if (hangs.write <= now) return Effect.never
         outbound.writable.unsafeClose()
-        return Effect.zipRight(waitFor(outbound.writable, now, outbound.refusedAt()), step)
+        return Effect.zipRight(waitFor(outbound.writable, now, inbound.goneAt()), step)
       })
       return step
     })
 
-  const end = withNow((now) => {
-    if (destroyed || outbound.isRefused(now)) return Effect.void
-    ended = true
-    outbound.writable.unsafeOpen()
-    if (faults.neverEnd) return Effect.never
-    return outbound.end(now) ? Effect.void : released.await
+  const untilReleased: Effect.Effect<void> = withNow((now) => {
+    if (destroyed || outbound.cutAt() <= now) return Effect.void
+    released.unsafeClose()
+    return Effect.zipRight(waitFor(released, now, outbound.cutAt()), untilReleased)
   })
 
-  const destroy = withNow((now) =>
+  const end = withNow((now) => {
+    if (destroyed || inbound.goneAt() <= now) return Effect.void
+    ended = true
+    outbound.writable.unsafeOpen()
+    if (hangs.end <= now) return Effect.never
+    return outbound.end(now) ? Effect.void : untilReleased
+  })
+
+  const drop = withNow((now) =>
     Effect.sync(() => {
       if (destroyed) return
       destroyed = true
       outbound.dropWriter(now)
-      inbound.dropReader(now)
+      // who still waits here is woken by it, and so is the peer's writer, to hear when it will know
+      inbound.readable.unsafeOpen()
+      inbound.writable.unsafeOpen()
       released.unsafeOpen()
     })
   )
 
-  return { read, write, end, destroy, release: () => released.unsafeOpen() }
+  const destroy = withNow((now) => (hangs.destroy <= now ? Effect.never : drop))
+
+  return { read, write, end, destroy, drop, hangs, release: () => released.unsafeOpen() }
 }
 
-const failed = (
+export const failed = (
   reason: TransportFailed["reason"],
   initiator: TransportFailed["initiator"],
   why: string
 ): Effect.Effect<never, TransportFailed> =>
   Effect.fail(new TransportFailed({ reason, cause: new Error(why), initiator, processed: "maybe" }))
 
-const waitFor = (latch: Effect.Latch, now: number, until: number | undefined): Effect.Effect<void> =>
-  until === undefined ? latch.await : firstOf(latch.await, Effect.sleep(until - now))
+/** Until the latch opens or it is time; `Infinity` for the latch alone. */
+export const waitFor = (latch: Effect.Latch, now: number, until: number): Effect.Effect<void> =>
+  until === Infinity ? latch.await : firstOf(latch.await, Effect.sleep(until - now))

@@ -6,17 +6,33 @@
 import * as Effect from "effect/Effect"
 import * as MutableQueue from "effect/MutableQueue"
 import { PCGRandom } from "effect/Utils"
+import { concat } from "../../internal/concat.js"
+import type { Stalls } from "./disorder.js"
+import { fraction, mask, stalled } from "./disorder.js"
+import type { Record } from "./trace.js"
 
 export interface LinkOptions {
   /** In milliseconds. */
   readonly latency: number
+  /** How much longer than `latency` a write may be on its way, in milliseconds. */
+  readonly jitter: number
+  readonly stalls: Stalls | undefined
   /** In bytes per millisecond, `Infinity` for no limit. */
   readonly bandwidth: number
   /** The shortest and the longest piece that a read gives, in bytes; none for whole writes. */
   readonly chunking: { readonly min: number; readonly max: number } | undefined
+  /** Whether a piece goes over the end of a write. */
+  readonly joined: boolean
   /** In bytes. */
   readonly bufferSize: number
   readonly seed: number
+}
+
+/** What the link tells others of. */
+export interface LinkEvents {
+  readonly record: Record
+  /** The byte at which the connection is to be reset arrives at this time. */
+  readonly onCut: (at: number) => void
 }
 
 /** What the reader may do: take, give up, or try again at `until` or when its latch opens. */
@@ -24,24 +40,29 @@ export type Inbound =
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Ended" }
   | { readonly _tag: "Reset" }
-  | { readonly _tag: "Wait"; readonly until: number | undefined }
+  | { readonly _tag: "Wait"; readonly until: number }
 
 /** Bytes that one write put on the line. */
 interface Segment {
   readonly bytes: Uint8Array
   /** When its first byte went onto the line. */
   readonly sentAt: number
+  /** How much longer than others it is on its way. */
+  readonly delay: number
+  /** When what was written before it has arrived. */
+  readonly notBefore: number
   /** Bytes of it that were read. */
   offset: number
-  /** Bytes that the next read takes. */
+  /** Bytes that the next read takes, at least. */
   next: number
 }
 
 export type Link = ReturnType<typeof makeLink>
 
-export const makeLink = (options: LinkOptions) => {
-  const { bandwidth, bufferSize, chunking, latency } = options
-  const random = new PCGRandom(options.seed)
+export const makeLink = (options: LinkOptions, events: LinkEvents) => {
+  const { bandwidth, bufferSize, chunking, joined, latency, seed, stalls } = options
+  const random = new PCGRandom(seed)
+  const jitters = new PCGRandom(Math.floor(fraction(seed, 0) * 0x1_0000_0000))
 
   /** Open when the reader should look again. */
   const readable = Effect.unsafeMakeLatch(false)
@@ -51,8 +72,9 @@ export const makeLink = (options: LinkOptions) => {
   /** The oldest bytes; the other unread ones follow in `segments`. */
   let head: Segment | undefined
   const segments = MutableQueue.unbounded<Segment>()
-  /** When the line has sent all that was written. */
+  /** When the line has sent all that was written, and when all of that has arrived. */
   let freeAt = 0
+  let tailAt = 0
   let written = 0
   let read = 0
 
@@ -60,11 +82,21 @@ export const makeLink = (options: LinkOptions) => {
   let endAt = Infinity
   /** When a reset arrives at the reader; nothing that would come later does. */
   let resetAt = Infinity
-  /** When the reset by a reader that is gone arrives at the writer. */
-  let refusedAt = Infinity
+  /** When the reader's side hears that the writer's is gone, and so that its own writes are in vain. */
+  let goneAt = Infinity
   /** Since when the line swallows everything: what would arrive later does not. */
   let lostAt = Infinity
-  let isCut = false
+  /** When both sides have a reset, whatever is unread. */
+  let cutAt = Infinity
+  /** Since when the writer gets rid of nothing. */
+  let stalledAt = Infinity
+
+  /** The bytes after which the connection is reset, the line swallows everything, the writer gets rid of nothing. */
+  const after = { cut: Infinity, lose: Infinity, stall: Infinity }
+  /** The bytes to be changed, by their offsets, and what with. */
+  const masks = new Map<number, number>()
+  /** The reader was told how it ended. */
+  let told = false
 
   const wake = (): void => {
     readable.unsafeOpen()
@@ -72,15 +104,124 @@ export const makeLink = (options: LinkOptions) => {
   }
 
   /** Whole milliseconds, as clocks are, so that a reader which slept until then never finds itself early. */
-  const arrival = (sentAt: number, length: number): number => {
-    const delay = length / bandwidth + latency
-    return delay === 0 ? sentAt : Math.ceil(sentAt + delay)
+  const arrival = (sentAt: number, length: number, delay: number): number => {
+    const plain = sentAt + length / bandwidth + latency + delay
+    const at = stalls === undefined ? plain : stalled(stalls, seed, plain)
+    return at === sentAt ? sentAt : Math.ceil(at)
   }
 
-  const nextLength = (rest: number): number =>
-    chunking === undefined ? rest : Math.min(rest, chunking.min + random.integer(chunking.max - chunking.min + 1))
+  /** When so many bytes of the segment have arrived. */
+  const arrivalOf = (segment: Segment, length: number): number =>
+    Math.max(segment.notBefore, arrival(segment.sentAt, length, segment.delay))
+
+  /** How many bytes of the segment have arrived by then. */
+  const arrivedOf = (segment: Segment, by: number): number => {
+    let [least, most] = [segment.offset, segment.bytes.length]
+    while (least < most) {
+      const middle = Math.ceil((least + most) / 2)
+      if (arrivalOf(segment, middle) <= by) least = middle
+      else most = middle - 1
+    }
+    return least
+  }
+
+  const jitter = (): number => (options.jitter === 0 ? 0 : jitters.number() * options.jitter)
+
+  const drawn = (): number =>
+    chunking === undefined ? Infinity : chunking.min + random.integer(chunking.max - chunking.min + 1)
+
+  const nextLength = (rest: number): number => (joined ? 1 : Math.min(rest, drawn()))
 
   const free = (): number => bufferSize - (written - read)
+
+  const isLost = (now: number): boolean => lostAt <= now || written >= after.lose
+
+  /** What is read must have arrived before any of this. */
+  const horizon = (): number => Math.min(resetAt, lostAt)
+
+  /** When what is sent now arrives, behind all that the line has sent. */
+  const resetArrival = (now: number): number => {
+    let at = arrival(now, 0, jitter())
+    if (options.jitter === 0) return at
+    for (const segment of head === undefined ? [] : [head, ...segments]) {
+      const sent = bandwidth === Infinity ? Infinity : Math.floor((now - segment.sentAt) * bandwidth)
+      if (sent > 0) at = Math.max(at, arrivalOf(segment, Math.min(sent, segment.bytes.length)))
+    }
+    return at
+  }
+
+  const waitUntil = (at: number): Inbound => ({ _tag: "Wait", until: Math.min(at, cutAt) })
+
+  const find = (now: number): Inbound => {
+    if (cutAt <= now) return RESET
+    if (head !== undefined) {
+      const at = arrivalOf(head, head.offset + head.next)
+      if (at <= horizon()) return at <= now ? READY : waitUntil(at)
+    } else if (endAt !== Infinity && endAt <= horizon()) {
+      return endAt <= now ? ENDED : waitUntil(endAt)
+    }
+    if (resetAt > lostAt) return waitUntil(Infinity)
+    return resetAt <= now ? RESET : waitUntil(resetAt)
+  }
+
+  const takeFrom = (segment: Segment, length: number): Uint8Array => {
+    const piece = segment.bytes.subarray(segment.offset, segment.offset + length)
+    segment.offset += length
+    read += length
+    if (segment.offset < segment.bytes.length) segment.next = nextLength(segment.bytes.length - segment.offset)
+    else head = MutableQueue.poll(segments, undefined)
+    return piece
+  }
+
+  const takeJoined = (now: number): Uint8Array => {
+    const pieces: Array<Uint8Array> = []
+    for (let room = drawn(); head !== undefined && room > 0;) {
+      const length = Math.min(room, arrivedOf(head, Math.min(now, horizon())) - head.offset)
+      if (length === 0) break
+      pieces.push(takeFrom(head, length))
+      room -= length
+    }
+    return concat(pieces)
+  }
+
+  /** The bytes, which are at this offset, as they come out. */
+  const corrupted = (now: number, bytes: Uint8Array, offset: number): Uint8Array => {
+    let result = bytes
+    for (const [at, xor] of masks) {
+      const index = at - offset
+      if (index < 0 || index >= bytes.length) continue
+      masks.delete(at)
+      if (result === bytes) result = bytes.slice()
+      result[index] = (result[index] ?? 0) ^ xor
+      events.record(now, "corrupted", result.subarray(index, index + 1), `byte ${at} by 0x${xor.toString(16)}`)
+    }
+    return result
+  }
+
+  const put = (now: number, bytes: Uint8Array, offset: number): void => {
+    const sentAt = Math.max(now, freeAt)
+    freeAt = sentAt + bytes.length / bandwidth
+    const kept = isLost(now) ? 0 : Math.min(bytes.length, after.lose - offset)
+    if (kept < bytes.length) events.record(now, "lost", bytes.subarray(kept))
+    if (kept === 0) return
+    const arriving = corrupted(now, bytes.subarray(0, kept), offset)
+    const segment: Segment = {
+      bytes: arriving,
+      sentAt,
+      delay: jitter(),
+      notBefore: tailAt,
+      offset: 0,
+      next: nextLength(arriving.length)
+    }
+    tailAt = arrivalOf(segment, arriving.length)
+    if (head === undefined) head = segment
+    else MutableQueue.offer(segments, segment)
+    readable.unsafeOpen()
+  }
+
+  const resetAfter = (now: number): void => {
+    if (written >= after.cut && !isLost(now)) events.onCut(Math.max(now, tailAt))
+  }
 
   return {
     readable,
@@ -88,29 +229,18 @@ export const makeLink = (options: LinkOptions) => {
 
     /** What the reader finds. */
     poll: (now: number): Inbound => {
-      if (isCut) return RESET
-      const horizon = Math.min(resetAt, lostAt)
-      if (head !== undefined) {
-        const at = arrival(head.sentAt, head.offset + head.next)
-        if (at <= horizon) return at <= now ? READY : { _tag: "Wait", until: at }
-      } else if (endAt !== Infinity && endAt <= horizon) {
-        return endAt <= now ? ENDED : { _tag: "Wait", until: endAt }
+      const found = find(now)
+      if (!told && (found._tag === "Ended" || found._tag === "Reset")) {
+        told = true
+        events.record(now, found._tag === "Ended" ? "ended" : "reset")
       }
-      if (resetAt === Infinity || resetAt > lostAt) return FOR_EVER
-      return resetAt <= now ? RESET : { _tag: "Wait", until: resetAt }
+      return found
     },
 
     /** The piece that `poll` found ready. */
-    take: (): Uint8Array => {
-      if (head === undefined) return NO_BYTES
-      const piece = head.bytes.subarray(head.offset, head.offset + head.next)
-      head.offset += piece.length
-      read += piece.length
-      if (head.offset < head.bytes.length) {
-        head.next = nextLength(head.bytes.length - head.offset)
-      } else {
-        head = MutableQueue.poll(segments, undefined)
-      }
+    take: (now: number): Uint8Array => {
+      const piece = joined ? takeJoined(now) : head === undefined ? NO_BYTES : takeFrom(head, head.next)
+      events.record(now, "read", piece)
       // Not for every byte that is free, or bytes read one by one would be written one by one.
       if (2 * free() >= bufferSize) writable.unsafeOpen()
       return piece
@@ -118,56 +248,85 @@ export const makeLink = (options: LinkOptions) => {
 
     /** Puts as many of the bytes on the line as there is room for, and says how many. */
     offer: (now: number, bytes: Uint8Array): number => {
-      const length = Math.min(bytes.length, free())
-      if (length === 0) return 0
+      const length = Math.min(bytes.length, free(), after.cut - written, after.stall - written)
+      if (length <= 0) return 0
+      const taken = bytes.subarray(0, length)
+      events.record(now, "write", taken)
+      put(now, taken, written)
       written += length
-      const sentAt = Math.max(now, freeAt)
-      freeAt = sentAt + length / bandwidth
-      if (lostAt !== Infinity) return length
-      const segment = { bytes: bytes.subarray(0, length), sentAt, offset: 0, next: nextLength(length) }
-      if (head === undefined) head = segment
-      else MutableQueue.offer(segments, segment)
-      readable.unsafeOpen()
+      resetAfter(now)
       return length
     },
 
-    /** Whether the writer knows that nobody will read what it writes. */
-    isRefused: (now: number): boolean => isCut || refusedAt <= now,
+    /** Whether not even a write of nothing completes. */
+    isStalled: (now: number): boolean => stalledAt <= now,
 
-    /** When the writer will know, if it is to find out. */
-    refusedAt: (): number | undefined => (refusedAt === Infinity ? undefined : refusedAt),
+    /** When the reader's side knows that what it writes is read by nobody. */
+    goneAt: (): number => Math.min(cutAt, goneAt <= lostAt ? goneAt : Infinity),
+
+    cutAt: (): number => cutAt,
 
     /** After all that was written comes the end; false when it will never arrive. */
     end: (now: number): boolean => {
-      if (lostAt !== Infinity) return false
-      endAt = arrival(Math.max(now, freeAt), 0)
+      events.record(now, "end")
+      if (isLost(now)) return false
+      endAt = Math.max(tailAt, arrival(Math.max(now, freeAt), 0, jitter()))
       readable.unsafeOpen()
       return true
     },
 
     /** The writer is gone: a reset follows what is on its way, unless an orderly end does. */
     dropWriter: (now: number): void => {
-      if (endAt === Infinity && lostAt === Infinity) resetAt = arrival(now, 0)
+      events.record(now, "destroy")
+      if (!isLost(now)) {
+        goneAt = Math.min(goneAt, resetArrival(now))
+        if (endAt === Infinity) resetAt = Math.min(resetAt, goneAt)
+      }
       wake()
     },
 
-    /** The reader is gone: the writer gets a reset. */
-    dropReader: (now: number): void => {
-      if (lostAt === Infinity) refusedAt = arrival(now, 0)
+    // --- faults ---
+
+    /** From then on nothing arrives any more, in either sense. */
+    lose: (at: number): void => {
+      lostAt = Math.min(lostAt, at)
       wake()
     },
 
-    /** From now on nothing arrives any more, in either sense. */
-    lose: (now: number): void => {
-      lostAt = Math.min(lostAt, now)
-      if (refusedAt > now) refusedAt = Infinity
+    /** From then on both sides have a reset, and nothing that is unread is read. */
+    cut: (at: number): void => {
+      cutAt = Math.min(cutAt, at)
       wake()
     },
 
-    /** Both sides have a reset at once, and nothing that is unread is read. */
-    cut: (): void => {
-      isCut = true
+    /** Both sides have a reset then, behind what has arrived. */
+    reset: (at: number): void => {
+      if (written < after.lose) {
+        goneAt = Math.min(goneAt, at)
+        resetAt = Math.min(resetAt, at)
+      }
       wake()
+    },
+
+    stall: (at: number): void => {
+      stalledAt = Math.min(stalledAt, at)
+    },
+
+    cutAfter: (now: number, bytes: number): void => {
+      after.cut = Math.min(after.cut, bytes)
+      resetAfter(now)
+    },
+
+    loseAfter: (bytes: number): void => {
+      after.lose = Math.min(after.lose, bytes)
+    },
+
+    stallAfter: (bytes: number): void => {
+      after.stall = Math.min(after.stall, bytes)
+    },
+
+    corrupt: (offset: number, xor: number | undefined): void => {
+      masks.set(offset, xor ?? mask(seed, offset))
     },
 
     stats: () => ({ written, read })
@@ -177,6 +336,5 @@ export const makeLink = (options: LinkOptions) => {
 const READY: Inbound = { _tag: "Ready" }
 const ENDED: Inbound = { _tag: "Ended" }
 const RESET: Inbound = { _tag: "Reset" }
-const FOR_EVER: Inbound = { _tag: "Wait", until: undefined }
 
 const NO_BYTES = new Uint8Array(0)

@@ -1,0 +1,111 @@
+/** Counting fibers, sleeps, and what Node counts. */
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as FiberStatus from "effect/FiberStatus"
+import type * as Supervisor from "effect/Supervisor"
+
+// --- fibers ---
+
+export const alive = (
+  supervisor: Supervisor.Supervisor<Array<Fiber.RuntimeFiber<unknown, unknown>>>
+): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.flatMap(supervisor.value, (fibers) =>
+    Effect.forEach(fibers, (fiber) =>
+      Effect.map(fiber.status, (status) => (FiberStatus.isDone(status) ? [] : [describe(fiber, status)]))
+    )
+  ).pipe(Effect.map((descriptions) => descriptions.flat()))
+
+const describe = (fiber: Fiber.RuntimeFiber<unknown, unknown>, status: FiberStatus.FiberStatus): string => {
+  const span = fiber.currentSpan
+  return [FiberId.threadName(fiber.id()), doing(status), ...(span?._tag === "Span" ? [`in ${span.name}`] : [])].join(
+    ", "
+  )
+}
+
+const doing = (status: FiberStatus.FiberStatus): string => {
+  if (!FiberStatus.isSuspended(status)) return "running"
+  // not `FiberId.isNone`, which (effect 3.22) calls itself for ever on any other id
+  return status.blockingOn._tag === "None" ? "suspended" : `waits for ${FiberId.threadName(status.blockingOn)}`
+}
+
+// --- sleeps ---
+
+export const makeSleeps = () => {
+  /** When each of them is over. */
+  const ends = new Map<object, number>()
+
+  const sleep = (clock: Clock.Clock, duration: Duration.Duration): Effect.Effect<void> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.suspend(() => {
+        const key = {}
+        ends.set(key, clock.unsafeCurrentTimeMillis() + Duration.toMillis(duration))
+        return Effect.ensuring(
+          restore(clock.sleep(duration)),
+          Effect.sync(() => ends.delete(key))
+        )
+      })
+    )
+
+  /** The same clock, a `TestClock` too, of which only the sleeps are counted. */
+  const countedClock = (clock: Clock.Clock): Clock.Clock =>
+    new Proxy(clock, {
+      get: (target, key): unknown =>
+        key === "sleep" ? (duration: Duration.Duration) => sleep(target, duration) : Reflect.get(target, key)
+    })
+
+  return {
+    counted: <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Effect.clockWith((clock) => Effect.withClock(effect, countedClock(clock))),
+
+    pending: (): ReadonlyArray<string> => [...ends.values()].sort((a, b) => a - b).map((end) => `until ${end} ms`)
+  }
+}
+
+// --- resources ---
+
+/** How many there are of each kind: "Timeout", "TCPSocketWrap", "TCPServerWrap", "PipeWrap" and so on; none but in Node. */
+export const resources: Effect.Effect<ReadonlyMap<string, number>> = Effect.suspend(() =>
+  // always from within a timer: that one may be counted or not, but so it is the same each time
+  Effect.map(realTurn, count)
+)
+
+const count = (): ReadonlyMap<string, number> => {
+  const counts = new Map<string, number>()
+  if (typeof process === "undefined" || typeof process.getActiveResourcesInfo !== "function") return counts
+  for (const kind of process.getActiveResourcesInfo()) counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  return counts
+}
+
+export const excess = (
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>
+): ReadonlyArray<string> =>
+  [...after].flatMap(([kind, count]) => {
+    const more = count - (before.get(kind) ?? 0)
+    // a turn of the event loop that this very check waits for
+    return more > 0 && kind !== "Immediate" ? [`${more} x ${kind}`] : []
+  })
+
+// --- patience ---
+
+/** Asks so many times more, a turn of the event loop apart, until nothing is left, and gives the last answer. */
+export const untilEmpty = <A>(
+  left: Effect.Effect<A>,
+  isEmpty: (left: A) => boolean,
+  times: number
+): Effect.Effect<A> => {
+  const attempt = (patience: number): Effect.Effect<A> =>
+    Effect.flatMap(left, (found) =>
+      patience === 0 || isEmpty(found) ? Effect.succeed(found) : Effect.zipRight(realTurn, attempt(patience - 1))
+    )
+  return attempt(times)
+}
+
+/** A turn of the event loop, some 5 milliseconds, whatever the clock. */
+export const realTurn = Effect.async<void>((resume) => {
+  const timer = setTimeout(() => resume(Effect.void), 5)
+  return Effect.sync(() => clearTimeout(timer))
+})

@@ -1,0 +1,137 @@
+/** What can be made to go wrong with a simulated connection. */
+import * as Duration from "effect/Duration"
+import type { Hangs } from "./endpoint.js"
+import type { Link } from "./link.js"
+import type { Direction } from "./trace.js"
+
+/** `true` for at once, or how much later; `false` for never. */
+export type When = boolean | Duration.DurationInput
+
+export interface Corruption {
+  /** The byte's offset in its direction, 0 for the first one. */
+  readonly at: number
+  /** What it is XORed with, 1 to 255. Default: one of these, by the seed. */
+  readonly xor?: number | undefined
+}
+
+export interface DirectionFaults {
+  /**
+   * The connection is reset, for both sides, when this many bytes of the direction have arrived: no more than these are
+   * read. The writer hands over no more than these.
+   */
+  readonly cutAt?: number | undefined
+  /** The bytes at these offsets (0 is the first byte) arrive changed. One that was handed over already does not. */
+  readonly corruptAt?: number | Corruption | ReadonlyArray<number | Corruption> | undefined
+  /** The direction is lost and nobody is told, while the other one goes on: see `Pair.blackHole`. */
+  readonly blackHole?: When | undefined
+  /** The same after this many bytes, which still arrive. */
+  readonly blackHoleAt?: number | undefined
+  /** A `write` of this direction takes no more bytes: see `Pair.stallWrites`. */
+  readonly stallWrites?: When | undefined
+  /** The same after this many bytes. */
+  readonly stallWritesAt?: number | undefined
+}
+
+export interface SideFaults {
+  /** A `write` sends what there is room for, and never completes, not even after `destroy`. */
+  readonly neverWrite?: When | undefined
+  /** An `end` sends nothing and never completes, not even after `destroy`. */
+  readonly neverEnd?: When | undefined
+  /**
+   * A `destroy` does nothing and never completes; closing the pair's scope drops the side all the same. No `Transport`
+   * may do this: an uninterruptible `destroy`, as that of a finalizer, waits for ever.
+   */
+  readonly neverDestroy?: When | undefined
+}
+
+export interface Faults {
+  readonly clientToServer?: DirectionFaults | undefined
+  readonly serverToClient?: DirectionFaults | undefined
+  readonly client?: SideFaults | undefined
+  readonly server?: SideFaults | undefined
+  /** The connection is reset: see `Pair.cut`. */
+  readonly cut?: When | undefined
+}
+
+/** What the faults of a pair have an effect on. */
+export interface Targets {
+  readonly clientToServer: Link
+  readonly serverToClient: Link
+  readonly client: Hangs
+  readonly server: Hangs
+}
+
+/** Throws a `RangeError` for what makes no sense. */
+export const checkFaults = (faults: Faults): void => {
+  for (const direction of [faults.clientToServer, faults.serverToClient]) {
+    if (direction === undefined) continue
+    const { blackHoleAt, cutAt, stallWritesAt } = direction
+    for (const [name, bytes] of Object.entries({ blackHoleAt, cutAt, stallWritesAt })) {
+      if (bytes !== undefined && !isCount(bytes)) throw new RangeError(`${name} must be a number of bytes: ${bytes}`)
+    }
+    for (const { at, xor } of corruptions(direction)) {
+      if (!isCount(at)) throw new RangeError(`corruptAt must be the offset of a byte: ${at}`)
+      if (xor !== undefined && !(isCount(xor) && 0 < xor && xor < 256)) {
+        throw new RangeError(`corruptAt needs a byte that changes something, 1 to 255: ${xor}`)
+      }
+    }
+  }
+}
+
+/** From now on, or from when they say. */
+export const applyFaults = (targets: Targets, faults: Faults, now: number): void => {
+  applyToLink(targets.clientToServer, faults.clientToServer ?? {}, now)
+  applyToLink(targets.serverToClient, faults.serverToClient ?? {}, now)
+  applyToSide(targets.client, faults.client ?? {}, now)
+  applyToSide(targets.server, faults.server ?? {}, now)
+  const cutAt = time(faults.cut, now)
+  if (cutAt === Infinity) return
+  targets.clientToServer.cut(cutAt)
+  targets.serverToClient.cut(cutAt)
+}
+
+const applyToLink = (link: Link, faults: DirectionFaults, now: number): void => {
+  for (const { at, xor } of corruptions(faults)) link.corrupt(at, xor)
+  const lostAt = time(faults.blackHole, now)
+  if (lostAt !== Infinity) link.lose(lostAt)
+  if (faults.blackHoleAt !== undefined) link.loseAfter(faults.blackHoleAt)
+  link.stall(time(faults.stallWrites, now))
+  if (faults.stallWritesAt !== undefined) link.stallAfter(faults.stallWritesAt)
+  if (faults.cutAt !== undefined) link.cutAfter(now, faults.cutAt)
+}
+
+const applyToSide = (hangs: Hangs, faults: SideFaults, now: number): void => {
+  hangs.write = Math.min(hangs.write, time(faults.neverWrite, now))
+  hangs.end = Math.min(hangs.end, time(faults.neverEnd, now))
+  hangs.destroy = Math.min(hangs.destroy, time(faults.neverDestroy, now))
+}
+
+/** The faults in words, each with the direction that it is of. */
+export const describeFaults = (faults: Faults) => [
+  ...words(faults.clientToServer, "clientToServer", ""),
+  ...words(faults.serverToClient, "serverToClient", ""),
+  ...words(faults.client, "clientToServer", "client "),
+  ...words(faults.server, "serverToClient", "server "),
+  ...words({ cut: faults.cut }, "both", "")
+]
+
+const words = (faults: object | undefined, direction: Direction | "both", prefix: string) =>
+  Object.entries(faults ?? {})
+    .filter(([, value]) => value !== undefined && value !== false)
+    .map(([name, value]) => ({ direction, detail: `${prefix}${name}${argument(value)}` }))
+
+const argument = (value: unknown): string => {
+  if (value === true) return ""
+  if (typeof value === "bigint") return ` ${value} ns`
+  return Duration.isDuration(value) ? ` ${Duration.format(value)}` : ` ${JSON.stringify(value)}`
+}
+
+const corruptions = ({ corruptAt = [] }: DirectionFaults): ReadonlyArray<Corruption> =>
+  [corruptAt].flat().map((one) => (typeof one === "number" ? { at: one } : one))
+
+const time = (when: When | undefined, now: number): number => {
+  if (when === undefined || when === false) return Infinity
+  return when === true ? now : now + Duration.toMillis(when)
+}
+
+const isCount = (value: number): boolean => Number.isSafeInteger(value) && value >= 0

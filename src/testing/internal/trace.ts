@@ -1,0 +1,103 @@
+/** What happened on a simulated connection, as plain data. */
+import * as Encoding from "effect/Encoding"
+
+export type Direction = "clientToServer" | "serverToClient"
+
+export type TraceEventName =
+  "write" | "lost" | "corrupted" | "read" | "end" | "ended" | "destroy" | "reset" | "refused" | "fault"
+
+export interface TraceEvent {
+  /** Milliseconds since the pair was made. */
+  readonly at: number
+  readonly direction: Direction | "both"
+  readonly event: TraceEventName
+  /** How many bytes it is about. */
+  readonly bytes: number
+  /** Which bytes, two digits each; only where the bytes are recorded. */
+  readonly hex?: string
+  /** What a `"fault"` is, and which byte was `"corrupted"`. */
+  readonly detail?: string
+}
+
+export interface Trace {
+  readonly seed: number
+  /** How many of the oldest events are missing, because there were more than `limit`. */
+  readonly dropped: number
+  readonly events: ReadonlyArray<TraceEvent>
+}
+
+export interface TraceOptions {
+  /** Record the bytes too, all of them: what `replay` needs. Default: false. */
+  readonly bytes?: boolean | undefined
+  /** How many events are kept; the oldest go first. Default: 10,000, and no limit where the bytes are recorded. */
+  readonly limit?: number | undefined
+}
+
+/** What one direction tells its recorder. */
+export type Record = (now: number, event: TraceEventName, bytes?: Uint8Array, detail?: string) => void
+
+export const makeRecorder = (seed: number, options: { readonly bytes: boolean; readonly limit: number }) => {
+  let events: Array<TraceEvent> = []
+  let dropped = 0
+
+  const trim = (): void => {
+    dropped += Math.max(0, events.length - options.limit)
+    events = events.slice(Math.max(0, events.length - options.limit))
+  }
+
+  const record = (
+    at: number,
+    direction: TraceEvent["direction"],
+    event: TraceEventName,
+    bytes: Uint8Array = NO_BYTES,
+    detail?: string
+  ): void => {
+    events.push({
+      at,
+      direction,
+      event,
+      bytes: bytes.length,
+      ...(options.bytes && bytes.length > 0 ? { hex: Encoding.encodeHex(bytes) } : {}),
+      ...(detail === undefined ? {} : { detail })
+    })
+    // not with every event, or each of them would cost a copy
+    if (events.length > 2 * options.limit + 100) trim()
+  }
+
+  return {
+    record,
+    of:
+      (direction: Direction): Record =>
+      (now, event, bytes, detail) =>
+        record(now, direction, event, bytes, detail),
+    trace: (): Trace => {
+      trim()
+      return { seed, dropped, events: events.slice() }
+    }
+  }
+}
+
+/** One line for each event. */
+export const printTrace = (trace: Trace): string =>
+  [
+    `seed ${trace.seed}, ${trace.events.length} events${trace.dropped === 0 ? "" : `, ${trace.dropped} before them dropped`}`,
+    ...trace.events.map(printEvent)
+  ].join("\n")
+
+const printEvent = (event: TraceEvent): string => {
+  const bytes = event.bytes === 0 ? [] : [`${event.bytes} ${event.bytes === 1 ? "byte" : "bytes"}`]
+  const hex = event.hex === undefined ? [] : [shortened(event.hex)]
+  const what = [...bytes, ...(event.detail === undefined ? [] : [event.detail]), ...hex].join("  ")
+  const time = `${Math.round(event.at * 1000) / 1000} ms`.padStart(12)
+  return `${time}  ${ARROWS[event.direction]}  ${event.event.padEnd(9)}  ${what}`.trimEnd()
+}
+
+const shortened = (hex: string): string => (hex.length <= 64 ? hex : `${hex.slice(0, 64)}...`)
+
+const ARROWS = {
+  clientToServer: "client -> server",
+  serverToClient: "client <- server",
+  both: "client -- server"
+}
+
+const NO_BYTES = new Uint8Array(0)

@@ -1,0 +1,137 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Census } from "effect-muxado/testing"
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as fc from "effect/FastCheck"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
+import type { Server } from "node:net"
+import { createServer } from "node:net"
+
+/** Runs it to the end, and gives what dying of it says. */
+const leftBehind = <A>(effect: Effect.Effect<A>, options?: Census.Options) =>
+  Effect.map(Effect.exit(Census.leavesNothing(effect, options)), (exit) => {
+    const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : assert.fail("nothing was found")
+    assert.instanceOf(error, Census.LeftBehind)
+    return error
+  })
+
+describe("Census", () => {
+  it.effect.prop(
+    "finds exactly the fibers that have not ended, children and daemons, however deep",
+    [fc.array(fc.record({ daemon: fc.boolean(), ends: fc.boolean(), depth: fc.nat(3) }), { maxLength: 8 })],
+    ([fibers]) =>
+      Effect.gen(function* () {
+        const census = yield* Census.make()
+        const started = yield* census.watch(
+          Effect.forEach(fibers, ({ daemon, depth, ends }) => {
+            const nested = Array.from({ length: depth }).reduce<Effect.Effect<unknown>>(
+              (inner) => Effect.flatMap(Effect.fork(inner), Fiber.join),
+              ends ? Effect.yieldNow() : Effect.never
+            )
+            return daemon ? Effect.forkDaemon(nested) : Effect.fork(nested)
+          })
+        )
+        yield* TestClock.adjust(0)
+        const expected = fibers.reduce((sum, { depth, ends }) => sum + (ends ? 0 : 1 + depth), 0)
+        assert.strictEqual((yield* census.left).fibers.length, expected)
+        yield* Fiber.interruptAll(started)
+        assert.deepStrictEqual(yield* census.settled, { fibers: [], sleeps: [], resources: [] })
+      })
+  )
+
+  it.effect("says which fiber it is, what it does, and in which span", () =>
+    Effect.gen(function* () {
+      const census = yield* Census.make()
+      const fiber = yield* census.watch(Effect.never.pipe(Effect.withSpan("waiting for ever"), Effect.forkDaemon))
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual((yield* census.left).fibers, [`#${fiber.id().id}, suspended, in waiting for ever`])
+      yield* Fiber.interrupt(fiber)
+    })
+  )
+
+  it.effect("dies with what was left, and is content with a fiber that ends a little later", () =>
+    Effect.gen(function* () {
+      let fiber: Fiber.RuntimeFiber<unknown> | undefined
+      const error = yield* leftBehind(
+        Effect.gen(function* () {
+          fiber = yield* Effect.forkDaemon(Effect.sleep("5 seconds"))
+          yield* TestClock.adjust("1 second")
+        })
+      )
+      assert.deepStrictEqual(error.left.sleeps, ["until 5000 ms"])
+      assert.strictEqual(error.left.fibers.length, 1)
+      assert.match(error.message, /^Left behind\n {2}fibers: #\d+, .*\n {2}sleeps: until 5000 ms$/)
+      yield* Fiber.interrupt(fiber ?? assert.fail("not begun"))
+
+      const late = Effect.async<void>((resume) => {
+        setTimeout(() => resume(Effect.void), 20)
+      })
+      assert.strictEqual(yield* Census.leavesNothing(Effect.as(Effect.forkDaemon(late), 1)), 1)
+    })
+  )
+
+  it.effect("counts sleeps of virtual time that go on, and none that is over or was interrupted", () =>
+    Effect.gen(function* () {
+      const census = yield* Census.make()
+      const fibers = yield* census.watch(
+        Effect.forEach([1000, 3000, 2000], (millis) => Effect.forkDaemon(Effect.sleep(millis)))
+      )
+      yield* TestClock.adjust(0)
+      const sleeps = Effect.map(census.left, (left) => left.sleeps)
+      assert.deepStrictEqual(yield* sleeps, ["until 1000 ms", "until 2000 ms", "until 3000 ms"])
+      yield* TestClock.adjust(1000)
+      assert.deepStrictEqual(yield* sleeps, ["until 2000 ms", "until 3000 ms"])
+      yield* Fiber.interrupt(fibers[1] ?? assert.fail("not begun"))
+      assert.deepStrictEqual(yield* sleeps, ["until 2000 ms"])
+      yield* TestClock.adjust(1000)
+      assert.isTrue(Census.isEmpty(yield* census.left))
+    })
+  )
+
+  it.effect("leaves the clock of what it watches as it is", () =>
+    Effect.gen(function* () {
+      const census = yield* Census.make()
+      yield* TestClock.adjust("1 minute")
+      const seen = yield* census.watch(
+        Effect.gen(function* () {
+          yield* TestClock.adjust("1 minute")
+          return [yield* Clock.currentTimeMillis, Number((yield* Clock.currentTimeNanos) / 1_000_000n)]
+        })
+      )
+      assert.deepStrictEqual(seen, [120_000, 120_000])
+    })
+  )
+
+  it.effect("passes results and failures on", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* Census.leavesNothing(Effect.succeed(1)), 1)
+      assert.strictEqual(yield* Effect.flip(Census.leavesNothing(Effect.fail("no"))), "no")
+    })
+  )
+
+  it.live("counts what keeps Node alive where it is asked to, and only what was begun meanwhile", () =>
+    Effect.gen(function* () {
+      // vitest has timers of its own that come and go, but no servers
+      const listening = Effect.async<Server>((resume) => {
+        const server: Server = createServer().listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      })
+      const close = (server: Server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+      const before = yield* listening
+      let during: Server | undefined
+      const begin = Effect.map(listening, (server) => {
+        during = server
+      })
+      const error = yield* leftBehind(begin, { resources: true })
+      yield* close(during ?? assert.fail("not begun"))
+      assert.deepStrictEqual(error.left, { fibers: [], sleeps: [], resources: ["1 x TCPServerWrap"] })
+      yield* Census.leavesNothing(
+        Effect.acquireUseRelease(listening, () => Effect.void, close),
+        { resources: true }
+      )
+      yield* close(before)
+    })
+  )
+})
