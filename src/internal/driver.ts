@@ -48,7 +48,8 @@ export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driv
     const gone = yield* Effect.forkScoped(
       Deferred.await(runtime.ended).pipe(
         Effect.zipRight(letGo),
-        Effect.ensuring(parts.transport.destroy),
+        // a medium that cannot even be destroyed is left to itself
+        Effect.ensuring(atMost(Effect.disconnect(parts.transport.destroy), parts.closeTimeout)),
         Effect.ensuring(Fiber.interruptAll([reading, writing, timing]))
       )
     )

@@ -57,6 +57,18 @@ describe("close", () => {
     }).pipe(scenario)
   )
 
+  it.effect("is over although not even destroying the transport ever completes", () =>
+    Effect.gen(function* () {
+      const { client, link } = yield* makePair({ both: { heartbeat: false, closeTimeout: "2 seconds" } })
+      yield* settle
+      yield* link.inject({ client: { neverWrite: true, neverEnd: true, neverDestroy: true } })
+      const closing = yield* Effect.fork(client.close)
+      yield* TestClock.adjust("6 seconds")
+      yield* Fiber.join(closing)
+      assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
+    }).pipe(scenario)
+  )
+
   it.effect("is over in time although no operation of the transport ever completes", () =>
     Effect.gen(function* () {
       let destroyed = 0
