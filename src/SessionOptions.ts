@@ -55,14 +55,14 @@ const Options = Schema.Struct({
   window: count(CONVENTIONAL_WINDOW, 16, MAX_UINT31),
   peerWindow: Schema.optional(Schema.Int.pipe(Schema.between(16, MAX_UINT31))),
   outboundLimit: count(1024 * 1024, 1024, MAX_UINT31),
-  receiveLimit: count(64 * 1024 * 1024, 1024, Number.MAX_SAFE_INTEGER),
+  receiveLimit: Schema.optional(Schema.Int.pipe(Schema.between(1024, Number.MAX_SAFE_INTEGER))),
   acceptBacklog: count(128, 1, 1_000_000),
   maxInboundStreams: count(1024, 1, 1_000_000),
   maxOutboundStreams: count(1024, 1, 1_000_000),
   maxSkippedIntervals: count(1024, 1, 1_000_000),
-  resetBudget: rate(200, 33),
+  resetBudget: rate(2048, 1000),
   refusalBudget: rate(4096, 1000),
-  strayBudget: rate(1000, 100),
+  strayBudget: rate(4096, 1000),
   spareIncrements: count(1024, 0, 1_000_000_000),
   typeTimeout: time("10 seconds"),
   writeTimeout: time("30 seconds"),
@@ -74,6 +74,11 @@ const Options = Schema.Struct({
     options.typed || options.heartbeat === false
       ? undefined
       : "heartbeats need typed streams: give `heartbeat: false` with `typed: false`"
+  ),
+  Schema.filter(({ receiveLimit, window }) =>
+    receiveLimit === undefined || receiveLimit >= window
+      ? undefined
+      : "the window of a single stream must fit into the receiveLimit of all of them"
   )
 )
 
@@ -119,8 +124,9 @@ export interface SessionOptions {
   /** Bytes that may wait to be sent, for all streams together; writers wait beyond it. Default 1 MiB. */
   readonly outboundLimit?: number | undefined
   /**
-   * Received bytes that may wait to be read, in all streams together. Beyond it those streams that hold most are reset
-   * with EnhanceYourCalm. Default 64 MiB.
+   * Received bytes that may wait to be read, in all streams together, at least one window. Beyond it those streams that
+   * hold most are reset with EnhanceYourCalm, and new ones refused where that does not help. Default: as much as the
+   * windows of `maxInboundStreams` streams, which is 256 MiB, so that a peer that keeps to its windows loses nothing.
    */
   readonly receiveLimit?: number | undefined
   /** Streams of the peer that may wait to be accepted; more draw an RST AcceptQueueFull. Default 128. */
@@ -133,14 +139,15 @@ export interface SessionOptions {
   readonly maxSkippedIntervals?: number | undefined
   /**
    * How many streams the peer may open and reset again, or have reset by breaking the rules; more end the session with
-   * EnhanceYourCalm, as with the budgets below. Raise it where callers cancel a lot. Default 200 at once, 33 a second.
+   * EnhanceYourCalm, as with the budgets below. Default 2,048 at once, which is twice `maxInboundStreams`, and 1,000 a
+   * second.
    */
   readonly resetBudget?: Rate | undefined
   /** How many streams of the peer may be refused for want of room. Default 4,096 at once, 1,000 a second. */
   readonly refusalBudget?: Rate | undefined
-  /** How many frames may come that do nothing. Default 1,000 at once, 100 a second. */
+  /** How many frames may come that do nothing. Default 4,096 at once, 1,000 a second. */
   readonly strayBudget?: Rate | undefined
-  /** How many increments may come beyond one for each byte that was sent. Default 1,024. */
+  /** How many increments may come beyond one for each stream and for each byte that was sent. Default 1,024. */
   readonly spareIncrements?: number | undefined
   /** How long a stream of the peer may take to send its type. Default 10 seconds. */
   readonly typeTimeout?: Duration.DurationInput | undefined
@@ -161,7 +168,7 @@ export interface SessionOptions {
  * @category models
  */
 export interface ServerOptions extends SessionOptions {
-  /** Connections at the same time; more are closed as they come. Default 10,000. */
+  /** Connections at the same time, without those in their TLS handshake; more are closed as they come. Default 10,000. */
   readonly maxConnections?: number | undefined
 }
 
@@ -221,7 +228,7 @@ export const toConnectionOptions = (role: "client" | "server", options: Resolved
   window: options.window,
   peerWindow: options.peerWindow ?? options.window,
   outboundLimit: options.outboundLimit,
-  receiveLimit: options.receiveLimit,
+  receiveLimit: options.receiveLimit ?? options.maxInboundStreams * options.window,
   acceptBacklog: options.acceptBacklog,
   maxInboundStreams: options.maxInboundStreams,
   maxOutboundStreams: options.maxOutboundStreams,

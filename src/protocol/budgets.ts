@@ -1,7 +1,7 @@
 /**
  * What a peer may cost before it is told to calm down. Synchronous and total; time comes in as `now` (milliseconds).
  *
- * Every limit is far above what a peer does that means well, and the cost of what it lets pass is small.
+ * What ordinary traffic brings with it is not charged, or is paid for by the streams and the bytes that it belongs to.
  *
  * Wire: `docs/PROTOCOL.md`, section 8.
  *
@@ -32,7 +32,7 @@ export interface BudgetOptions {
   readonly refusalBudget: Rate
   /** Frames that do nothing: empty DATA, unknown types, a second GOAWAY, what is meant for streams that are not there. */
   readonly strayBudget: Rate
-  /** Increments beyond one for each byte that was sent to the peer, which a reader of single bytes would send. */
+  /** Increments beyond one for each stream, and for each byte that was sent, which a reader of single bytes would send. */
   readonly spareIncrements: number
 }
 
@@ -50,7 +50,7 @@ const TOO_MUCH: Readonly<Record<Cost, string>> = {
   stray: "too many frames that mean nothing"
 }
 
-/** Late frames that each stream pays for with its life: a second FIN, an RST that crossed ours. */
+/** Frames that do nothing, and that each stream may still bring with it: a second FIN, an RST that crossed ours. */
 const LATE_FRAMES = 4
 
 /** A bucket that leaks: what is charged to it runs out with time. */
@@ -97,7 +97,10 @@ class Bucket {
 export class Budgets {
   private readonly buckets: Readonly<Record<Cost, Bucket>>
   private increments = 0
+  private lateResets = 0
   private sentBytes = 0
+  private sentFrames = 0
+  private streams = 0
 
   constructor(
     private readonly options: BudgetOptions,
@@ -115,17 +118,32 @@ export class Budgets {
   }
 
   increment(): string | undefined {
-    return ++this.increments <= this.sentBytes + this.options.spareIncrements ? undefined : "more increments than bytes"
+    return ++this.increments <= this.earnedIncrements + this.options.spareIncrements
+      ? undefined
+      : "more increments than bytes"
   }
 
-  /** Payload bytes were sent, for which increments may come back. */
+  /** An RST for a stream that is not there: Go and Rust answer each DATA frame with one that they have no use for. */
+  lateReset(now: number): string | undefined {
+    if (this.lateResets >= this.sentFrames) return this.charge("stray", now)
+    this.lateResets++
+    return undefined
+  }
+
+  /** A DATA frame was sent, for which an RST, and for each of its bytes an increment, may come back. */
   sent(bytes: number): void {
+    this.sentFrames++
     this.sentBytes += bytes
   }
 
-  /** A stream is over; some frames may come late for it. */
-  streamEnded(): void {
+  /** A stream has begun, or was refused: with it may come some frames that do nothing, and a larger window. */
+  streamBegan(): void {
+    this.streams++
     this.buckets.stray.pay(LATE_FRAMES)
+  }
+
+  private get earnedIncrements(): number {
+    return this.sentBytes + this.streams
   }
 
   /** What is charged now, and runs out with time; and the increments that were more than any reader would send. */
@@ -139,7 +157,7 @@ export class Budgets {
       resets: this.buckets.reset.charged(now),
       refusals: this.buckets.refusal.charged(now),
       strays: this.buckets.stray.charged(now),
-      increments: Math.max(0, this.increments - this.sentBytes)
+      increments: Math.max(0, this.increments - this.earnedIncrements)
     }
   }
 }

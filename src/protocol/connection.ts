@@ -78,7 +78,7 @@ export class Connection {
     const verdict = core.liveness.check(now)
     if (verdict === "Probe") {
       if (!this.ping(nonce, now)) core.liveness.cannotProbe(now)
-    } else if (verdict !== "Alive") return core.over(core.closing ? CLOSED : verdict)
+    } else if (verdict !== "Alive") return core.over(core.closing ? CLOSED : this.endOf(verdict))
     for (const stream of core.starved.takeDue(now)) {
       const increment = canReceive(stream.state) ? stream.receiveWindow.takeStalled() : 0
       if (increment > 0) core.outbound.grant(stream.id, increment)
@@ -87,7 +87,10 @@ export class Connection {
       stream.acceptsSmallCredit = true
       core.announceWritable(stream)
     }
-    for (const stream of core.untyped.takeDue(now)) core.reset(stream, ErrorCode.StreamRefused)
+    for (const stream of core.untyped.takeDue(now)) {
+      core.reset(stream, ErrorCode.StreamRefused)
+      core.charge("refusal")
+    }
     core.announceIdle()
   }
 
@@ -320,6 +323,11 @@ export class Connection {
 
   // ---
 
+  /** The text of Rust's GOAWAY runs over its frame, and may look like the beginning of one that is never completed. */
+  private endOf(verdict: Extract<SessionEnd, { _tag: "Dead" }>): SessionEnd {
+    return verdict.reason === "PartialFrame" ? (this.core.remoteEnd ?? verdict) : verdict
+  }
+
   private refusesOpen(): SessionEnd | undefined {
     return this.refusal ?? this.core.remoteGoAway
   }
@@ -331,6 +339,7 @@ export class Connection {
     const stream = new StreamCore(id, "Local", options, type)
     if (type !== undefined) stream.sendWindow.credit -= 4
     table.add(stream)
+    this.core.budgets.streamBegan()
     outbound.schedule(stream)
     return stream
   }

@@ -21,7 +21,7 @@ import type { StreamCore } from "./stream.js"
 import { canReceive, next } from "./streamState.js"
 import { StreamTable } from "./streamTable.js"
 
-/** RSTs that may wait to be sent; a peer that provokes more while it takes none is up to no good. */
+/** RSTs that may wait to be sent, beside one for each live stream; a peer that has more sent and takes none is up to no good. */
 const MAX_PENDING_RESETS = 4096
 
 /** How long a buffer stays empty before what is due is granted although it is little, in milliseconds. */
@@ -116,7 +116,8 @@ export class Core {
     const announced = !stream.synDue
     this.truncate(stream)
     this.fail(stream, { _tag: "Reset", code, initiator: "Local", processed: announced ? processed : "no" })
-    if (announced) this.outbound.reset(stream.id, code)
+    if (announced && stream.initiator === "Remote") this.queueReset(stream.id, code)
+    else if (announced) this.outbound.reset(stream.id, code)
     else this.table.returnLocalId(stream.id)
   }
 
@@ -148,16 +149,25 @@ export class Core {
   sendReset(id: number, code: ErrorCode, cost: Cost | "nothing"): void {
     this.table.hush(id)
     this.outbound.ungrant(id)
+    this.queueReset(id, code)
+    if (cost !== "nothing") this.charge(cost)
+  }
+
+  /** Whoever takes none of them must not make more of them. */
+  private queueReset(id: number, code: ErrorCode): void {
     this.outbound.reset(id, code)
-    if (this.outbound.pendingResets > MAX_PENDING_RESETS) {
+    if (this.outbound.pendingResets > MAX_PENDING_RESETS + this.options.maxInboundStreams) {
       this.violation(Code.EnhanceYourCalm, "too many streams that had to be reset")
     }
-    if (cost !== "nothing") this.charge(cost)
   }
 
   /** The peer has cost something; when it was too much, that is the end. */
   charge(cost: Cost): void {
-    const excess = this.budgets.charge(cost, this.now)
+    this.calm(this.budgets.charge(cost, this.now))
+  }
+
+  /** Ends the session when there are words for why it costs too much. */
+  calm(excess: string | undefined): void {
     if (excess !== undefined) this.violation(Code.EnhanceYourCalm, excess)
   }
 
@@ -201,7 +211,6 @@ export class Core {
     this.crowded.delete(stream)
     // one that is in the backlog stays there until the application takes it: it can still be read
     this.table.remove(stream)
-    this.budgets.streamEnded()
     if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
     if (stream === this.responder) {
       this.responder = undefined
@@ -245,21 +254,10 @@ export class Core {
     if (this.drop(stream) > 0) stream.truncated = true
   }
 
-  /**
-   * Makes room for bytes that are announced: where all streams together would hold too much, those that hold most are
-   * given up. False when that is not enough.
-   */
-  makeRoom(length: number): boolean {
-    while (this.held + length > this.options.receiveLimit) {
-      let largest: StreamCore | undefined
-      for (const stream of this.table.values()) {
-        if (stream.inbound.length > (largest?.inbound.length ?? 0)) largest = stream
-      }
-      if (largest === undefined) return false
-      this.truncate(largest)
-      this.fault(largest, Code.EnhanceYourCalm, "nothing")
-    }
-    return true
+  /** A stream is given up for the room that it takes: what it held is gone, and the peer is not to blame. */
+  giveUp(stream: StreamCore): void {
+    this.truncate(stream)
+    this.fault(stream, Code.EnhanceYourCalm, "nothing")
   }
 
   // --- credit
@@ -316,6 +314,7 @@ export class Core {
         this.fail(stream, { _tag: "SessionEnded", end, processed: stream.synDue ? "no" : "maybe" })
       }
     }
+    if (this.responder !== undefined) this.drop(this.responder)
     this.outbound.abandon()
     this.table.clear()
     this.forgetWaiting()

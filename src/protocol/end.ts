@@ -75,7 +75,7 @@ export const endBy = (goneAway: GoneAway): SessionEnd => {
     case ErrorCode.ProtocolError:
     case ErrorCode.FlowControlError:
     case ErrorCode.FrameSizeError: {
-      const detail = String.fromCharCode(...goneAway.debug)
+      const detail = new TextDecoder().decode(goneAway.debug)
       return { _tag: "Violation", code: goneAway.code, detail, initiator: "Remote" }
     }
     default:

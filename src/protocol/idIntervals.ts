@@ -65,6 +65,12 @@ export class IdIntervals {
     return "New"
   }
 
+  /** Whether an id of the right parity was marked as used. */
+  isUsed(id: number): boolean {
+    const gap = this.gaps[this.find(id)]
+    return id <= this.highest && (gap === undefined || id < gap.from)
+  }
+
   /** The index of the first gap that ends at or above `id`. */
   private find(id: number): number {
     let low = 0

@@ -5,6 +5,8 @@
  */
 import type { SessionEnd } from "./end.js"
 
+type Dead = Extract<SessionEnd, { _tag: "Dead" }>
+
 /**
  * Limits in milliseconds; `heartbeat` is undefined when none are sent.
  *
@@ -90,7 +92,7 @@ export class Liveness {
   }
 
   /** Says that the peer is fine, that it should be probed now, or that it is dead. */
-  check(now: number): "Alive" | "Probe" | SessionEnd {
+  check(now: number): "Alive" | "Probe" | Dead {
     if (now >= this.writeDeadline()) {
       const since = this.writingSince ?? now
       if (!isLate(this.writeDeadline(), this.options.writeTimeout, now)) {
@@ -111,7 +113,7 @@ export class Liveness {
     return "Probe"
   }
 
-  private dead(reason: "Heartbeat" | "PartialFrame", now: number): SessionEnd {
+  private dead(reason: "Heartbeat" | "PartialFrame", now: number): Dead {
     return { _tag: "Dead", reason, silentFor: now - this.lastHeard, since: this.lastHeard }
   }
 

@@ -10,6 +10,7 @@ import { ErrorCode } from "./errorCode.js"
 import type { Data, GoAway, InboundFrame, Malformed, WindowIncrement } from "./frame.js"
 import { FrameType } from "./frame.js"
 import { HEARTBEAT_LENGTH } from "./heartbeat.js"
+import { makeRoom } from "./room.js"
 import { StreamCore } from "./stream.js"
 import { canReceive } from "./streamState.js"
 
@@ -78,11 +79,21 @@ export class Receiver {
       this.core.fault(stream, ErrorCode.FlowControlError)
       return undefined
     }
-    if (!this.core.makeRoom(frame.length)) this.core.fault(stream, ErrorCode.EnhanceYourCalm, "nothing")
-    if (stream.failure !== undefined) return undefined
+    // what nobody will read takes no room
+    const room = stream.readStopped || makeRoom(this.core, frame.length)
+    // it may have been this stream that held most
+    if (this.isOver(stream)) return undefined
+    if (!room) {
+      this.core.fault(stream, ErrorCode.EnhanceYourCalm, "nothing")
+      return undefined
+    }
     // an empty frame is no sign that the peer has credit left
     if (frame.length > 0) this.core.starved.delete(stream)
     return stream
+  }
+
+  private isOver(stream: StreamCore): boolean {
+    return stream.failure !== undefined || this.core.end !== undefined
   }
 
   /** DATA for a stream that is not there. */
@@ -92,7 +103,8 @@ export class Receiver {
     if (length === 0) return core.charge("stray")
     switch (core.table.late(streamId, length)) {
       case "Unknown":
-        return core.sendReset(streamId, ErrorCode.StreamClosed, "reset")
+        // an id that was used was forgotten since, for which the peer is not to blame so much
+        return core.sendReset(streamId, ErrorCode.StreamClosed, core.table.wasUsed(streamId) ? "refusal" : "reset")
       case "Answer":
         return core.sendReset(streamId, ErrorCode.StreamClosed, "nothing")
       case "Expected":
@@ -120,8 +132,10 @@ export class Receiver {
         break
     }
     const refusal = this.refusal(frame)
+    // making room may have been one RST too many
+    if (core.end !== undefined) return undefined
+    core.budgets.streamBegan()
     if (refusal !== undefined) {
-      core.budgets.streamEnded()
       core.sendReset(id, refusal, this.costOf(refusal))
       return undefined
     }
@@ -140,13 +154,13 @@ export class Receiver {
     // on a typed session it may be a heartbeat, which needs no place there
     if (!options.typed && this.backlogIsFull) return ErrorCode.AcceptQueueFull
     if (frame.length > options.window) return ErrorCode.FlowControlError
-    return this.core.makeRoom(frame.length) ? undefined : ErrorCode.StreamRefused
+    return makeRoom(this.core, frame.length) ? undefined : ErrorCode.StreamRefused
   }
 
-  /** A peer that does not know yet that this side leaves is not to blame. */
+  /** A peer that cannot know that this side drains is not to blame; that is over in a while. */
   private costOf(refusal: number): "reset" | "refusal" | "nothing" {
     if (refusal === ErrorCode.FlowControlError) return "reset"
-    return this.core.draining || this.core.refusing ? "nothing" : "refusal"
+    return this.core.draining ? "nothing" : "refusal"
   }
 
   private get backlogIsFull(): boolean {
@@ -201,7 +215,10 @@ export class Receiver {
     const core = this.core
     if (core.options.typed && stream.type === undefined) return core.fault(stream, ErrorCode.ProtocolError)
     // a heartbeat stream ends with an RST: to a FIN, Rust's responder would answer for ever
-    if (stream.isHeartbeat) return core.reset(stream, ErrorCode.StreamCancelled)
+    if (stream.isHeartbeat) {
+      core.reset(stream, ErrorCode.StreamCancelled)
+      return stream.initiator === "Remote" ? core.charge("reset") : undefined
+    }
     core.finReceived(stream)
     core.announceReadable(stream)
   }
@@ -243,15 +260,15 @@ export class Receiver {
 
   private rst(id: number, code: number): void {
     const stream = this.core.table.get(id)
-    if (stream === undefined) return this.core.charge("stray")
+    if (stream === undefined) return this.core.calm(this.core.budgets.lateReset(this.core.now))
     if (stream.failure !== undefined) this.core.outbound.unschedule(stream)
     else this.core.resetByPeer(stream, code)
   }
 
   private windowIncrement(frame: WindowIncrement): void {
     const core = this.core
-    const excess = core.budgets.increment()
-    if (excess !== undefined) return core.violation(ErrorCode.EnhanceYourCalm, excess)
+    core.calm(core.budgets.increment())
+    if (core.end !== undefined) return
     const stream = core.table.get(frame.streamId)
     if (stream === undefined || stream.failure !== undefined) return
     stream.answered = true

@@ -10,7 +10,7 @@ import { IdIntervals } from "./idIntervals.js"
 import type { StreamCore } from "./stream.js"
 
 /** Ids of ended streams whose late frames are passed over; beyond it the oldest are forgotten. */
-const MAX_QUIET = 1024
+const MAX_QUIET = 8192
 
 interface TableOptions {
   readonly role: "client" | "server"
@@ -97,6 +97,11 @@ export class StreamTable {
   useRemoteId(id: number): "New" | "Used" | "TooManyGaps" | "WrongParity" {
     if (id % 2 !== this.remoteParity) return "WrongParity"
     return this.remoteIds.use(id)
+  }
+
+  /** Whether there was a stream with this id. */
+  wasUsed(id: number): boolean {
+    return id % 2 === this.remoteParity ? this.remoteIds.isUsed(id) : id < this.nextLocalId
   }
 
   add(stream: StreamCore): void {

@@ -211,10 +211,13 @@ describe("a reset by this side", () => {
   })
 
   it("a peer that makes us reset without end, and takes none of it, is told to calm down", () => {
-    const server = new Scripted("server", { resetBudget: { burst: 10_000, perSecond: 0 } })
-    for (let id = 1; id <= 2 * 4096; id += 2) server.receive(data(id, bytesOf("x")))
+    const server = new Scripted("server", {
+      resetBudget: { burst: 10_000, perSecond: 0 },
+      maxInboundStreams: 1
+    })
+    for (let id = 1; id <= 2 * 4097; id += 2) server.receive(data(id, bytesOf("x")))
     assert.isUndefined(server.connection.end)
-    server.receive(data(8193, bytesOf("x")))
+    server.receive(data(8195, bytesOf("x")))
     assert.deepStrictEqual(server.events(), ["Ended: Violation 10 by Local"])
     assert.deepStrictEqual(server.sent(), ["GOAWAY last 0 code 10", "UNKNOWN type 15 stream 0 (0)"])
   })

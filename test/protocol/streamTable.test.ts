@@ -131,19 +131,19 @@ describe("quiet ids", () => {
     assert.isFalse(isQuiet(table, 5))
   })
 
-  it("are 1024 at most: the oldest is forgotten, and an id that is hushed again takes no place", () => {
+  it("are 8192 at most: the oldest is forgotten, and an id that is hushed again takes no place", () => {
     const table = tableOf("client")
-    for (let id = 1; id <= 1024; id++) table.hush(id)
-    table.hush(1024)
+    for (let id = 1; id <= 8192; id++) table.hush(id)
+    table.hush(8192)
     assert.isTrue(isQuiet(table, 1))
-    table.hush(1025)
+    table.hush(8193)
     assert.deepStrictEqual(
-      [1, 2, 1024, 1025].map((id) => isQuiet(table, id)),
+      [1, 2, 8192, 8193].map((id) => isQuiet(table, id)),
       [false, true, true, true]
     )
-    table.hush(1026)
+    table.hush(8194)
     assert.deepStrictEqual(
-      [2, 3, 1026].map((id) => isQuiet(table, id)),
+      [2, 3, 8194].map((id) => isQuiet(table, id)),
       [false, true, true]
     )
   })

@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
-import { resolve } from "../../src/SessionOptions.js"
+import { resolve, toConnectionOptions } from "../../src/SessionOptions.js"
 import { echo, exchange, makePair, scenario, sessionOver, settle, string, text } from "./utils/sessions.js"
 
 describe("SessionOptions", () => {
@@ -26,14 +26,13 @@ describe("SessionOptions", () => {
         heartbeat: { interval: Duration.seconds(10), tolerance: Duration.seconds(15) },
         window: 262_144,
         outboundLimit: 1_048_576,
-        receiveLimit: 67_108_864,
         acceptBacklog: 128,
         maxInboundStreams: 1024,
         maxOutboundStreams: 1024,
         maxSkippedIntervals: 1024,
-        resetBudget: { burst: 200, perSecond: 33 },
+        resetBudget: { burst: 2048, perSecond: 1000 },
         refusalBudget: { burst: 4096, perSecond: 1000 },
-        strayBudget: { burst: 1000, perSecond: 100 },
+        strayBudget: { burst: 4096, perSecond: 1000 },
         spareIncrements: 1024,
         typeTimeout: Duration.seconds(10),
         writeTimeout: Duration.seconds(30),
@@ -41,6 +40,7 @@ describe("SessionOptions", () => {
         drainTimeout: Duration.seconds(5),
         closeTimeout: Duration.seconds(2)
       })
+      assert.strictEqual(toConnectionOptions("client", plain).receiveLimit, 1024 * 262_144)
       const half = yield* resolve({ heartbeat: { interval: 500 } })
       assert.deepStrictEqual(half.heartbeat, { interval: Duration.millis(500), tolerance: Duration.seconds(15) })
     })
@@ -55,7 +55,11 @@ describe("SessionOptions", () => {
     ),
     ["typed", "yes"],
     ["heartbeat", true],
-    ["window", 2 ** 31]
+    ["window", 2 ** 31],
+    ["receiveLimit", 1023],
+    ["maxSkippedIntervals", 0],
+    ["resetBudget", { burst: 0 }],
+    ["strayBudget", { perSecond: -1 }]
   ]
   for (const [name, value] of invalid) {
     it.effect(`${name}: ${String(value)} is refused by name`, () =>

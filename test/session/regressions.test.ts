@@ -11,6 +11,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
+import * as TestClock from "effect/TestClock"
 import {
   echo,
   exchange,
@@ -161,4 +162,35 @@ it.scopedLive("a server that has stopped listening says so when it is run again"
     const error = yield* Effect.flip(server.run(() => Effect.void))
     assert.strictEqual(error._tag, "SocketServerError")
   })
+)
+
+it.effect("a thousand calls that time out together do not cost the session", () =>
+  Effect.gen(function* () {
+    const { client, server } = yield* makePair({ link: { latency: "5 millis" } })
+    yield* Effect.forkScoped(server.serve((stream) => (stream.type === 1 ? echo(stream) : Effect.never)))
+    const calls = Effect.forEach(
+      Array.from({ length: 1000 }),
+      () => Effect.timeoutOption(client.withStream(MuxStream.readAll), "1 second"),
+      { concurrency: "unbounded", discard: true }
+    )
+    yield* Effect.flatMap(Effect.fork(calls), passTimeUntil)
+    const after = yield* Effect.fork(client.withStream({ type: 1 }, (stream) => exchange(stream, noise(100, 1))))
+    assert.deepStrictEqual(yield* passTimeUntil(after), noise(100, 1))
+    assert.strictEqual((yield* server.stats).inboundStreams, 0)
+  }).pipe(scenario)
+)
+
+it.effect("a drain that resets a thousand calls is an orderly goodbye to the peer", () =>
+  Effect.gen(function* () {
+    const { client, server } = yield* makePair({ link: { latency: "5 millis" } })
+    yield* Effect.forkScoped(server.serve(() => Effect.never))
+    const calls = yield* Effect.forEach(Array.from({ length: 1000 }), () =>
+      Effect.fork(Effect.exit(client.withStream(MuxStream.readAll)))
+    )
+    yield* TestClock.adjust("100 millis")
+    assert.strictEqual((yield* server.stats).inboundStreams, 1000)
+    yield* Effect.flatMap(Effect.fork(client.drain("100 millis")), passTimeUntil)
+    yield* Effect.forEach(calls, Fiber.join, { discard: true })
+    assert.strictEqual((yield* server.closed)._tag, "RemoteGoneAway")
+  }).pipe(scenario)
 )

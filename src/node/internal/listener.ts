@@ -69,6 +69,9 @@ export interface Listener {
  */
 export const MAX_WAITING = 128
 
+/** TLS handshakes that may be under way; more connections are dropped. */
+const MAX_SHAKING = 1024
+
 /**
  * The milliseconds that a TLS handshake may take, unless said otherwise: an open connection costs its owner nothing
  * until then, so Node's two minutes are an invitation.
@@ -212,6 +215,7 @@ const makeBroker = (): Broker => {
     offer,
     shake: (raw) => {
       guardErrors(raw)
+      if (shaking.size >= MAX_SHAKING) return void raw.destroy()
       const ends = endsOf(raw)
       shaking.set(ends, raw)
       raw.once("close", () => {
