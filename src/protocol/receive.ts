@@ -16,6 +16,9 @@ import { canReceive } from "./streamState.js"
 
 const TYPE_LENGTH = 4
 
+/** What an empty frame counts of the bytes that may still be on their way for a stream that is over. */
+const EMPTY_LENGTH = 256
+
 /** Bytes of answers to heartbeats that may wait to be sent. */
 const MAX_ECHOES = 1024
 
@@ -67,6 +70,10 @@ export class Receiver {
       this.late(frame)
       return undefined
     }
+    if (stream.synDue) {
+      this.early()
+      return undefined
+    }
     if (stream.failure !== undefined) return undefined
     if (!canReceive(stream.state)) {
       if (frame.length > 0) this.core.fault(stream, ErrorCode.StreamClosed)
@@ -96,12 +103,19 @@ export class Receiver {
     return stream.failure !== undefined || this.core.end !== undefined
   }
 
+  /** A frame for a stream of ours that the peer cannot know of yet. */
+  private early(): void {
+    this.core.charge("stray")
+  }
+
   /** DATA for a stream that is not there. */
   private late({ length, streamId }: Data): void {
     const core = this.core
     if (core.closing) return
-    if (length === 0) return core.charge("stray")
-    switch (core.table.late(streamId, length)) {
+    const fate = core.table.late(streamId, length === 0 ? EMPTY_LENGTH : length)
+    // the peer's FIN for a stream that this side has let go of comes late, as it must
+    if (length === 0) return fate === "Answer" || fate === "Expected" ? undefined : core.charge("stray")
+    switch (fate) {
       case "Unknown":
         // an id that was used was forgotten since, for which the peer is not to blame so much
         return core.sendReset(streamId, ErrorCode.StreamClosed, core.table.wasUsed(streamId) ? "refusal" : "reset")
@@ -184,7 +198,7 @@ export class Receiver {
     if (stream.isHeartbeat) return this.heartbeat(stream, rest)
     if (stream.readStopped) return this.core.consumed(stream, rest.length)
     // a view of a large chunk would keep all of it alive
-    this.core.hold(stream, rest, rest.buffer.byteLength > 4 * rest.length ? "copy" : "reference")
+    this.core.hold(stream, rest, rest.buffer.byteLength > 2 * rest.length ? "copy" : "reference")
     this.core.announceReadable(stream)
   }
 
@@ -261,6 +275,7 @@ export class Receiver {
   private rst(id: number, code: number): void {
     const stream = this.core.table.get(id)
     if (stream === undefined) return this.core.calm(this.core.budgets.lateReset(this.core.now))
+    if (stream.synDue) return this.early()
     if (stream.failure !== undefined) this.core.outbound.unschedule(stream)
     else this.core.resetByPeer(stream, code)
   }
@@ -271,6 +286,7 @@ export class Receiver {
     if (core.end !== undefined) return
     const stream = core.table.get(frame.streamId)
     if (stream === undefined || stream.failure !== undefined) return
+    if (stream.synDue) return this.early()
     stream.answered = true
     if (frame.increment === 0) return core.fault(stream, ErrorCode.ProtocolError)
     if (!stream.sendWindow.grow(frame.increment, stream.outbound.length)) {
@@ -286,6 +302,7 @@ export class Receiver {
     const core = this.core
     const { code, debug, lastStreamId } = frame
     if (core.remoteGoAway !== undefined) core.charge("stray")
+    if (core.end !== undefined) return
     // a second GOAWAY may only lower what was processed
     const last = Math.min(lastStreamId, core.remoteGoAway?.lastStreamId ?? lastStreamId)
     core.remoteGoAway = { _tag: "GoneAway", lastStreamId: last, code, debug: debug.slice() }

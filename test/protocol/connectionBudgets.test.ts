@@ -323,6 +323,36 @@ describe("what review found", () => {
     )
   })
 
+  it("streams that are closed together may be finished by their peer, however many they are", () => {
+    const client = new Scripted("client", { maxOutboundStreams: 10_000 })
+    const streams = Array.from({ length: 6000 }, () => client.open())
+    client.sent()
+    for (const stream of streams) {
+      client.connection.finish(stream)
+      client.connection.stopReading(stream)
+    }
+    client.sent()
+    for (const stream of streams) client.receive(empty(stream.id, true))
+    assert.isUndefined(client.connection.end)
+    assert.strictEqual(client.connection.stats().charged.strays, 0)
+  })
+
+  it("a GOAWAY too many ends the session, and nothing comes after that", () => {
+    const client = new Scripted("client", { strayBudget: { burst: 3, perSecond: 0 } })
+    for (let i = 0; i < 10; i++) client.hex("000008 30 00000000 00000000 00000000")
+    assert.match(client.events().at(-1) ?? "", /^Ended/)
+  })
+
+  it("what comes for a stream before its SYN was sent does not touch it", () => {
+    const server = new Scripted("server")
+    const stream = server.open()
+    server.receive(data(stream.id, bytesOf("OOPS")), rst(stream.id, 6), windowIncrement(stream.id, 10))
+    assert.deepStrictEqual(server.read(stream), "Blocked")
+    assert.deepStrictEqual(server.sent(), ["SYN 2 (0)"])
+    server.receive(data(stream.id, bytesOf("now")))
+    assert.deepStrictEqual(server.readAll(stream), { length: 3, then: "Blocked" })
+  })
+
   it("half of a heartbeat is not held when the session closes", () => {
     const server = new Scripted("server", { typed: true })
     server.receive(data(3, Uint8Array.of(255, 255, 255, 255, 1, 2), { syn: true }))

@@ -169,6 +169,7 @@ describe("our own doing", () => {
     const client = new Scripted("client")
     const { connection } = client
     const stream = opened(connection.open(undefined))
+    client.frames()
     connection.write(stream, Uint8Array.of(1))
     connection.finish(stream)
     client.receive(data(stream.id, undefined, { fin: true }))

@@ -1,0 +1,84 @@
+/** Opens and closes streams for a long time, and sees that nothing of them stays: `npm run soak -- --help`. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import { writeFileSync } from "node:fs"
+import { parseArgs } from "node:util"
+import { FiberCount } from "./soak/fibers.js"
+import { measureIdle } from "./soak/idle.js"
+import { makePlant } from "./soak/pair.js"
+import { plot } from "./soak/plot.js"
+import { asJson, inWords, progressLine } from "./soak/report.js"
+import { soak } from "./soak/soak.js"
+import { judge } from "./soak/verdict.js"
+
+const USAGE = `soak [--streams N] [--minutes N] [--idle N] [--out FILE.svg] [--json FILE]
+
+Opens and closes streams between two sessions over TCP until there were N of them (a million unless given), and for so
+many minutes. --out writes a plot, and what it found beside it as .md; --json writes all samples. Exits with 1 if anything
+grew. Needs node --expose-gc.
+`
+
+const WRONG_USAGE = 2
+
+const print = (text: string) => Effect.sync(() => void process.stdout.write(`${text}\n`))
+
+const { values } = parseArgs({
+  options: {
+    help: { type: "boolean", default: false },
+    idle: { type: "string", default: "10000" },
+    json: { type: "string" },
+    minutes: { type: "string", default: "0" },
+    out: { type: "string" },
+    streams: { type: "string", default: "1000000" }
+  }
+})
+
+const [streams, minutes, idleStreams] = [values.streams, values.minutes, values.idle].map(Number)
+
+const main = Effect.gen(function* () {
+  if (values.help) {
+    yield* print(USAGE.trimEnd())
+    return 0
+  }
+  if (global.gc === undefined || !((streams ?? NaN) > 0 && (minutes ?? NaN) >= 0 && (idleStreams ?? NaN) >= 0)) {
+    process.stderr.write(USAGE)
+    return WRONG_USAGE
+  }
+  const fibers = new FiberCount()
+  const plan = {
+    streams: streams ?? 0,
+    seconds: 60 * (minutes ?? 0),
+    batch: 5000,
+    concurrency: 64,
+    batchesPerConnection: 5
+  }
+  const progress = yield* Effect.flatMap(makePlant(), (plant) =>
+    soak(plant, plan, fibers, (sample) => {
+      process.stdout.write(`${progressLine(sample)}\n`)
+    })
+  ).pipe(Effect.scoped, Effect.supervised(fibers))
+  if (values.json !== undefined) writeFileSync(values.json, asJson(progress))
+  // collecting a large heap takes longer than quick heartbeats allow
+  const idle = yield* Effect.scoped(
+    Effect.flatMap(makePlant({ interval: "10 seconds", tolerance: "15 seconds" }), (plant) =>
+      measureIdle(plant, idleStreams ?? 0)
+    )
+  )
+  if (values.json !== undefined) writeFileSync(values.json, asJson(progress, idle))
+  const verdict = judge(progress.samples, idle)
+  const words = inWords(progress, idle, verdict)
+  yield* print(words)
+  const { out } = values
+  if (out !== undefined) {
+    writeFileSync(out, plot(progress.samples, verdict, `${progress.streams.toLocaleString("en")} streams`))
+    writeFileSync(`${out.replace(/\.svg$/, "")}.md`, words)
+  }
+  return verdict.faults.length === 0 ? 0 : 1
+}).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))))
+
+Effect.runFork(main).addObserver((exit) => {
+  if (Exit.isFailure(exit)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
+  process.exitCode = Exit.isSuccess(exit) ? exit.value : 1
+})

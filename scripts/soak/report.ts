@@ -1,0 +1,84 @@
+/** What a soak found, for people and for programs. */
+import type { Idle } from "./idle.js"
+import type { Sample } from "./sample.js"
+import type { Progress } from "./soak.js"
+import type { Verdict } from "./verdict.js"
+import { IDLE_BOUND, SLOPE_BOUND } from "./verdict.js"
+
+const MIB = 1024 * 1024
+
+const mib = (bytes: number): string => (bytes / MIB).toFixed(1)
+const kib = (bytes: number): string => (bytes / 1024).toFixed(0)
+const count = (number: number): string => Math.round(number).toLocaleString("en")
+
+export const progressLine = (sample: Sample): string =>
+  `${sample.seconds.toFixed(0)} s: ${count(sample.streams)} streams, ${count(sample.streams / sample.seconds)}/s, ` +
+  `${sample.connections} connections, heap ${mib(sample.heapUsed)} MiB, rss ${mib(sample.rss)} MiB, ` +
+  `${sample.handles} handles, ${sample.fibers} fibers, ${sample.streamsOpen} open`
+
+export const inWords = (progress: Progress, idle: Idle, verdict: Verdict): string => {
+  const { connections, endings, samples, streams } = progress
+  const { faults, from, line } = verdict
+  const [first, half, last] = [samples[0], samples[from], samples.at(-1)]
+  const row = (name: string, of: (sample: Sample) => string): string =>
+    `| ${name} | ${[first, half, last].map((sample) => (sample === undefined ? "" : of(sample))).join(" | ")} |`
+  const seconds = last?.seconds ?? 0
+  return `# Soak
+
+![The memory of the process against the streams opened and closed](soak.svg)
+
+\`\`\`sh
+npm run soak -- --out docs/soak.svg
+\`\`\`
+
+Two sessions in one process, so that one heap holds whatever either side leaves behind; between them TCP on the loopback
+and a proxy. Both sides open streams, 64 at a time: echoes of 1 byte to 256 KiB, resets from either side, interrupted
+fibers, half-closes, readers that leave, streams without a byte. Heartbeats are on. After each 5,000 streams, when none
+is open, the garbage is collected and a sample is taken. After each 25,000 the connection ends, and a new one is made.
+
+| | |
+| --- | --: |
+| streams opened and closed | ${count(streams)} |
+| connections | ${connections} |
+| of these, ended by ${[...endings].map(([how, often]) => `${how}: ${often}`).join(", ")} | |
+| streams a second, on a busy machine | ${count(streams / seconds)} |
+| samples | ${samples.length} |
+| seconds | ${count(seconds)} |
+
+| | after ${count(first?.streams ?? 0)} | after ${count(half?.streams ?? 0)} | after ${count(last?.streams ?? 0)} |
+| --- | --: | --: | --: |
+${row("heap, MiB", ({ heapUsed }) => mib(heapUsed))}
+${row("external, MiB", ({ external }) => mib(external))}
+${row("array buffers, MiB", ({ arrayBuffers }) => mib(arrayBuffers))}
+${row("resident set, MiB", ({ rss }) => mib(rss))}
+${row("handles", ({ handles }) => `${handles}`)}
+${row("fibers", ({ fibers }) => `${fibers}`)}
+${row("streams open, bytes held, gaps in ids", (s) => `${s.streamsOpen}, ${s.bytesHeld}, ${s.gapsInIds}`)}
+
+Over the second half of the samples the heap grows by **${kib(line.slope)} KiB in a million streams**; at 99 % confidence
+the true slope is between ${kib(line.slope - line.margin)} and ${kib(line.slope + line.margin)} KiB, which is at most
+${((line.slope + line.margin) / 1_000_000).toFixed(2)} bytes a stream. The interval is widened by how much successive samples
+are alike. The samples themselves, which the soak keeps, are some 50 KiB of it.
+
+The soak fails when
+
+- all of the interval is above ${kib(SLOPE_BOUND)} KiB, which is one byte a stream: a single number that stays in a table
+  takes some 16;
+- there are more handles or fibers in the last quarter of the samples than there ever were in the first;
+- a stream, a byte or a gap in the ids is left in a session at rest. One gap is always there: clients begin with stream
+  3, and a server remembers that 1 was left out;
+- more than ${IDLE_BOUND} bytes stay of each idle stream, half a MiB of noise aside.
+
+${idleInWords(idle)}
+
+${faults.length === 0 ? "No limit was passed." : faults.map((fault) => `**It failed**: ${fault}.`).join("\n")}
+`
+}
+
+const idleInWords = ({ after, before, open, streams }: Idle): string =>
+  `${count(streams)} streams that are open and idle take ${count((open - before) / Math.max(1, streams))} bytes of heap each ` +
+  `(both ends, their scopes, and the fiber that waits in the handler):\n${mib(before)} MiB before, ${mib(open)} MiB while ` +
+  `they are open, ${mib(after)} MiB when they have ended.`
+
+export const asJson = ({ connections, endings, samples, streams }: Progress, idle?: Idle): string =>
+  `${JSON.stringify({ streams, connections, endings: Object.fromEntries(endings), idle, samples }, null, 1)}\n`

@@ -1,0 +1,160 @@
+import { assert, describe, it } from "@effect/vitest"
+import { MuxStream } from "effect-muxado"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Bytes from "./bytes.js"
+import { underAttack, virtually } from "./simulated.js"
+
+const KIB = 1024
+
+/** The bytes of a stream up to its end, or to the failure that is not one. */
+const drained = (stream: MuxStream.MuxStream) =>
+  Effect.gen(function* () {
+    let length = 0
+    while (true) {
+      const chunk = yield* Effect.either(MuxStream.read(stream))
+      if (chunk._tag === "Left") return { length, then: chunk.left }
+      if (Option.isNone(chunk.right)) return { length, then: "End" as const }
+      length += chunk.right.value.length
+    }
+  })
+
+describe("what the application sees", () => {
+  it.effect("A12: of a second SYN: the first bytes, then a violation", () =>
+    Effect.gen(function* () {
+      const { peer, session } = yield* underAttack("server")
+      yield* peer.send(Bytes.syn(9, Bytes.hex("6f6e65")))
+      const reading = yield* Effect.fork(drained(yield* session.accept))
+      yield* peer.send(Bytes.syn(9, Bytes.hex("74776f")))
+      const { length, then } = yield* Fiber.join(reading)
+      assert.strictEqual(length, 3)
+      assert.containSubset(then, { _tag: "ProtocolViolation", code: 1, initiator: "Local" })
+    }).pipe(virtually)
+  )
+
+  it.effect("A29: of more than the window: all that was within it, then the reset", () =>
+    Effect.gen(function* () {
+      const { peer, session } = yield* underAttack("server")
+      yield* peer.send(
+        Bytes.syn(3),
+        ...Array.from({ length: 15 }, () => Bytes.data(3, Bytes.zeros(16 * KIB))),
+        Bytes.data(3, Bytes.zeros(16 * KIB - 4)),
+        Bytes.data(3, Bytes.zeros(1))
+      )
+      yield* peer.fence
+      const { length, then } = yield* drained(yield* session.accept)
+      assert.strictEqual(length, Bytes.WINDOW - 4)
+      assert.containSubset(then, { _tag: "StreamReset", code: 3, initiator: "Local" })
+    }).pipe(virtually)
+  )
+
+  it.effect("A41: of heartbeats with wrong or second answers: nothing; of none: a dead session", () =>
+    Effect.gen(function* () {
+      const { peer, session } = yield* underAttack("client", { heartbeat: false })
+      const answered = yield* Effect.fork(session.ping)
+      yield* peer.until((seen) => seen.answer(3).bytes === 8)
+      const nonce = peer.seen.answer(3).last
+      yield* peer.send(Bytes.data(3, Bytes.uint32s(~nonce)), Bytes.data(3, Bytes.uint32s(nonce, nonce, nonce)))
+      yield* Fiber.join(answered)
+      yield* peer.fence
+      const dying = yield* underAttack("client")
+      const error = yield* dying.session.closed
+      assert.containSubset(error, { _tag: "SessionDead", reason: "Heartbeat", silentFor: 25_000 })
+    }).pipe(virtually)
+  )
+
+  it.effect("A44: of a peer that grants nothing: its write fails when the time to leave is over", () =>
+    Effect.gen(function* () {
+      const { peer, session } = yield* underAttack("server")
+      yield* peer.send(Bytes.syn(3))
+      const stream = yield* session.accept
+      const writing = yield* Effect.fork(Effect.flip(MuxStream.write(stream, Bytes.zeros(2 * Bytes.WINDOW))))
+      yield* peer.until((seen) => seen.answer(3).bytes === Bytes.WINDOW)
+      yield* Effect.fork(
+        Effect.zipRight(
+          peer.until(() => false),
+          peer.end
+        )
+      )
+      const [took] = yield* Effect.timed(session.drain("1 second"))
+      assert.strictEqual(Duration.toMillis(took), 1000)
+      assert.containSubset(yield* Fiber.join(writing), { _tag: "StreamReset", code: 6, initiator: "Local" })
+      assert.strictEqual(peer.seen.resets.get(3), 6)
+    }).pipe(virtually)
+  )
+
+  it.effect("A48: of the end of the transport: the end where there was a FIN, and a failure elsewhere", () =>
+    Effect.gen(function* () {
+      const { peer, session } = yield* underAttack("server")
+      yield* peer.send(Bytes.syn(3, Bytes.hex("61")), Bytes.fin(3), Bytes.syn(5, Bytes.hex("6161")))
+      const whole = yield* session.accept
+      const cut = yield* session.accept
+      yield* peer.send(Bytes.header(9, Bytes.DATA, 0, 5), Bytes.hex("61"))
+      yield* peer.end
+      const failed = { _tag: "TransportFailed", reason: "Ended", initiator: "Remote" }
+      assert.containSubset(yield* session.closed, failed)
+      assert.deepStrictEqual(yield* drained(whole), { length: 1, then: "End" })
+      const { length, then } = yield* drained(cut)
+      assert.strictEqual(length, 3)
+      assert.containSubset(then, failed)
+    }).pipe(virtually)
+  )
+
+  it.effect(
+    "A52: of a peer that says calm down: no more streams, and why; what it does then is its own to decide",
+    () =>
+      Effect.gen(function* () {
+        const { peer, session } = yield* underAttack("client")
+        yield* session.open()
+        yield* peer.send(Bytes.goAway(0, 10))
+        yield* session.draining
+        const error = yield* Effect.flip(session.open())
+        assert.containSubset(error, { _tag: "RemoteGoneAway", code: 10, initiator: "Remote", processed: "no" })
+        yield* peer.end
+        assert.containSubset(yield* session.closed, { _tag: "RemoteGoneAway", code: 10 })
+      }).pipe(virtually)
+  )
+})
+
+describe("a session that leaves", () => {
+  it.effect("A20: refuses whatever still comes for nothing, and is gone when its time is over", () =>
+    Effect.gen(function* () {
+      const { peer, session } = yield* underAttack("server")
+      yield* Effect.forkScoped(session.serve(() => Effect.never))
+      yield* peer.send(Bytes.syn(3))
+      yield* peer.fence
+      const leaving = yield* Effect.fork(Effect.timed(session.drain("3 seconds")))
+      yield* session.draining
+      const rounds = yield* peer.flood(20_000, (n) => {
+        const id = Bytes.odd(n + 1)
+        return [Bytes.syn(id), Bytes.fin(id), Bytes.data(id, Bytes.zeros(1))]
+      })
+      assert.strictEqual(rounds, 20_000)
+      assert.strictEqual((yield* session.stats).accepted, 1)
+      yield* peer.until((seen) => seen.goAway !== undefined)
+      assert.strictEqual(peer.seen.goAway?.code, 0)
+      yield* peer.end
+      const [took] = yield* Fiber.join(leaving)
+      assert.isAtMost(Duration.toMillis(took), 3000)
+    }).pipe(virtually)
+  )
+
+  it.effect("is gone within its limits although the attacker goes on for ever", () =>
+    Effect.gen(function* () {
+      const { peer, session } = yield* underAttack("server")
+      yield* peer.fence
+      yield* peer.send(Bytes.syn(2))
+      assert.strictEqual((yield* session.closed)._tag, "ProtocolViolation")
+      let sent = 0
+      while (yield* peer.send(Bytes.zeros(KIB))) {
+        sent++
+        yield* Effect.sleep("50 millis")
+      }
+      // the two seconds of `closeTimeout`
+      assert.isAtMost(sent, 41)
+      assert.isTrue(peer.seen.ended)
+    }).pipe(virtually)
+  )
+})

@@ -1,0 +1,8 @@
+/** Something that must never be. */
+export class Broken extends Error {
+  override readonly name = "Broken"
+}
+
+export const must = (holds: boolean, rule: () => string): void => {
+  if (!holds) throw new Broken(rule())
+}

@@ -1,0 +1,19 @@
+import { assert, describe, it } from "@effect/vitest"
+import { simulate } from "./core/simulate.js"
+import { Tally } from "./tally.js"
+
+describe("two cores and a link, simulated", () => {
+  it("keep their promises", () => {
+    const tally = new Tally()
+    for (let seed = 1; seed <= 300; seed++) {
+      assert.strictEqual(simulate(seed, tally).failure, undefined, `npm run simulate -- --core --seed ${seed} --trace`)
+    }
+    for (const fault of ["cut", "Corrupt", "Stall", "Lost"]) assert.isAbove(tally.get(`fault: ${fault}`), 0, fault)
+  })
+
+  it("do the same again for the same seed, and something else for another", () => {
+    const hash = (seed: number) => simulate(seed, new Tally()).hash
+    assert.strictEqual(hash(7), hash(7))
+    assert.notStrictEqual(hash(7), hash(8))
+  })
+})

@@ -1,0 +1,385 @@
+/** Faults that are put into a copy of `src/`, each of which the simulation must notice. */
+
+export interface Mutant {
+  readonly name: string
+  /** What it breaks. */
+  readonly rule: string
+  /** Below `src/`. */
+  readonly file: string
+  /** Occurs exactly once. */
+  readonly text: string
+  readonly replacement: string
+  /** What is tried first. */
+  readonly by: "core" | "sessions"
+}
+
+/** One that shows in two cores. */
+const inCore = (file: string, name: string, rule: string, text: string, replacement: string): Mutant => ({
+  name,
+  rule,
+  file: `protocol/${file}.ts`,
+  text,
+  replacement,
+  by: "core"
+})
+
+/** One that takes sessions to show. */
+const inSessions = (file: string, name: string, rule: string, text: string, replacement: string): Mutant => ({
+  name,
+  rule,
+  file: `${file}.ts`,
+  text,
+  replacement,
+  by: "sessions"
+})
+
+export const MUTANTS: ReadonlyArray<Mutant> = [
+  // --- credit
+  inCore(
+    "receive",
+    "credit dropped on discard",
+    "credit is conserved",
+    "if (stream.readStopped) return this.core.consumed(stream, rest.length)",
+    "if (stream.readStopped) return"
+  ),
+  inCore(
+    "core",
+    "credit granted twice",
+    "the sender has no credit that was not given",
+    "this.starved.delete(stream)\n      this.outbound.grant(stream.id, increment)",
+    "this.starved.delete(stream)\n      this.outbound.grant(stream.id, 2 * increment)"
+  ),
+  inCore(
+    "core",
+    "credit never granted below half a window",
+    "a peer that starts from a smaller window goes on",
+    "      this.starved.add(stream, this.now)\n",
+    ""
+  ),
+  inCore(
+    "core",
+    "credit kept when nobody will read",
+    "nobody waits for what was given up",
+    "      this.releaseCredit(stream)\n",
+    ""
+  ),
+  inCore(
+    "connection",
+    "withdraw keeps the credit",
+    "credit is conserved",
+    "    stream.sendWindow.credit += length\n",
+    ""
+  ),
+  inCore(
+    "connection",
+    "send window off by one",
+    "windows are not overrun",
+    "small ? 0 : Math.min(bytes.length, credit, room)",
+    "small ? 0 : Math.min(bytes.length, credit + 1, room)"
+  ),
+  inCore(
+    "window",
+    "receive window off by one",
+    "the whole window may be used",
+    "if (length > this.available) return false",
+    "if (length >= this.available) return false"
+  ),
+
+  // --- the wire
+  inCore(
+    "outbound",
+    "SYN doubled",
+    "SYN exactly once",
+    "frames.push(data(stream.id, payload, { syn: true }))",
+    "frames.push(data(stream.id, payload, { syn: true }), data(stream.id, payload, { syn: true }))"
+  ),
+  inCore(
+    "outbound",
+    "SYN lost",
+    "SYN first",
+    "frames.push(data(stream.id, payload, { syn: true }))",
+    "frames.push(data(stream.id, payload))"
+  ),
+  inCore(
+    "outbound",
+    "FIN lost",
+    "an end arrives",
+    "frames.push(data(stream.id, payload, { fin }))",
+    "frames.push(data(stream.id, payload))"
+  ),
+  inCore(
+    "outbound",
+    "FIN sent twice",
+    "nothing after FIN",
+    "if (fin) this.finSent(stream)",
+    "if (fin) frames.push(data(stream.id, undefined, { fin }))\n    if (fin) this.finSent(stream)"
+  ),
+  inCore(
+    "outbound",
+    "FIN ahead of the bytes",
+    "FIN behind the last byte",
+    "const fin = stream.finDue && stream.outbound.length === 0",
+    "const fin = stream.finDue"
+  ),
+  inCore(
+    "core",
+    "RST not sent",
+    "the peer hears of a reset",
+    "(announced) this.outbound.reset(stream.id, code)",
+    "(announced) this.table.hush(stream.id)"
+  ),
+  inCore(
+    "core",
+    "RST on a closed stream not hushed",
+    "one RST for a stream",
+    "    this.table.hush(stream.id)\n    this.outbound.ungrant(stream.id)\n    this.remove(stream)",
+    "    this.outbound.ungrant(stream.id)\n    this.remove(stream)"
+  ),
+  inCore(
+    "core",
+    "last id of GOAWAY too high",
+    "the last id is the highest that came",
+    "this.lastTaken ??= this.table.highestRemote",
+    "this.lastTaken ??= this.table.highestRemote + 2"
+  ),
+  inCore(
+    "encoder",
+    "header doubled before a large payload",
+    "frames are what they were",
+    "chunks.push(block.subarray(start, at), frame.payload)\n      start = at",
+    "chunks.push(block.subarray(start, at), frame.payload)"
+  ),
+  inCore(
+    "decoder",
+    "split header misread",
+    "any chunks give the same frames",
+    "this.header.set(chunk.subarray(at, end), this.headerLength)",
+    "this.header.set(chunk.subarray(at, end), 0)"
+  ),
+
+  // --- bytes
+  inCore(
+    "byteQueue",
+    "bytes reordered",
+    "every byte in order",
+    "      this.tail = undefined\n      this.chunks.push(",
+    "      this.tail = undefined\n      this.chunks.splice(this.head, 0, "
+  ),
+  inCore(
+    "byteQueue",
+    "byte dropped when split",
+    "every byte arrives",
+    "this.chunks[this.head] = first.subarray(max)",
+    "this.chunks[this.head] = first.subarray(max + 1)"
+  ),
+  inCore(
+    "byteQueue",
+    "tail kept after it was taken",
+    "no byte twice",
+    "if (this.head === this.chunks.length - 1) this.tail = undefined",
+    ""
+  ),
+  inCore(
+    "core",
+    "a peer's reset drops what had arrived",
+    "what arrived before a reset is read",
+    `this.fail(stream, { _tag: "Reset", code, initiator: "Remote", processed })`,
+    `this.truncate(stream)\n    this.fail(stream, { _tag: "Reset", code, initiator: "Remote", processed })`
+  ),
+  inCore(
+    "stream",
+    "a reset read as an end",
+    "no end without FIN",
+    "return this.finReceived && !this.truncated",
+    "return (this.finReceived || this.failure !== undefined) && !this.truncated"
+  ),
+  inCore(
+    "stream",
+    "truncation that looks like an end",
+    "no end before the last byte",
+    "return this.finReceived && !this.truncated",
+    "return this.finReceived"
+  ),
+
+  // --- wake-ups
+  inCore(
+    "core",
+    "wake-up of a reader lost",
+    "a blocked reader is told",
+    `    this.emit({ _tag: "Readable", stream })\n`,
+    ""
+  ),
+  inCore(
+    "core",
+    "wake-up of a writer lost",
+    "a blocked writer is told",
+    `if (!stream.isHeartbeat) this.emit({ _tag: "Writable", stream })`,
+    ""
+  ),
+  inCore(
+    "core",
+    "wake-up of an opener lost",
+    "who waits to open is told",
+    `    this.emit({ _tag: "OpenAvailable" })\n`,
+    ""
+  ),
+  inCore(
+    "core",
+    "crowded writer never woken",
+    "who waits for room is told",
+    "for (const stream of streams) if (!stream.gotRoom) this.announceWritable(stream)",
+    ""
+  ),
+  inCore(
+    "connection",
+    "stinted timer never armed",
+    "a little credit is used in the end",
+    "else core.stinted.add(stream, core.now)",
+    "else core.stinted.delete(stream)"
+  ),
+  inCore(
+    "receive",
+    "stinted timer not armed by an increment",
+    "a little credit is used in the end",
+    "else core.stinted.add(stream, core.now)",
+    "else core.stinted.delete(stream)"
+  ),
+
+  // --- counters, promises, endings
+  inCore(
+    "core",
+    "backlog not decremented",
+    "all counters are 0 at rest",
+    "if (this.end === undefined) this.table.backlog--",
+    ""
+  ),
+  inCore(
+    "connection",
+    "one stream too many",
+    "no more streams than this side may have",
+    "core.table.outboundCount >= core.options.maxOutboundStreams",
+    "core.table.outboundCount > core.options.maxOutboundStreams"
+  ),
+  inCore(
+    "core",
+    `"not processed" of every unanswered stream`,
+    "what may be retried was never acted on",
+    `const processed = refused && !stream.answered ? "no" : "maybe"`,
+    `const processed = !stream.answered ? "no" : "maybe"`
+  ),
+  inCore(
+    "core",
+    `"not processed" at the end of the session`,
+    "what may be retried was never acted on",
+    `processed: stream.synDue ? "no" : "maybe" })`,
+    `processed: stream.answered ? "maybe" : "no" })`
+  ),
+  inCore(
+    "receive",
+    "streams taken while draining",
+    "who leaves takes no streams",
+    "if (draining || refusing || ",
+    "if (refusing || (draining && table.highestRemote > 99) || "
+  ),
+  inCore("core", "end of a drain not told", "a drain ends", `    this.emit({ _tag: "Idle" })\n`, ""),
+  inCore(
+    "receive",
+    "echo of a heartbeat dropped",
+    "every heartbeat is answered",
+    "    this.core.outbound.schedule(stream)\n",
+    ""
+  ),
+  inCore(
+    "core",
+    "heartbeats lost with their stream",
+    "every heartbeat is answered or lost",
+    "if (stream === this.heartbeatStream) this.loseHeartbeats(stream)\n    if",
+    "if (stream === this.heartbeatStream) this.heartbeatStream = undefined\n    if"
+  ),
+  inCore(
+    "liveness",
+    "bytes are no sign of life",
+    "nobody is dead who speaks",
+    "    this.silentSince = now\n    this.midFrame = midFrame",
+    "    this.midFrame = midFrame"
+  ),
+
+  // --- sessions
+  inSessions(
+    "internal/serve",
+    "handler not interrupted on reset",
+    "a handler is interrupted with its caller",
+    "stream.onFailure = interrupt",
+    "stream.onFailure = undefined"
+  ),
+  inSessions(
+    "internal/serve",
+    "place of a handler not given back",
+    "as many handlers as there may be",
+    "stream.endWith(exit)\n      done()",
+    "stream.endWith(exit)\n      if (stream.core.failure === undefined) done()"
+  ),
+  inSessions(
+    "internal/sessionRuntime",
+    "stream lost when accept is interrupted",
+    "interruption leaks no stream",
+    "if (next !== undefined) return Effect.succeed(next)",
+    "if (next !== undefined) return restore(Effect.as(Effect.yieldNow(), next))"
+  ),
+  inSessions(
+    "internal/sessionRuntime",
+    "stream lost when open is interrupted",
+    "interruption leaks no stream",
+    "request.opened?.endWith(Exit.interrupt(FiberId.none))",
+    ""
+  ),
+  inSessions(
+    "internal/sessionRuntime",
+    "wake-up of an acceptor lost",
+    "who accepts is told",
+    "if (!MutableQueue.offer(this.waiting, handle)) return handle.refuse()\n    this.acceptors.notifyAll()",
+    "if (!MutableQueue.offer(this.waiting, handle)) return handle.refuse()"
+  ),
+  inSessions(
+    "internal/sessionRuntime",
+    "wake-up of the writer lost",
+    "what is due is sent",
+    "if (this.connection.hasFrames) this.output.notify()",
+    ""
+  ),
+  inSessions(
+    "internal/sessionRuntime",
+    "timer not set anew",
+    "what is due in time is done in time",
+    "this.armedFor = 0\n      this.nearer.notify()",
+    "this.armedFor = 0"
+  ),
+  inSessions(
+    "internal/streamHandle",
+    "part of an interrupted write left behind",
+    "an interrupted write leaves nothing",
+    "if (!withdrawn) return this.resetNow(ErrorCode.StreamCancelled)",
+    "if (!withdrawn) return"
+  ),
+  inSessions(
+    "internal/streamHandle",
+    "bytes that come before a reader waits are missed",
+    "no wake-up is lost",
+    "this.readers.waitUnless(() => !this.core.readBlocked)",
+    "this.readers.waitUnless(() => false)"
+  ),
+  inSessions(
+    "internal/streamHandle",
+    "writers left waiting when the stream fails",
+    "every operation ends",
+    "if (this.writes.length > 0) this.failWrites(streamError(this.id, failure))",
+    ""
+  ),
+  inSessions(
+    "internal/streamHandle",
+    "failure of a scope ends the stream in good order",
+    "what was cut does not look like an end",
+    "if (Exit.isSuccess(exit)) return this.closeNow()",
+    "if (Exit.isSuccess(exit) || this.writes.length === 0) return this.closeNow()"
+  )
+]

@@ -1,0 +1,20 @@
+import { assert, describe, it } from "@effect/vitest"
+import { simulate } from "./sessions/simulate.js"
+import { Tally } from "./tally.js"
+
+describe("sessions and everybody who uses them, simulated", () => {
+  it("keep their promises", () => {
+    const tally = new Tally()
+    for (let seed = 1; seed <= 30; seed++) {
+      const { failure } = simulate(seed, tally)
+      assert.strictEqual(failure, undefined, `npm run simulate -- --sessions --seed ${seed} --trace`)
+    }
+    assert.isAbove(tally.get("outcome: call done"), 50)
+  })
+
+  it("do the same again for the same seed, and something else for another", () => {
+    const hash = (seed: number) => simulate(seed, new Tally()).hash
+    assert.strictEqual(hash(9), hash(9))
+    assert.notStrictEqual(hash(9), hash(10))
+  })
+})

@@ -1,0 +1,73 @@
+/** What the parts of one run share: what was decided, what was counted, and what went wrong. */
+import * as Effect from "effect/Effect"
+import { Broken } from "../outcome.js"
+import type { Random } from "../random.js"
+import type { Tally } from "../tally.js"
+import type { Trace } from "../trace.js"
+import type { Engine } from "./engine.js"
+
+export class Run {
+  failure: string | undefined
+  /** A byte was changed on the way: nothing is promised any more but to end in time, with an error that has a type. */
+  tainted = false
+  operations = 0
+  /** Those who wait for some call to begin or to end. */
+  private readonly listeners = new Set<() => void>()
+  private sequences = 0
+
+  constructor(
+    readonly random: Random,
+    readonly engine: Engine,
+    readonly trace: Trace,
+    private readonly tally: Tally
+  ) {}
+
+  sequence(): number {
+    return this.sequences++
+  }
+
+  /** Waits until some call begins or ends, whoever's it is. */
+  readonly someChange: Effect.Effect<void> = Effect.async<void>((resume) => {
+    const listener = () => resume(Effect.void)
+    this.listeners.add(listener)
+    return Effect.sync(() => {
+      this.listeners.delete(listener)
+    })
+  })
+
+  changed(): void {
+    const listeners = [...this.listeners]
+    this.listeners.clear()
+    for (const listener of listeners) listener()
+  }
+
+  count(operation: string): void {
+    this.operations++
+    this.tally.add(`operation: ${operation}`)
+  }
+
+  fault(name: string): void {
+    this.tally.add(`fault: ${name}`)
+    this.tell(`fault: ${name}`)
+  }
+
+  outcome(name: string): void {
+    this.tally.add(`outcome: ${name}`)
+  }
+
+  tell(line: string): void {
+    this.trace.tell(`${this.engine.now} ms  ${line}`)
+  }
+
+  /** A promise, while the link keeps its own. */
+  require(holds: boolean, promise: string): void {
+    if (!holds && !this.tainted) this.insist(false, promise)
+  }
+
+  /** A promise that holds whatever happens. Remembered, since nobody may listen to the fiber that finds it broken. */
+  insist(holds: boolean, promise: string): void {
+    if (holds) return
+    this.failure ??= `${promise}, at ${this.engine.now} ms`
+    throw new Broken(promise)
+  }
+}
