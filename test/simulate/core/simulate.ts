@@ -119,7 +119,10 @@ const performOn = (world: World, side: Side, operation: Operation): void => {
   if (!side.accepted) return
   switch (operation) {
     case "write":
-      return write(world, side, random.size(profile.longestWrite))
+      write(world, side, random.size(profile.longestWrite))
+      // now and then many small ones, which the queues gather
+      for (let more = random.chance(0.05) ? 40 : 0; more > 0; more--) write(world, side, random.between(1, 1500))
+      return
     case "withdraw":
       return withdraw(world, side, random.size(profile.longestWrite))
     case "finish":

@@ -65,7 +65,7 @@ export const caller = (call: Call, stream: MuxStream.MuxStream): Effect.Effect<v
   }
   const send = Effect.forEach(pieces, (piece) => request.write(stream, piece, impatient()), { discard: true })
   const begin = Effect.suspend(() => {
-    run.changed()
+    run.now("begins")
     return MuxStream.write(stream, headerOf(call))
   })
   // the stream's own end finishes it as well as a FIN of its own does

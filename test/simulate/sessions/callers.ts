@@ -1,9 +1,10 @@
 /** Who calls: over and over, disturbed at random, and again where an error promises that nothing was done. */
-import type { Session } from "effect-muxado"
+import type { MuxStream, Session } from "effect-muxado"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type { Failure, Kind } from "./call.js"
 import { Call, KINDS, RELIABLE, Refusal, caller } from "./call.js"
@@ -49,7 +50,6 @@ const callOnce = (desk: Desk, kind: Kind): Effect.Effect<boolean> =>
     calls.set(call.number, call)
     run.count(`call: ${call.kind}`)
     const exit = yield* disturb(call, attempt(desk, call))
-    run.changed()
     run.tell(`call ${call.number} ${call.kind}: ${show(exit)}`)
     run.outcome(`call ${show(exit)}`)
     if (Exit.isSuccess(exit)) return false
@@ -73,8 +73,11 @@ const callOnce = (desk: Desk, kind: Kind): Effect.Effect<boolean> =>
 
 const attempt = ({ run, session, typed }: Desk, call: Call): Effect.Effect<void, Failure> => {
   const type = typed && run.random.chance(0.5) ? { type: run.random.below(0xffff_ffff) } : {}
-  if (run.random.chance(0.5)) return session.withStream(type, (stream) => caller(call, stream))
-  return Effect.scoped(Effect.flatMap(session.open(type), (stream) => caller(call, stream)))
+  // what happens in the very step in which a stream ends is worth a try
+  const ends = Effect.sync(() => run.now("ends"))
+  const use = (stream: MuxStream.MuxStream) => Effect.ensuring(caller(call, stream), ends)
+  if (run.random.chance(0.5)) return session.withStream(type, use)
+  return Effect.scoped(Effect.flatMap(session.open(type), use))
 }
 
 /** Lets it go on, gives it so much time, interrupts it at some step, or makes it fail. */
@@ -99,8 +102,11 @@ const disturb = (call: Call, effect: Effect.Effect<void, Failure>): Effect.Effec
       return Effect.exit(both(effect, refusing))
     }
     case 5:
-      run.count("interruption as another call begins or ends")
-      return interrupted(effect, Effect.asVoid(within(run.someChange, 2000)))
+      run.count("interruption as another call ends")
+      return Effect.flatMap(Effect.fork(effect), (fiber) => {
+        const forget = run.whenNext("ends", () => fiber.unsafeInterruptAsFork(FiberId.none))
+        return Effect.ensuring(Fiber.await(fiber), Effect.sync(forget))
+      })
     default:
       return Effect.exit(effect)
   }

@@ -111,12 +111,16 @@ const serve = (
 }
 
 /** How long somebody waits for a stream: for ever, for a while, or until just when one may come. */
-const patienceOf = ({ random, someChange }: Run): Effect.Effect<void> => {
+const patienceOf = (run: Run): Effect.Effect<void> => {
+  const { random } = run
   switch (random.below(4)) {
     case 0:
       return Effect.sleep(random.pick([1, 2, 5, 10, 80, 100]))
     case 1:
-      return Effect.zipRight(someChange, Effect.repeatN(Effect.yieldNow(), random.below(40)))
+      return Effect.zipRight(
+        Effect.async<void>((resume) => Effect.sync(run.whenNext("begins", () => resume(Effect.void)))),
+        Effect.repeatN(Effect.yieldNow(), random.below(40))
+      )
     default:
       return Effect.never
   }

@@ -1,5 +1,4 @@
 /** What the parts of one run share: what was decided, what was counted, and what went wrong. */
-import * as Effect from "effect/Effect"
 import { Broken } from "../outcome.js"
 import type { Random } from "../random.js"
 import type { Tally } from "../tally.js"
@@ -11,8 +10,7 @@ export class Run {
   /** A byte was changed on the way: nothing is promised any more but to end in time, with an error that has a type. */
   tainted = false
   operations = 0
-  /** Those who wait for some call to begin or to end. */
-  private readonly listeners = new Set<() => void>()
+  private readonly listeners = { begins: new Set<() => void>(), ends: new Set<() => void>() }
   private sequences = 0
 
   constructor(
@@ -26,19 +24,20 @@ export class Run {
     return this.sequences++
   }
 
-  /** Waits until some call begins or ends, whoever's it is. */
-  readonly someChange: Effect.Effect<void> = Effect.async<void>((resume) => {
-    const listener = () => resume(Effect.void)
-    this.listeners.add(listener)
-    return Effect.sync(() => {
-      this.listeners.delete(listener)
-    })
-  })
+  /** Does something in the step in which the next call does, whoever's it is; gives what calls that off. */
+  whenNext(what: "begins" | "ends", act: () => void): () => void {
+    const listeners = this.listeners[what]
+    listeners.add(act)
+    return () => {
+      listeners.delete(act)
+    }
+  }
 
-  changed(): void {
-    const listeners = [...this.listeners]
-    this.listeners.clear()
-    for (const listener of listeners) listener()
+  /** A call begins, or is about to end. */
+  now(what: "begins" | "ends"): void {
+    const listeners = [...this.listeners[what]]
+    this.listeners[what].clear()
+    for (const act of listeners) act()
   }
 
   count(operation: string): void {
