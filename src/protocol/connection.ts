@@ -193,6 +193,7 @@ export class Connection {
   stopReading(stream: StreamCore): void {
     if (stream.readStopped) return
     stream.readStopped = true
+    stream.readBlocked = false
     const dropped = this.core.drop(stream)
     if (stream.failure !== undefined) return
     this.core.consumed(stream, dropped)

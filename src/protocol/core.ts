@@ -138,6 +138,7 @@ export class Core {
   /** Takes a stream out with a failure; late frames on its id are passed over. */
   fail(stream: StreamCore, failure: StreamFailure): void {
     stream.failure = failure
+    stream.readBlocked = false
     stream.state = "Closed"
     this.table.hush(stream.id)
     this.outbound.ungrant(stream.id)
@@ -337,6 +338,7 @@ export class Core {
       const nothing = stream.synDue && stream.outbound.length === 0 && !stream.finishing
       if (nothing) this.outbound.unschedule(stream)
       stream.failure = { _tag: "SessionEnded", end: { _tag: "Closed" }, processed: nothing ? "no" : "maybe" }
+      stream.readBlocked = false
       if (stream.shown) this.emit({ _tag: "Failed", stream })
       else if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
     }

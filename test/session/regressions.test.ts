@@ -153,6 +153,32 @@ it.effect("bytes are not lost when a read is interrupted at whatever operation",
   }).pipe(scenario)
 )
 
+it.effect("a read that pauses just as its stream ends does not wait for ever", () =>
+  Effect.gen(function* () {
+    const { client } = yield* makePair({ server: { maxInboundStreams: 200 } })
+    const endings = {
+      reset: (stream: MuxStream.MuxStream) => MuxStream.reset(stream, 1),
+      stopReading: (stream: MuxStream.MuxStream) => MuxStream.stopReading(stream),
+      close: (stream: MuxStream.MuxStream) => MuxStream.close(stream)
+    }
+    for (const [name, ending] of Object.entries(endings)) {
+      for (let step = 1; step < 30; step++) {
+        const stream = yield* client.open()
+        const tasks: Array<() => void> = []
+        let operations = 0
+        const scheduler = Scheduler.make(
+          (task) => void tasks.push(task),
+          () => (++operations === step ? 0 : false)
+        )
+        const reading = Effect.runFork(MuxStream.read(stream), { scheduler })
+        yield* ending(stream)
+        for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) task()
+        assert.isNotNull(reading.unsafePoll(), `${name}, pause ${step}: the read waits on`)
+      }
+    }
+  }).pipe(scenario)
+)
+
 it.scopedLive("a server that has stopped listening says so when it is run again", () =>
   Effect.gen(function* () {
     const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 })
