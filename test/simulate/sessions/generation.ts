@@ -132,7 +132,8 @@ const rest = (run: Run, calls: ReadonlyMap<number, Call>, sessions: ReadonlyArra
     for (let patience = 600; patience > 0; patience--) {
       const handling = [...calls.values()].filter((call) => call.handling > 0)
       const stats = yield* Effect.forEach(sessions, (session) => session.stats)
-      const streams = stats.map(({ inboundStreams, outboundStreams }) => inboundStreams + outboundStreams)
+      // one that has ended may still wait to be accepted
+      const streams = stats.map((side) => side.inboundStreams + side.outboundStreams + side.backlog)
       if (handling.length === 0 && streams.every((count) => count === 0)) break
       run.require(patience > 1, `left behind: ${handling.map((call) => call.number).join()}; streams ${streams.join()}`)
       yield* Effect.sleep(100)
