@@ -1,13 +1,16 @@
 /** A supervised fiber for every stream that the peer opens. */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import * as FiberSet from "effect/FiberSet"
-import type * as Scope from "effect/Scope"
+import * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
 import type { MuxStream } from "../MuxStream.js"
 import type { Server, SessionRuntime } from "./sessionRuntime.js"
 import type { StreamHandle } from "./streamHandle.js"
+import { WaitSet } from "./waiting.js"
 
 type Handler<A, E, R> = (stream: MuxStream) => Effect.Effect<A, E, R>
 
@@ -23,45 +26,97 @@ export const serve = <A, E, R>(
   handler: Handler<A, E, R>,
   concurrency: number
 ): Effect.Effect<void, never, Exclude<R, Scope.Scope>> =>
-  Effect.scoped(
-    Effect.gen(function* () {
-      const fibers = yield* FiberSet.make<void>()
-      const fork = yield* FiberSet.runtime(fibers)<Exclude<R, Scope.Scope>>()
-      const server: Server = {
-        free: concurrency,
-        start: (stream) => {
-          const fiber = fork(handle(stream, handler, () => session.release(server)))
-          const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
-          if (stream.core.failure === undefined) stream.onFailure = interrupt
-          else interrupt()
-        }
-      }
-      yield* Effect.acquireRelease(
-        Effect.sync(() => session.subscribe(server)),
-        () => Effect.sync(() => session.unsubscribe(server))
-      )
-      yield* session.refusing
-      yield* FiberSet.awaitEmpty(fibers)
-    })
+  Effect.flatMap(Effect.runtime<Exclude<R, Scope.Scope>>(), (runtime) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const crew = new Crew(session, handler, runtime, concurrency)
+        session.subscribe(crew)
+        return crew
+      }),
+      (crew) => Effect.zipRight(session.refusing, crew.awaitEmpty),
+      (crew) =>
+        Effect.suspend(() => {
+          session.unsubscribe(crew)
+          return crew.interruptAll
+        })
+    )
   )
 
-/** The handler in a scope of its own, and the end of the stream that its exit asks for. */
-const handle = <A, E, R>(
-  stream: StreamHandle,
-  handler: Handler<A, E, R>,
-  done: () => void
-): Effect.Effect<void, never, Exclude<R, Scope.Scope>> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.exit(restore(Effect.scoped(Effect.suspend(() => handler(stream))))), (exit) => {
+/**
+ * The fibers of one `serve`. What ends a stream is told to it by its fiber's observer: that is called however early the
+ * fiber is interrupted, and costs no region of its own.
+ */
+class Crew<A, E, R> implements Server {
+  private readonly fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+  private readonly empty = new WaitSet()
+  private scopes: Array<Scope.CloseableScope> = []
+
+  constructor(
+    private readonly session: SessionRuntime,
+    private readonly handler: Handler<A, E, R>,
+    private readonly runtime: Runtime.Runtime<Exclude<R, Scope.Scope>>,
+    /** So many more streams are taken at once. */
+    public free: number
+  ) {}
+
+  start(stream: StreamHandle): void {
+    const scope = this.takeScope()
+    const handling: Effect.Effect<unknown, E, R> = Effect.onExit(
+      Effect.suspend(() => this.handler(stream)),
+      (exit) => Scope.close(scope, exit)
+    )
+    const fiber = Runtime.runFork(this.inScope(scope), handling)
+    this.fibers.add(fiber)
+    const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
+    if (stream.core.failure === undefined) stream.onFailure = interrupt
+    else interrupt()
+    fiber.addObserver((exit) => {
       stream.endWith(exit)
-      done()
-      return report(stream, exit)
+      this.report(stream, exit)
+      this.session.release(this)
+      this.leave(fiber)
     })
-  )
+  }
 
-const report = (stream: StreamHandle, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
-  if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return Effect.void
-  return Cause.isDie(exit.cause)
-    ? Effect.logError(`The handler of stream ${stream.id} died`, exit.cause)
-    : Effect.logDebug(`The handler of stream ${stream.id} failed`, exit.cause)
+  /** Waits until no handler runs. */
+  get awaitEmpty(): Effect.Effect<void> {
+    return this.empty.waitUnless(() => this.fibers.size === 0)
+  }
+
+  get interruptAll(): Effect.Effect<void> {
+    return Effect.suspend(() => Fiber.interruptAll(this.fibers))
+  }
+
+  private leave(fiber: Fiber.RuntimeFiber<unknown, unknown>): void {
+    this.fibers.delete(fiber)
+    if (this.fibers.size === 0) this.empty.notifyAll()
+  }
+
+  private report(stream: StreamHandle, exit: Exit.Exit<unknown, unknown>): void {
+    if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return
+    const fiber = Runtime.runFork(
+      this.runtime,
+      Cause.isDie(exit.cause)
+        ? Effect.logError(`The handler of stream ${stream.id} died`, exit.cause)
+        : Effect.logDebug(`The handler of stream ${stream.id} failed`, exit.cause)
+    )
+    this.fibers.add(fiber)
+    fiber.addObserver(() => this.leave(fiber))
+  }
+
+  /** The runtime of a handler whose scope this is: to provide a service to an effect that runs costs far more. */
+  private inScope(scope: Scope.Scope): Runtime.Runtime<R> {
+    const { context, fiberRefs, runtimeFlags } = this.runtime
+    // `Context.add` would do, could the compiler see that `R` is nothing but `Exclude<R, Scope>` and the scope
+    const services = new Map(context.unsafeMap).set(Scope.Scope.key, scope)
+    return Runtime.make({ context: Context.unsafeMake<R>(services), fiberRefs, runtimeFlags })
+  }
+
+  private takeScope(): Scope.CloseableScope {
+    if (this.scopes.length === 0) this.scopes = Effect.runSync(SCOPES)
+    return this.scopes.pop() ?? Effect.runSync(Scope.make())
+  }
 }
+
+/** To run an effect costs more than to make a scope. */
+const SCOPES = Effect.replicateEffect(Scope.make(), 32)

@@ -29,8 +29,6 @@ interface Timer {
 /** A run that needs more turns than this is taken for one that never ends. */
 const MOST_TASKS = 5_000_000
 
-const FIRST_OPERATIONS = 12
-
 export interface EngineOptions {
   /** How likely the next to run is anyone instead of the one that has waited longest. */
   readonly disorder: number
@@ -64,9 +62,7 @@ export class Engine implements Scheduler {
     }
   }
 
-  shouldYield(fiber: Fiber.RuntimeFiber<unknown, unknown>): number | false {
-    // TEMPORARY: `serve` loses the place of a handler that is interrupted before its first operations
-    if (fiber.currentOpCount < FIRST_OPERATIONS) return false
+  shouldYield(): number | false {
     if (--this.untilYield > 0) return false
     this.untilYield = this.random.between(1, 2 * this.options.yieldsAfter)
     return 0
