@@ -14,7 +14,6 @@ import * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { concat } from "./internal/concat.js"
 import { firstOf } from "./internal/firstOf.js"
 import { toSocket as toSocketInternal } from "./internal/streamSocket.js"
 import type { Initiator, StreamError } from "./MuxadoError.js"
@@ -38,6 +37,7 @@ export interface MuxStream extends Pipeable {
   /** Which side opened it. */
   readonly initiator: Initiator
   readonly read: Effect.Effect<Option.Option<Uint8Array>, StreamError>
+  readonly readAll: Effect.Effect<Uint8Array, StreamError>
   readonly write: (bytes: Uint8Array) => Effect.Effect<void, StreamError>
   readonly finish: Effect.Effect<void, StreamError>
   readonly close: Effect.Effect<void>
@@ -64,16 +64,7 @@ export const read = (self: MuxStream): Effect.Effect<Option.Option<Uint8Array>, 
  * @since 0.1.0
  * @category reading
  */
-export const readAll = (self: MuxStream): Effect.Effect<Uint8Array, StreamError> =>
-  Effect.suspend(() => {
-    const chunks: Array<Uint8Array> = []
-    const loop: Effect.Effect<Uint8Array, StreamError> = Effect.flatMap(self.read, (chunk) => {
-      if (chunk._tag === "None") return Effect.succeed(concat(chunks))
-      chunks.push(chunk.value)
-      return loop
-    })
-    return loop
-  })
+export const readAll = (self: MuxStream): Effect.Effect<Uint8Array, StreamError> => self.readAll
 
 /**
  * Completes when all bytes were accepted, which may mean waiting for the peer's window or for the session's outbound

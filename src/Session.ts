@@ -15,8 +15,10 @@ import * as FrameReader from "./FrameReader.js"
 import * as FrameWriter from "./FrameWriter.js"
 import { drive } from "./internal/driver.js"
 import { sessionError } from "./internal/errors.js"
+import type { Restore } from "./internal/restore.js"
 import { serve } from "./internal/serve.js"
 import { SessionRuntime } from "./internal/sessionRuntime.js"
+import type { StreamHandle } from "./internal/streamHandle.js"
 import type { OpenError, SessionError, StreamReset } from "./MuxadoError.js"
 import { InvalidOptions } from "./MuxadoError.js"
 import type { MuxStream } from "./MuxStream.js"
@@ -166,32 +168,35 @@ const fromRuntime = (
   options: ResolvedOptions,
   endings: Pick<SessionService, "close" | "drain">
 ): SessionService => {
-  const typeOf = (requested: OpenOptions | undefined): Effect.Effect<number | undefined, InvalidOptions> => {
+  const typeOf = (requested: OpenOptions | undefined): number | undefined | InvalidOptions => {
     const type = requested?.type
-    if (!options.typed) return type === undefined ? Effect.void.pipe(Effect.as(undefined)) : invalid(UNTYPED)
-    if (type === undefined) return Effect.succeed(0)
-    const fits = Number.isInteger(type) && type >= 0 && type < HEARTBEAT_TYPE
-    return fits ? Effect.succeed(type) : invalid(`the stream type must be a uint32 below 0xFFFFFFFF, not ${type}`)
+    if (!options.typed) return type === undefined ? undefined : new InvalidOptions({ detail: UNTYPED })
+    if (type === undefined) return 0
+    if (Number.isInteger(type) && type >= 0 && type < HEARTBEAT_TYPE) return type
+    return new InvalidOptions({ detail: `the stream type must be a uint32 below 0xFFFFFFFF, not ${type}` })
+  }
+  const open = (requested: OpenOptions | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> => {
+    const type = typeOf(requested)
+    return typeof type === "object" ? Effect.fail(type) : runtime.open(type, restore)
   }
   const withStream = <A, E, R>(
     requested: OpenOptions | undefined,
     use: (stream: MuxStream) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | OpenError, R> =>
     Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(typeOf(requested), (type) =>
-        Effect.flatMap(runtime.open(type, restore), (stream) =>
-          Effect.onExit(restore(Effect.suspend(() => use(stream))), (exit) => Effect.sync(() => stream.endWith(exit)))
-        )
+      Effect.flatMap(open(requested, restore), (stream) =>
+        Effect.flatMap(Effect.exit(restore(Effect.suspend(() => use(stream)))), (exit) => {
+          stream.endWith(exit)
+          return exit
+        })
       )
     )
   return {
     role,
     open: (requested) =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.flatMap(typeOf(requested), (type) =>
-          Effect.tap(runtime.open(type, restore), (stream) =>
-            Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
-          )
+        Effect.tap(open(requested, restore), (stream) =>
+          Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
         )
       ),
     withStream: <A, E, R>(

@@ -53,6 +53,8 @@ const Options = Schema.Struct({
     default: () => ({ interval: Duration.seconds(10), tolerance: Duration.seconds(15) })
   }),
   window: count(CONVENTIONAL_WINDOW, 16, MAX_UINT31),
+  maxWindow: count(16 * 1024 * 1024, 16, MAX_UINT31),
+  growthLimit: count(64 * 1024 * 1024, 0, Number.MAX_SAFE_INTEGER),
   peerWindow: Schema.optional(Schema.Int.pipe(Schema.between(16, MAX_UINT31))),
   outboundLimit: count(1024 * 1024, 1024, MAX_UINT31),
   receiveLimit: Schema.optional(Schema.Int.pipe(Schema.between(1024, Number.MAX_SAFE_INTEGER))),
@@ -119,7 +121,17 @@ export interface SessionOptions {
    * take for granted; a peer that sends more than this at once has its stream reset with FlowControlError.
    */
   readonly window?: number | undefined
-  /** The same at the peer, where it is configured unlike this side: what may be sent to it at first. Default `window`. */
+  /**
+   * What the window of a stream may grow to, in bytes, while it is read as fast as it comes: a stream needs twice the
+   * bytes that are under way in a round trip. Default 16 MiB; nothing grows where `window` is as large or larger.
+   */
+  readonly maxWindow?: number | undefined
+  /**
+   * By how many bytes the windows of all streams together may grow; never beyond what `receiveLimit` has left for them.
+   * Default 64 MiB; 0 for windows that never grow.
+   */
+  readonly growthLimit?: number | undefined
+  /** The `window` of the peer, where it is configured unlike this side: what may be sent to it at first. Default `window`. */
   readonly peerWindow?: number | undefined
   /** Bytes that may wait to be sent, for all streams together; writers wait beyond it. Default 1 MiB. */
   readonly outboundLimit?: number | undefined
@@ -226,6 +238,8 @@ export const toConnectionOptions = (role: "client" | "server", options: Resolved
           tolerance: Duration.toMillis(options.heartbeat.tolerance)
         },
   window: options.window,
+  maxWindow: options.maxWindow,
+  growthLimit: options.growthLimit,
   peerWindow: options.peerWindow ?? options.window,
   outboundLimit: options.outboundLimit,
   receiveLimit: options.receiveLimit ?? options.maxInboundStreams * options.window,

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import type { FrameReaderService } from "../FrameReader.js"
+import type { FrameBatch, FrameReaderService } from "../FrameReader.js"
 import type { FrameWriterService } from "../FrameWriter.js"
 import { TransportFailed } from "../MuxadoError.js"
 import { ErrorCode } from "../protocol/errorCode.js"
@@ -28,6 +28,12 @@ interface Driver {
 }
 
 const UINT32 = 0x1_0000_0000
+
+/**
+ * After so many frames of one chunk, whoever they woke gets a turn, and what they answer leaves: the peer works on it
+ * while the rest is received. All at once, the two sides would take turns instead.
+ */
+const FRAMES_PER_TURN = 16
 
 export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driver, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -81,12 +87,21 @@ export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driv
   })
 
 /** Frames in. It waits for the transport alone, never for a write or for the application. */
-const readLoop = (runtime: SessionRuntime, reader: FrameReaderService): Effect.Effect<void> =>
-  reader.take.pipe(
-    Effect.map((batch) => runtime.receive(batch)),
+const readLoop = (runtime: SessionRuntime, reader: FrameReaderService): Effect.Effect<void> => {
+  const received = (batch: FrameBatch, from: number): Effect.Effect<void> => {
+    const to = from + FRAMES_PER_TURN
+    runtime.receive(batch.frames, from, to)
+    return to < batch.frames.length ? Effect.flatMap(Effect.yieldNow(), () => received(batch, to)) : Effect.void
+  }
+  return reader.take.pipe(
+    Effect.flatMap((batch) => {
+      runtime.heard(batch)
+      return received(batch, 0)
+    }),
     Effect.forever,
     Effect.catchAllCause((cause) => Effect.sync(() => failed(runtime, "Read", cause)))
   )
+}
 
 /** Frames out: what gathered while the last batch was written goes as one. Ends with the session's last frame. */
 const writeLoop = (runtime: SessionRuntime, writer: FrameWriterService): Effect.Effect<void> => {

@@ -15,10 +15,11 @@ import { Connection } from "../protocol/connection.js"
 import type { ConnectionOptions } from "../protocol/options.js"
 import type { SessionEnd } from "../protocol/end.js"
 import type { Event } from "../protocol/event.js"
-import type { Frame } from "../protocol/frame.js"
+import type { Frame, InboundFrame } from "../protocol/frame.js"
 import type { StreamCore } from "../protocol/stream.js"
 import { sessionError } from "./errors.js"
 import { firstOf } from "./firstOf.js"
+import type { Restore } from "./restore.js"
 import { StreamHandle } from "./streamHandle.js"
 import { Signal, WaitSet } from "./waiting.js"
 
@@ -38,7 +39,6 @@ export interface Server {
   readonly start: (stream: StreamHandle) => void
 }
 
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 type PingResult = Exit.Exit<number, SessionError | StreamReset>
 
 export class SessionRuntime {
@@ -178,11 +178,17 @@ export class SessionRuntime {
 
   // --- what the driver fibers do
 
-  receive(batch: FrameBatch): void {
-    const now = this.now()
+  /** Bytes arrived. */
+  heard({ midFrame }: FrameBatch): void {
+    this.connection.heard(midFrame, this.now())
+  }
+
+  /** Receives some frames of a batch in one step. */
+  receive(frames: ReadonlyArray<InboundFrame>, from: number, to: number): void {
     this.step((connection) => {
-      connection.heard(batch.midFrame, now)
-      for (const frame of batch.frames) {
+      for (let i = from; i < to; i++) {
+        const frame = frames[i]
+        if (frame === undefined) break
         if (frame._tag === "Data") this.totals.bytesReceived += frame.payload.length
         connection.receive(frame)
       }
@@ -222,19 +228,20 @@ export class SessionRuntime {
 
   // --- opening
 
-  /** Opens a stream that nobody is responsible for yet: the caller is uninterruptible, and `restore` is its own. */
+  /**
+   * Opens a stream that nobody is responsible for yet, at once if there is room: to be called by a fiber that runs, in
+   * an uninterruptible region whose `restore` this is.
+   */
   open(type: number | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> {
-    return Effect.suspend(() => {
-      const request: OpenRequest = { type, opened: undefined, outcome: undefined, resume: undefined }
-      const outcome = this.openRequests.size > 0 ? undefined : this.tryOpen(request)
-      if (outcome !== undefined) return outcome
-      this.openRequests.add(request)
-      const opened = Effect.async<StreamHandle, OpenError>((resume) => {
-        if (request.outcome !== undefined) resume(request.outcome)
-        else request.resume = resume
-      })
-      return Effect.onInterrupt(restore(opened), () => Effect.sync(() => this.withdrawOpen(request)))
+    const request: OpenRequest = { type, opened: undefined, outcome: undefined, resume: undefined }
+    const outcome = this.openRequests.size > 0 ? undefined : this.tryOpen(request)
+    if (outcome !== undefined) return outcome
+    this.openRequests.add(request)
+    const opened = Effect.async<StreamHandle, OpenError>((resume) => {
+      if (request.outcome !== undefined) resume(request.outcome)
+      else request.resume = resume
     })
+    return Effect.onInterrupt(restore(opened), () => Effect.sync(() => this.withdrawOpen(request)))
   }
 
   private tryOpen(request: OpenRequest): Exit.Exit<StreamHandle, OpenError> | undefined {

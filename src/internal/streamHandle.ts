@@ -8,8 +8,11 @@ import type { Initiator, StreamError } from "../MuxadoError.js"
 import { StreamClosed } from "../MuxadoError.js"
 import type { MuxStream } from "../MuxStream.js"
 import { ErrorCode } from "../protocol/errorCode.js"
+import type { ReadResult } from "../protocol/results.js"
 import type { StreamCore } from "../protocol/stream.js"
+import { concat } from "./concat.js"
 import { streamError } from "./errors.js"
+import type { Restore } from "./restore.js"
 import type { SessionRuntime } from "./sessionRuntime.js"
 import { WaitSet } from "./waiting.js"
 
@@ -23,16 +26,17 @@ interface PendingWrite {
   resume: ((effect: Effect.Effect<void, StreamError>) => void) | undefined
 }
 
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-
 const NO_BYTES: Uint8Array = new Uint8Array(0)
+
+/** Most streams never have a write that waits. It stays empty. */
+const NO_WRITES: Array<PendingWrite> = []
 
 export class StreamHandle implements MuxStream {
   /** Called once when the stream fails by no doing of its user. */
   onFailure: (() => void) | undefined = undefined
 
   private readonly readers = new WaitSet()
-  private writes: Array<PendingWrite> = []
+  private writes: Array<PendingWrite> = NO_WRITES
   /** The write whose bytes are the last that the core has taken. */
   private lastWrite: PendingWrite | undefined = undefined
 
@@ -76,15 +80,10 @@ export class StreamHandle implements MuxStream {
         return Effect.succeed(Option.some(result.bytes))
       case "End":
         return Effect.succeedNone
-      case "Stopped":
-        return Effect.fail(this.closed("read"))
-      case "Failed":
-        return Effect.fail(streamError(this.id, result.failure))
       case "Blocked":
-        return Effect.zipRight(
-          this.readers.waitUnless(() => !this.core.readBlocked),
-          this.read
-        )
+        return Effect.zipRight(this.awaitReadable, this.read)
+      default:
+        return Effect.fail(this.readError(result))
     }
   }
 
@@ -94,6 +93,31 @@ export class StreamHandle implements MuxStream {
       // another reader of the same stream may have been faster
       return Option.some(result._tag === "Bytes" ? result.bytes : NO_BYTES)
     })
+  }
+
+  get readAll(): Effect.Effect<Uint8Array, StreamError> {
+    return Effect.suspend(() => this.readOn([]))
+  }
+
+  /** All that is there in one step: who is interrupted between two of them throws away the first part as well. */
+  private readOn(chunks: Array<Uint8Array>): Effect.Effect<Uint8Array, StreamError> {
+    const result = this.session.step((connection) => {
+      let read = connection.read(this.core)
+      for (; read._tag === "Bytes"; read = connection.read(this.core)) chunks.push(read.bytes)
+      return read
+    })
+    switch (result._tag) {
+      case "End":
+        return Effect.succeed(concat(chunks))
+      case "Blocked":
+        return Effect.flatMap(this.awaitReadable, () => this.readOn(chunks))
+      default:
+        return Effect.fail(this.readError(result))
+    }
+  }
+
+  private get awaitReadable(): Effect.Effect<void> {
+    return this.readers.waitUnless(() => !this.core.readBlocked)
   }
 
   get stopReading(): Effect.Effect<void> {
@@ -117,10 +141,14 @@ export class StreamHandle implements MuxStream {
   /** Hands bytes over in the operation that completes, for the same reason as in `read`. */
   private give(bytes: Uint8Array): Effect.Effect<void> {
     return Effect.sync(() => {
-      // whoever came in between is done, or in line before us: nobody needs to wait for this write
-      this.writes.push(pendingWrite(bytes, false))
-      if (this.writes.length === 1) this.pump()
-      this.lastWrite = undefined
+      if (this.writes.length === 0) {
+        const taken = this.session.step((connection) => connection.write(this.core, bytes))
+        this.lastWrite = undefined
+        if (taken === bytes.length || typeof taken !== "number") return
+        bytes = bytes.subarray(taken)
+      }
+      // whoever came in between was faster, or is in line before us: nobody needs to wait for this write
+      this.putInLine(pendingWrite(bytes, false))
     })
   }
 
@@ -138,7 +166,7 @@ export class StreamHandle implements MuxStream {
   private enqueue(bytes: Uint8Array, finishes: boolean): Effect.Effect<void, StreamError> {
     return Effect.uninterruptibleMask((restore: Restore) => {
       const write = pendingWrite(bytes, finishes)
-      this.writes.push(write)
+      this.putInLine(write)
       this.pump()
       const settled = Effect.async<void, StreamError>((resume) => {
         if (write.result !== undefined) resume(write.result)
@@ -146,6 +174,11 @@ export class StreamHandle implements MuxStream {
       })
       return Effect.onInterrupt(restore(settled), () => Effect.sync(() => this.withdraw(write)))
     })
+  }
+
+  private putInLine(write: PendingWrite): void {
+    if (this.writes === NO_WRITES) this.writes = [write]
+    else this.writes.push(write)
   }
 
   /** Hands the pending writes to the core, in order, as far as they go. */
@@ -181,7 +214,7 @@ export class StreamHandle implements MuxStream {
 
   private failWrites(error: StreamError): void {
     const writes = this.writes
-    this.writes = []
+    this.writes = NO_WRITES
     for (const write of writes) settle(write, Exit.fail(error))
   }
 
@@ -245,6 +278,10 @@ export class StreamHandle implements MuxStream {
   }
 
   // ---
+
+  private readError(result: Exclude<ReadResult, { readonly _tag: "Bytes" | "End" | "Blocked" }>): StreamError {
+    return result._tag === "Stopped" ? this.closed("read") : streamError(this.id, result.failure)
+  }
 
   private writeError(result: Exclude<ReturnType<SessionRuntime["connection"]["write"]>, number>): StreamError {
     return result._tag === "Finished" ? this.closed("write") : streamError(this.id, result.failure)

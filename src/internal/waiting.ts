@@ -1,5 +1,7 @@
 /** Ways to wait for a synchronous step of the core, none of which can lose a wake-up or a value. */
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 
 type Resume = (effect: Effect.Effect<void>) => void
 
@@ -33,25 +35,54 @@ export class Signal {
   }
 }
 
-/** Wakes all fibers that wait; whether one has to wait at all is asked in the same step in which it is put down. */
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+/** More than so many waiters, and those whose fibers have ended are looked for. */
+const FIRST_SEARCH = 16
+
+/**
+ * Wakes all fibers that wait; whether one has to wait at all is asked in the same step in which it is put down.
+ *
+ * An interrupted fiber stays put down, since the region that would take it out costs more than the wait, and to wake it
+ * again does nothing. Its place goes when all are woken, when it waits again, or, once it has ended, when there are
+ * twice as many.
+ */
 export class WaitSet {
-  private readonly waiters = new Set<Resume>()
+  // nearly always there is but one
+  private fiber: AnyFiber | undefined = undefined
+  private resume: Resume | undefined = undefined
+  private others: Map<AnyFiber, Resume> | undefined = undefined
+  private searchAt = FIRST_SEARCH
 
   /** Waits for `notifyAll`, unless `ready` says that there is nothing to wait for. */
   waitUnless(ready: () => boolean): Effect.Effect<void> {
     return Effect.async<void>((resume) => {
       if (ready()) return resume(Effect.void)
-      this.waiters.add(resume)
-      return Effect.sync(() => {
-        this.waiters.delete(resume)
-      })
+      const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
+      if (this.fiber === undefined || this.fiber === fiber || this.fiber.unsafePoll() !== null) {
+        this.fiber = fiber
+        this.resume = resume
+      } else {
+        this.others ??= new Map()
+        this.others.set(fiber, resume)
+        if (this.others.size >= this.searchAt) this.forgetEnded(this.others)
+      }
     })
   }
 
   notifyAll(): void {
-    if (this.waiters.size === 0) return
-    const waiters = [...this.waiters]
-    this.waiters.clear()
-    for (const resume of waiters) resume(Effect.void)
+    const { others, resume } = this
+    if (resume === undefined) return
+    this.fiber = undefined
+    this.resume = undefined
+    this.others = undefined
+    this.searchAt = FIRST_SEARCH
+    resume(Effect.void)
+    if (others !== undefined) for (const other of others.values()) other(Effect.void)
+  }
+
+  private forgetEnded(others: Map<AnyFiber, Resume>): void {
+    for (const fiber of others.keys()) if (fiber.unsafePoll() !== null) others.delete(fiber)
+    this.searchAt = Math.max(FIRST_SEARCH, 2 * others.size)
   }
 }

@@ -12,6 +12,9 @@ const LARGEST_TAIL = 16 * 1024
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
+/** Many a queue never holds anything. It stays empty. */
+const NO_CHUNKS: Array<Uint8Array> = []
+
 /**
  * Bytes in, the same bytes out in order. Large pieces are kept by reference, runs of small ones are copied together.
  *
@@ -22,7 +25,7 @@ export class ByteQueue {
   /** Bytes in the queue. */
   length = 0
 
-  private chunks: Array<Uint8Array> = []
+  private chunks: Array<Uint8Array> = NO_CHUNKS
   private head = 0
   /** The buffer that this queue owns and may append to: the last chunk is its first `tailLength` bytes, untaken. */
   private tail: Uint8Array | undefined = undefined
@@ -35,6 +38,10 @@ export class ByteQueue {
   push(bytes: Uint8Array, keep: "reference" | "copy" = "reference"): void {
     if (bytes.length === 0) return
     this.length += bytes.length
+    if (this.chunks === NO_CHUNKS) {
+      this.chunks = [keep === "copy" ? copy(bytes) : bytes]
+      return
+    }
     if (bytes.length > SMALL) {
       this.tail = undefined
       this.chunks.push(keep === "copy" ? copy(bytes) : bytes)
@@ -104,7 +111,7 @@ export class ByteQueue {
   /** Forgets everything, and says how many bytes that were. */
   clear(): number {
     const dropped = this.length
-    this.chunks = []
+    this.chunks = NO_CHUNKS
     this.head = 0
     this.tail = undefined
     this.tailLength = 0

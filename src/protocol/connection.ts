@@ -19,7 +19,6 @@ import { encodeUint32, HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "./heartbeat.js"
 import { Receiver } from "./receive.js"
 import type { ConnectionStats, OpenResult, ReadResult, WriteResult } from "./results.js"
 import { StreamCore } from "./stream.js"
-import { canReceive } from "./streamState.js"
 
 /** What may always be left to a stream that has nothing waiting, however much the others have: an eighth. */
 const RESERVE = 8
@@ -79,10 +78,7 @@ export class Connection {
     if (verdict === "Probe") {
       if (!this.ping(nonce, now)) core.liveness.cannotProbe(now)
     } else if (verdict !== "Alive") return core.over(core.closing ? CLOSED : this.endOf(verdict))
-    for (const stream of core.starved.takeDue(now)) {
-      const increment = canReceive(stream.state) ? stream.receiveWindow.takeStalled() : 0
-      if (increment > 0) core.outbound.grant(stream.id, increment)
-    }
+    core.credit.release(now)
     for (const stream of core.stinted.takeDue(now)) {
       stream.acceptsSmallCredit = true
       core.announceWritable(stream)
@@ -180,7 +176,7 @@ export class Connection {
     const bytes = stream.inbound.take()
     if (bytes !== undefined) {
       this.core.held -= bytes.length
-      if (stream.failure === undefined) this.core.consumed(stream, bytes.length)
+      if (stream.failure === undefined) this.core.credit.consumed(stream, bytes.length, this.core.now)
       return { _tag: "Bytes", bytes }
     }
     if (stream.endsCleanly) return END
@@ -196,7 +192,7 @@ export class Connection {
     stream.readBlocked = false
     const dropped = this.core.drop(stream)
     if (stream.failure !== undefined) return
-    this.core.consumed(stream, dropped)
+    this.core.credit.consumed(stream, dropped, this.core.now)
     this.core.settle(stream)
     this.core.announceIdle()
   }
@@ -291,7 +287,7 @@ export class Connection {
   nextDeadline(): number {
     const core = this.core
     if (core.end !== undefined) return Infinity
-    return Math.min(core.liveness.next(), core.starved.next(), core.stinted.next(), core.untyped.next())
+    return Math.min(core.liveness.next(), core.credit.next(), core.stinted.next(), core.untyped.next())
   }
 
   /** Why no more streams will be opened or accepted, once that is so. */
@@ -305,7 +301,7 @@ export class Connection {
   }
 
   stats(now: number = this.core.now): ConnectionStats {
-    const { budgets, heartbeats, held, outbound, table } = this.core
+    const { budgets, credit, heartbeats, held, outbound, table } = this.core
     let bufferedBytes = 0
     for (const stream of table.values()) bufferedBytes += stream.inbound.length
     return {
@@ -315,6 +311,7 @@ export class Connection {
       queuedBytes: outbound.queued,
       bufferedBytes,
       heldBytes: held,
+      grownBytes: credit.grown,
       skippedIntervals: table.skippedIntervals,
       tableSize: table.size,
       charged: budgets.charged(now),

@@ -5,6 +5,7 @@
  */
 import type { Cost } from "./budgets.js"
 import { Budgets } from "./budgets.js"
+import { Credit } from "./credit.js"
 import { DeadlineQueue } from "./deadlineQueue.js"
 import type { GoneAway, SessionEnd, StreamFailure } from "./end.js"
 import { endBy } from "./end.js"
@@ -18,14 +19,11 @@ import { Liveness } from "./liveness.js"
 import type { ConnectionOptions } from "./options.js"
 import { Outbound } from "./outbound.js"
 import type { StreamCore } from "./stream.js"
-import { canReceive, next } from "./streamState.js"
+import { next } from "./streamState.js"
 import { StreamTable } from "./streamTable.js"
 
 /** RSTs that may wait to be sent, beside one for each live stream; a peer that has more sent and takes none is up to no good. */
 const MAX_PENDING_RESETS = 4096
-
-/** How long a buffer stays empty before what is due is granted although it is little, in milliseconds. */
-const GRANT_DELAY = 10
 
 /** How long a writer waits for more credit than a few bytes, in milliseconds. */
 const SMALL_CREDIT_DELAY = 5
@@ -39,14 +37,13 @@ const SMALL_CREDIT_DELAY = 5
 export class Core {
   readonly table: StreamTable
   readonly outbound: Outbound
+  readonly credit: Credit
   readonly liveness: Liveness
   readonly heartbeats = new PendingHeartbeats()
   readonly budgets: Budgets
 
   /** Streams whose type has not arrived. */
   readonly untyped: DeadlineQueue<StreamCore>
-  /** Streams whose buffer ran empty with credit still to be granted. */
-  readonly starved = new DeadlineQueue<StreamCore>(GRANT_DELAY)
   /** Streams whose writer waits for more credit than a few bytes. */
   readonly stinted = new DeadlineQueue<StreamCore>(SMALL_CREDIT_DELAY)
   /** Streams whose writer waits for room in the session. */
@@ -94,6 +91,7 @@ export class Core {
     this.budgets = new Budgets(options, now)
     this.table = new StreamTable(options)
     this.outbound = new Outbound((stream) => this.finSent(stream))
+    this.credit = new Credit(options, this.table, this.outbound)
     this.liveness = new Liveness(options, now)
     this.untyped = new DeadlineQueue(options.typeTimeout)
   }
@@ -140,7 +138,7 @@ export class Core {
     stream.failure = failure
     stream.readBlocked = false
     stream.state = "Closed"
-    this.table.hush(stream.id)
+    this.table.hush(stream.id, stream.receiveWindow.size)
     this.outbound.ungrant(stream.id)
     this.remove(stream)
     if (stream.shown) this.emit({ _tag: "Failed", stream })
@@ -174,7 +172,7 @@ export class Core {
 
   finReceived(stream: StreamCore): void {
     stream.finReceived = true
-    this.starved.delete(stream)
+    this.credit.settle(stream)
     stream.state = next(stream.state, "ReceiveFin") ?? stream.state
     if (stream.state === "Closed") this.finish(stream)
   }
@@ -191,9 +189,9 @@ export class Core {
     if (stream.state === "Closed") this.finish(stream)
     else if (stream.state === "HalfClosedLocal" && stream.readStopped) {
       // the peer may be waiting for credit to send what nobody will read: with it, its DATA draws an RST
-      this.releaseCredit(stream)
+      this.credit.releaseAll(stream)
       stream.state = "Closed"
-      this.table.expectLate(stream.id)
+      this.table.expectLate(stream.id, stream.receiveWindow.size)
       this.finish(stream)
     }
   }
@@ -207,11 +205,10 @@ export class Core {
   private remove(stream: StreamCore): void {
     this.outbound.unschedule(stream)
     this.untyped.delete(stream)
-    this.starved.delete(stream)
     this.stinted.delete(stream)
     this.crowded.delete(stream)
     // one that is in the backlog stays there until the application takes it: it can still be read
-    this.table.remove(stream)
+    if (this.table.remove(stream)) this.credit.forget(stream)
     if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
     if (stream === this.responder) {
       this.responder = undefined
@@ -261,29 +258,6 @@ export class Core {
     this.fault(stream, Code.EnhanceYourCalm, "nothing")
   }
 
-  // --- credit
-
-  /** The application has consumed bytes: grants what is due, now or a little later. */
-  consumed(stream: StreamCore, length: number): void {
-    stream.receiveWindow.consume(length)
-    if (!canReceive(stream.state)) return
-    const increment = stream.receiveWindow.takeDue()
-    if (increment > 0) {
-      this.starved.delete(stream)
-      this.outbound.grant(stream.id, increment)
-    } else if (stream.inbound.length === 0) {
-      this.starved.add(stream, this.now)
-    }
-  }
-
-  /** Nobody will read any more: grants all that was received, and what is announced of a frame that is arriving. */
-  private releaseCredit(stream: StreamCore): void {
-    const { receiveWindow } = stream
-    receiveWindow.consume(receiveWindow.size - receiveWindow.available - receiveWindow.consumed)
-    const increment = receiveWindow.takeAll()
-    if (increment > 0) this.outbound.grant(stream.id, increment)
-  }
-
   // --- the end of the session
 
   /** A GOAWAY. From the first on no streams are taken, so a later one does not raise what was processed. */
@@ -324,7 +298,7 @@ export class Core {
 
   private forgetWaiting(): void {
     this.untyped.clear()
-    this.starved.clear()
+    this.credit.clear()
     this.stinted.clear()
     this.crowded.clear()
   }

@@ -18,6 +18,10 @@ export interface ConnectionOptions extends LivenessOptions, BudgetOptions {
   readonly typed: boolean
   /** What the peer may send on a stream before its first WNDINC. */
   readonly window: number
+  /** What the window of a stream may grow to. */
+  readonly maxWindow: number
+  /** By how much all windows together may grow. */
+  readonly growthLimit: number
   /** What it takes on a stream before its first WNDINC. */
   readonly peerWindow: number
   /** The payload bytes that may wait to be sent. */

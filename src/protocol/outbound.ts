@@ -22,6 +22,8 @@ const LONGEST_PAYLOAD = 64 * 1024
 /** Up to this many bytes are copied behind the type in a SYN frame; more follow in frames of their own. */
 const SYN_PAYLOAD = 4 * 1024
 
+const TYPE_LENGTH = 4
+
 /** After so many bytes of streams that go first, one of those that take turns gets its turn. */
 const FRESH_BYTES = 4 * QUANTUM
 
@@ -194,12 +196,15 @@ export class Outbound {
   private takeSynPayload(stream: StreamCore): Uint8Array {
     const payload = stream.outbound.length <= SYN_PAYLOAD ? stream.outbound.take() : undefined
     if (payload !== undefined) this.queued -= payload.length
-    if (stream.type === undefined) return payload ?? new Uint8Array(0)
-    const type = encodeUint32(stream.type)
-    if (payload === undefined) return type
-    const bytes = new Uint8Array(type.length + payload.length)
-    bytes.set(type)
-    bytes.set(payload, type.length)
+    const { type } = stream
+    if (type === undefined) return payload ?? new Uint8Array(0)
+    if (payload === undefined) return encodeUint32(type)
+    const bytes = new Uint8Array(TYPE_LENGTH + payload.length)
+    bytes[0] = type >>> 24
+    bytes[1] = type >>> 16
+    bytes[2] = type >>> 8
+    bytes[3] = type
+    bytes.set(payload, TYPE_LENGTH)
     return bytes
   }
 }

@@ -94,8 +94,7 @@ export class Receiver {
       this.core.fault(stream, ErrorCode.EnhanceYourCalm, "nothing")
       return undefined
     }
-    // an empty frame is no sign that the peer has credit left
-    if (frame.length > 0) this.core.starved.delete(stream)
+    this.core.credit.arrived(stream, frame.length, this.core.now)
     return stream
   }
 
@@ -196,7 +195,7 @@ export class Receiver {
     const rest = this.core.options.typed && stream.type === undefined ? this.type(stream, bytes) : bytes
     if (rest.length === 0 || stream.failure !== undefined) return
     if (stream.isHeartbeat) return this.heartbeat(stream, rest)
-    if (stream.readStopped) return this.core.consumed(stream, rest.length)
+    if (stream.readStopped) return this.core.credit.consumed(stream, rest.length, this.core.now)
     // a view of a large chunk would keep all of it alive
     this.core.hold(stream, rest, rest.buffer.byteLength > 2 * rest.length ? "copy" : "reference")
     this.core.announceReadable(stream)
@@ -245,8 +244,9 @@ export class Receiver {
       core.hold(stream, bytes, "copy")
       return this.echo(stream)
     }
-    core.consumed(stream, bytes.length)
+    core.credit.consumed(stream, bytes.length, core.now)
     for (const { nonce, roundTrip } of core.heartbeats.receive(bytes, core.now)) {
+      core.credit.timed(roundTrip)
       core.emit({ _tag: "Pong", nonce, roundTrip })
     }
   }
@@ -257,7 +257,7 @@ export class Receiver {
     const length = Math.max(0, Math.min(stream.inbound.length, stream.sendWindow.credit, room))
     let left = length - (length % HEARTBEAT_LENGTH)
     if (left === 0) return
-    this.core.consumed(stream, left)
+    this.core.credit.consumed(stream, left, this.core.now)
     while (left > 0) {
       const bytes = stream.inbound.take(left)
       if (bytes === undefined) break

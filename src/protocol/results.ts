@@ -58,6 +58,8 @@ export interface ConnectionStats {
   readonly bufferedBytes: number
   /** The same, with those of streams that are over on the wire and can still be read. */
   readonly heldBytes: number
+  /** By how much the receive windows of live streams have grown. */
+  readonly grownBytes: number
   readonly skippedIntervals: number
   /** Live streams, heartbeats included. */
   readonly tableSize: number

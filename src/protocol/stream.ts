@@ -6,6 +6,7 @@
 import { ByteQueue } from "./byteQueue.js"
 import type { Side, StreamFailure } from "./end.js"
 import { HEARTBEAT_TYPE } from "./heartbeat.js"
+import type { Pace } from "./pace.js"
 import type { StreamState } from "./streamState.js"
 import { ReceiveWindow, SendWindow } from "./window.js"
 
@@ -49,6 +50,8 @@ export class StreamCore {
 
   readonly inbound = new ByteQueue()
   readonly receiveWindow: ReceiveWindow
+  /** How fast it is consumed, once that was enough to be granted credit. */
+  pace: Pace | undefined = undefined
   /** The peer has sent something that belongs to it: it knows of the stream, whatever it says later. */
   answered = false
   /** A read found nothing; its reader is told when there is something. */

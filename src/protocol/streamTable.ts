@@ -114,21 +114,24 @@ export class StreamTable {
     this.count(stream.initiator, -1)
   }
 
-  remove(stream: StreamCore): void {
-    if (this.streams.delete(stream.id) && !stream.isHeartbeat) this.count(stream.initiator, -1)
+  /** False when it was not there any more. */
+  remove(stream: StreamCore): boolean {
+    if (!this.streams.delete(stream.id)) return false
+    if (!stream.isHeartbeat) this.count(stream.initiator, -1)
+    return true
   }
 
-  /** From now on late frames on this id are passed over. */
-  hush(id: number): void {
+  /** From now on late frames on this id are passed over, up to the `window` (bytes) that the stream had. */
+  hush(id: number, window: number = this.window): void {
     this.unanswered.delete(id)
-    this.quiet.set(id, this.quiet.get(id) ?? this.window)
+    this.quiet.set(id, this.quiet.get(id) ?? window)
     if (this.quiet.size <= MAX_QUIET) return
     for (const oldest of this.quiet.keys()) return this.forget(oldest)
   }
 
   /** The application let go of a stream while the peer was sending: the peer is told so once, and not to blame. */
-  expectLate(id: number): void {
-    this.hush(id)
+  expectLate(id: number, window?: number): void {
+    this.hush(id, window)
     this.unanswered.add(id)
   }
 

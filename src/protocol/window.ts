@@ -61,12 +61,15 @@ export class SendWindow {
  * Credit goes back when the application has consumed half of the window. A peer that starts from a smaller window than
  * ours would stall below that half, and nobody can tell a stalled peer from one that has nothing to say; so when the
  * buffer has run empty and stayed so for a moment, what is due is granted all the same, and the point where the peer
- * fell silent is taken for its window until it proves larger.
+ * fell silent is taken for its window until it proves larger. A window may grow; it never shrinks, since what was
+ * granted cannot be taken back.
  *
  * @since 0.1.0
  * @category models
  */
 export class ReceiveWindow {
+  /** The most that may be on its way or wait here. */
+  size: number
   /** Bytes the peer may still send, as we count them. */
   available: number
   /** Bytes the application has consumed and that were not granted again. */
@@ -77,10 +80,22 @@ export class ReceiveWindow {
   private readonly conventional: number
   private earlyGrants = 0
 
-  constructor(readonly size: number) {
-    this.available = size
-    this.conventional = Math.min(size, CONVENTIONAL_WINDOW)
+  constructor(private readonly initial: number) {
+    this.size = initial
+    this.available = initial
+    this.conventional = Math.min(initial, CONVENTIONAL_WINDOW)
     this.assumed = this.conventional
+  }
+
+  /** By how much it is larger than it was at first, in bytes. */
+  get grown(): number {
+    return this.size - this.initial
+  }
+
+  /** The increment that is sent now gives so much more. */
+  grow(bytes: number): void {
+    this.size += bytes
+    this.available += bytes
   }
 
   /** Takes the bytes that a frame's header announces; false when they are more than the window. */

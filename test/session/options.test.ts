@@ -25,6 +25,8 @@ describe("SessionOptions", () => {
         typed: true,
         heartbeat: { interval: Duration.seconds(10), tolerance: Duration.seconds(15) },
         window: 262_144,
+        maxWindow: 16_777_216,
+        growthLimit: 67_108_864,
         outboundLimit: 1_048_576,
         acceptBacklog: 128,
         maxInboundStreams: 1024,

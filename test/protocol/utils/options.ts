@@ -7,6 +7,8 @@ export const connectionOptions = (role: "client" | "server", overrides: Override
   role,
   typed: false,
   window: 262_144,
+  maxWindow: 16_777_216,
+  growthLimit: 0,
   peerWindow: overrides.window ?? 262_144,
   outboundLimit: 1_048_576,
   receiveLimit: 67_108_864,

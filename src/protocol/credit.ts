@@ -1,0 +1,136 @@
+/**
+ * The credit that is given to the peer: when, and how much the windows grow. Synchronous and total.
+ *
+ * Wire: `docs/PROTOCOL.md`, section 4.
+ *
+ * @since 0.1.0
+ */
+import { DeadlineQueue } from "./deadlineQueue.js"
+import type { Outbound } from "./outbound.js"
+import { Pace } from "./pace.js"
+import type { StreamCore } from "./stream.js"
+import { canReceive } from "./streamState.js"
+import type { StreamTable } from "./streamTable.js"
+
+/** How long a buffer stays empty before what is due is granted although it is little, in milliseconds. */
+const GRANT_DELAY = 10
+
+/** What takes less than this part of a window. */
+const SHORT_MESSAGE = 16
+
+/** In bytes. */
+interface CreditOptions {
+  readonly window: number
+  readonly maxWindow: number
+  readonly receiveLimit: number
+  readonly growthLimit: number
+}
+
+/**
+ * Grants what the application has consumed, and lets windows grow while it consumes them within a round trip.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Credit {
+  /** By how much the windows of the live streams are larger than they were at first, in bytes. */
+  grown = 0
+
+  /** Streams whose buffer ran empty with credit still to be granted. */
+  private readonly starved = new DeadlineQueue<StreamCore>(GRANT_DELAY)
+  /** The shortest that was seen: what lies in buffers on the way must not count, or windows would fill those for ever. */
+  private roundTrip = Infinity
+
+  constructor(
+    private readonly options: CreditOptions,
+    private readonly table: StreamTable,
+    private readonly outbound: Outbound
+  ) {}
+
+  /** A round trip was measured. */
+  timed(roundTrip: number): void {
+    this.roundTrip = Math.min(this.roundTrip, roundTrip)
+  }
+
+  /** Bytes arrived that have to be consumed. */
+  arrived(stream: StreamCore, length: number, now: number): void {
+    // an empty frame is no sign that the peer has credit left
+    if (length === 0) return
+    this.starved.delete(stream)
+    const roundTrip = stream.pace?.arrived(length, now)
+    if (roundTrip !== undefined) this.timed(roundTrip)
+  }
+
+  /** The application has consumed bytes: grants what is due, now or a little later. */
+  consumed(stream: StreamCore, length: number, now: number): void {
+    const { receiveWindow } = stream
+    receiveWindow.consume(length)
+    if (!canReceive(stream.state)) return
+    const increment = receiveWindow.takeDue()
+    if (increment > 0) {
+      this.starved.delete(stream)
+      this.grant(stream, increment, now)
+    } else if (stream.inbound.length === 0) {
+      this.starved.add(stream, now)
+    }
+  }
+
+  /** Grants what is due to peers that have been silent since their streams' buffers ran empty. */
+  release(now: number): void {
+    for (const stream of this.starved.takeDue(now)) {
+      const increment = canReceive(stream.state) ? stream.receiveWindow.takeStalled() : 0
+      if (increment > 0) this.grant(stream, increment, now)
+    }
+  }
+
+  /** Nobody will read any more: grants all that was received, and what is announced of a frame that is arriving. */
+  releaseAll(stream: StreamCore): void {
+    const { receiveWindow } = stream
+    receiveWindow.consume(receiveWindow.size - receiveWindow.available - receiveWindow.consumed)
+    const increment = receiveWindow.takeAll()
+    if (increment > 0) this.outbound.grant(stream.id, increment)
+  }
+
+  /** The peer sends no more on a stream. */
+  settle(stream: StreamCore): void {
+    this.starved.delete(stream)
+  }
+
+  /** A stream is gone. */
+  forget(stream: StreamCore): void {
+    this.starved.delete(stream)
+    this.grown -= stream.receiveWindow.grown
+  }
+
+  /** All streams are gone. */
+  clear(): void {
+    this.starved.clear()
+  }
+
+  /** When `release` wants to be called, in milliseconds; `Infinity` when never. */
+  next(): number {
+    return this.starved.next()
+  }
+
+  private grant(stream: StreamCore, increment: number, now: number): void {
+    // a short message is no sign of more
+    const watched = stream.pace !== undefined || increment * SHORT_MESSAGE >= stream.receiveWindow.size
+    this.outbound.grant(stream.id, increment + (watched ? this.growth(stream, increment, now) : 0))
+  }
+
+  /** By how much the window of a stream grows, now that it was granted an increment. */
+  private growth(stream: StreamCore, increment: number, now: number): number {
+    const { growthLimit, maxWindow, receiveLimit, window } = this.options
+    const { receiveWindow } = stream
+    const { size } = receiveWindow
+    stream.pace ??= new Pace(now)
+    stream.pace.granted(increment, receiveWindow.available - increment, now)
+    // who keeps to the windows must not be given up for the room that they take
+    const most = Math.min(growthLimit, receiveLimit - this.table.size * window) - this.grown
+    const bytes = Math.min(stream.pace.wanted(size, this.roundTrip, now), maxWindow, size + most) - size
+    if (bytes <= 0) return 0
+    this.grown += bytes
+    receiveWindow.grow(bytes)
+    return bytes
+  }
+}
