@@ -6,7 +6,7 @@ import tseslint from "typescript-eslint"
 const ambient = "The core is given the time, and asks for nothing: pass it in, or move this out of src/protocol."
 
 export default defineConfig(
-  { ignores: ["dist/", "coverage/", "reports/", ".stryker-tmp/"] },
+  { ignores: ["dist/", "coverage/", "reports/", ".stryker-tmp/", "bench/.dist/", "bench/dist*/"] },
   js.configs.recommended,
   tseslint.configs.recommendedTypeChecked,
   {

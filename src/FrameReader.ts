@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { directReader, directTransport } from "./internal/direct.js"
 import type { TransportFailed } from "./MuxadoError.js"
 import { Decoder } from "./protocol/decoder.js"
 import type { InboundFrame } from "./protocol/frame.js"
@@ -70,7 +71,7 @@ export const make = (transport: TransportService): FrameReaderService => {
   }
   const decodeRest = Effect.sync(() => decode(rest))
   const aTurnLater = Effect.zipRight(Effect.sleep(Duration.zero), decodeRest)
-  return FrameReader.of({
+  const reader = FrameReader.of({
     take: Effect.suspend(() => {
       if (rest.length === 0) {
         stretch = 0
@@ -82,6 +83,9 @@ export const make = (transport: TransportService): FrameReaderService => {
       return aTurnLater
     })
   })
+  const direct = directTransport.get(transport)
+  if (direct !== undefined) directReader.set(reader, (take) => direct.each((chunk) => take(decode(chunk))))
+  return reader
 }
 
 /**

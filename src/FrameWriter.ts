@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { directTransport, directWriter } from "./internal/direct.js"
 import type { TransportFailed } from "./MuxadoError.js"
 import { encode } from "./protocol/encoder.js"
 import type { Frame } from "./protocol/frame.js"
@@ -37,10 +38,14 @@ export class FrameWriter extends Context.Tag("effect-muxado/FrameWriter")<FrameW
  * @since 0.1.0
  * @category constructors
  */
-export const make = (transport: TransportService): FrameWriterService =>
-  FrameWriter.of({
+export const make = (transport: TransportService): FrameWriterService => {
+  const writer = FrameWriter.of({
     write: (frames) => transport.write(encode(frames))
   })
+  const direct = directTransport.get(transport)
+  if (direct !== undefined) directWriter.set(writer, (frames) => direct.tryWrite(encode(frames)))
+  return writer
+}
 
 /**
  * The writer to the context's transport. Every use of the layer is a writer of its own.

@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
@@ -175,22 +176,35 @@ const fromRuntime = (
     if (Number.isInteger(type) && type >= 0 && type < HEARTBEAT_TYPE) return type
     return new InvalidOptions({ detail: `the stream type must be a uint32 below 0xFFFFFFFF, not ${type}` })
   }
+  /** At once, if there is room. */
+  const openNow = (requested: OpenOptions | undefined): StreamHandle | undefined => {
+    const type = typeOf(requested)
+    return typeof type === "object" ? undefined : runtime.opening.openNow(type)
+  }
   const open = (requested: OpenOptions | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> => {
     const type = typeOf(requested)
-    return typeof type === "object" ? Effect.fail(type) : runtime.open(type, restore)
+    return typeof type === "object" ? Effect.fail(type) : runtime.opening.open(type, restore)
   }
   const withStream = <A, E, R>(
     requested: OpenOptions | undefined,
     use: (stream: MuxStream) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E | OpenError, R> =>
-    Effect.uninterruptibleMask((restore) =>
-      Effect.flatMap(open(requested, restore), (stream) =>
-        Effect.flatMap(Effect.exit(restore(Effect.suspend(() => use(stream)))), (exit) => {
-          stream.endWith(exit)
-          return exit
+    Effect.uninterruptibleMask((restore) => {
+      const using = (stream: StreamHandle): Effect.Effect<A, E, R> =>
+        Effect.matchCauseEffect(restore(Effect.suspend(() => use(stream))), {
+          onFailure: (cause) => {
+            const exit = Exit.failCause(cause)
+            stream.endWith(exit)
+            return exit
+          },
+          onSuccess: (value) => {
+            stream.endWith(Exit.void)
+            return Effect.succeed(value)
+          }
         })
-      )
-    )
+      const stream = openNow(requested)
+      return stream === undefined ? Effect.flatMap(open(requested, restore), using) : using(stream)
+    })
   return {
     role,
     open: (requested) =>

@@ -11,6 +11,7 @@ import type { FrameWriterService } from "../FrameWriter.js"
 import { TransportFailed } from "../MuxadoError.js"
 import { ErrorCode } from "../protocol/errorCode.js"
 import type { TransportService } from "../Transport.js"
+import { directReader, directWriter } from "./direct.js"
 import { firstOf } from "./firstOf.js"
 import type { SessionRuntime } from "./sessionRuntime.js"
 
@@ -39,6 +40,7 @@ export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driv
   Effect.gen(function* () {
     // a drain that has grace left gives it to the last bytes, too
     let sending = parts.closeTimeout
+    runtime.tryWrite = directWriter.get(parts.writer)
     const reading = yield* Effect.forkScoped(Effect.interruptible(readLoop(runtime, parts.reader)))
     const writing = yield* Effect.forkScoped(Effect.interruptible(writeLoop(runtime, parts.writer)))
     const timing = yield* Effect.forkScoped(Effect.interruptible(timeLoop(runtime)))
@@ -88,25 +90,49 @@ export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driv
 
 /** Frames in. It waits for the transport alone, never for a write or for the application. */
 const readLoop = (runtime: SessionRuntime, reader: FrameReaderService): Effect.Effect<void> => {
-  const received = (batch: FrameBatch, from: number): Effect.Effect<void> => {
-    const to = from + FRAMES_PER_TURN
-    runtime.receive(batch.frames, from, to)
-    return to < batch.frames.length ? Effect.flatMap(Effect.yieldNow(), () => received(batch, to)) : Effect.void
-  }
-  return reader.take.pipe(
-    Effect.flatMap((batch) => {
+  const loop = reader.take.pipe(
+    Effect.map((batch) => {
       runtime.heard(batch)
-      return received(batch, 0)
+      runtime.receive(batch.frames, 0, batch.frames.length)
     }),
-    Effect.forever,
-    Effect.catchAllCause((cause) => Effect.sync(() => failed(runtime, "Read", cause)))
+    Effect.forever
   )
+  const reading = directReader.get(reader)?.(receiverOf(runtime)) ?? loop
+  return Effect.catchAllCause(reading, (cause) => Effect.sync(() => failed(runtime, "Read", cause)))
+}
+
+/** The same without a fiber: turns are tasks of the scheduler. */
+const receiverOf = (runtime: SessionRuntime): ((batch: FrameBatch) => void) => {
+  let frames: FrameBatch["frames"] = []
+  let from = 0
+  const turn = (atOnce: number): void => {
+    const start = from
+    from = Math.min(frames.length, start + atOnce)
+    try {
+      runtime.receive(frames, start, from)
+    } catch (error) {
+      failed(runtime, "Read", Cause.die(error))
+    }
+  }
+  // even a chunk that completes no frame is heard, and may bring a deadline with it
+  const goOn = (): void => {
+    turn(FRAMES_PER_TURN)
+    if (from < frames.length) runtime.schedule(goOn)
+  }
+  return (batch) => {
+    // the next chunk was faster than the turns that are left of the last
+    if (from < frames.length) turn(Infinity)
+    runtime.heard(batch)
+    frames = batch.frames
+    from = 0
+    goOn()
+  }
 }
 
 /** Frames out: what gathered while the last batch was written goes as one. Ends with the session's last frame. */
 const writeLoop = (runtime: SessionRuntime, writer: FrameWriterService): Effect.Effect<void> => {
   const loop: Effect.Effect<void> = Effect.suspend(() => {
-    const frames = runtime.takeFrames()
+    const frames = runtime.takeUnsent() ?? runtime.takeFrames()
     if (frames.length > 0) {
       return Effect.matchCauseEffect(writer.write(frames), {
         onFailure: (cause) => Effect.sync(() => failed(runtime, "Write", cause)),

@@ -12,6 +12,7 @@ import type { Server, SessionRuntime } from "./sessionRuntime.js"
 import type { StreamHandle } from "./streamHandle.js"
 import { WaitSet } from "./waiting.js"
 
+type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 type Handler<A, E, R> = (stream: MuxStream) => Effect.Effect<A, E, R>
 
 /**
@@ -47,7 +48,8 @@ export const serve = <A, E, R>(
  * fiber is interrupted, and costs no region of its own.
  */
 class Crew<A, E, R> implements Server {
-  private readonly fibers = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+  /** Those of the handlers, until their scopes are closed, and those that close them. */
+  private readonly fibers = new Set<AnyFiber>()
   private readonly empty = new WaitSet()
   private scopes: Array<Scope.CloseableScope> = []
 
@@ -61,20 +63,21 @@ class Crew<A, E, R> implements Server {
 
   start(stream: StreamHandle): void {
     const scope = this.takeScope()
-    const handling: Effect.Effect<unknown, E, R> = Effect.onExit(
-      Effect.suspend(() => this.handler(stream)),
-      (exit) => Scope.close(scope, exit)
+    const runtime = this.inScope(scope)
+    const fiber = Runtime.runFork(
+      runtime,
+      Effect.flatMap(
+        Effect.suspend(() => this.handler(stream)),
+        () => Effect.uninterruptible(Scope.close(scope, Exit.void))
+      )
     )
-    const fiber = Runtime.runFork(this.inScope(scope), handling)
     this.fibers.add(fiber)
     const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
     if (stream.core.failure === undefined) stream.onFailure = interrupt
     else interrupt()
     fiber.addObserver((exit) => {
-      stream.endWith(exit)
-      this.report(stream, exit)
-      this.session.release(this)
-      this.leave(fiber)
+      if (Exit.isSuccess(exit)) this.ended(fiber, stream, exit)
+      else this.close(fiber, stream, scope, exit)
     })
   }
 
@@ -84,10 +87,33 @@ class Crew<A, E, R> implements Server {
   }
 
   get interruptAll(): Effect.Effect<void> {
-    return Effect.suspend(() => Fiber.interruptAll(this.fibers))
+    return Effect.zipRight(
+      Effect.suspend(() => Fiber.interruptAll(this.fibers)),
+      this.awaitEmpty
+    )
   }
 
-  private leave(fiber: Fiber.RuntimeFiber<unknown, unknown>): void {
+  /** A handler that fails leaves its scope open: a region that closed it in any case would cost all the others. */
+  private close(fiber: AnyFiber, stream: StreamHandle, scope: Scope.CloseableScope, exit: Exit.Exit<unknown, E>): void {
+    const { context, runtimeFlags } = this.runtime
+    const after = Runtime.make({ context, fiberRefs: fiber.getFiberRefs(), runtimeFlags })
+    const closing = Runtime.runFork(after, Effect.uninterruptible(Scope.close(scope, exit)))
+    this.fibers.add(closing)
+    closing.addObserver((closed) => {
+      this.fibers.delete(closing)
+      this.ended(fiber, stream, Exit.zipLeft(exit, closed))
+    })
+  }
+
+  /** A handler is done, and so is its scope. */
+  private ended(fiber: AnyFiber, stream: StreamHandle, exit: Exit.Exit<unknown, unknown>): void {
+    stream.endWith(exit)
+    this.report(stream, exit)
+    this.session.release(this)
+    this.leave(fiber)
+  }
+
+  private leave(fiber: AnyFiber): void {
     this.fibers.delete(fiber)
     if (this.fibers.size === 0) this.empty.notifyAll()
   }

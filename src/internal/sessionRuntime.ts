@@ -6,32 +6,30 @@ import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as MutableQueue from "effect/MutableQueue"
+import type { Scheduler } from "effect/Scheduler"
 import type { FrameBatch } from "../FrameReader.js"
-import type { OpenError, SessionError, TransportFailed } from "../MuxadoError.js"
-import { SessionClosed, StreamReset, StreamsExhausted } from "../MuxadoError.js"
+import type { SessionError, TransportFailed } from "../MuxadoError.js"
+import { SessionClosed, StreamReset } from "../MuxadoError.js"
 import { Connection } from "../protocol/connection.js"
 import type { ConnectionOptions } from "../protocol/options.js"
 import type { SessionEnd } from "../protocol/end.js"
 import type { Event } from "../protocol/event.js"
 import type { Frame, InboundFrame } from "../protocol/frame.js"
 import type { StreamCore } from "../protocol/stream.js"
+import type { TryWrite } from "./direct.js"
 import { sessionError } from "./errors.js"
 import { firstOf } from "./firstOf.js"
 import type { Restore } from "./restore.js"
+import { Opening } from "./opening.js"
 import { StreamHandle } from "./streamHandle.js"
 import { Signal, WaitSet } from "./waiting.js"
 
 /** About so many bytes of streams go into one write: what is in front of an urgent frame must stay short. */
 const BATCH = 128 * 1024
 
-interface OpenRequest {
-  readonly type: number | undefined
-  opened: StreamHandle | undefined
-  outcome: Exit.Exit<StreamHandle, OpenError> | undefined
-  resume: ((effect: Effect.Effect<StreamHandle, OpenError>) => void) | undefined
-}
+/** Up to this many bytes that wait are written without the writer's turn. */
+const DIRECT = 8 * 1024
 
 /** Somebody who takes streams of the peer as they come: so many more, for now. */
 export interface Server {
@@ -54,11 +52,21 @@ export class SessionRuntime {
   readonly idle: Deferred.Deferred<void>
   /** One of the sides leaves. */
   readonly draining: Deferred.Deferred<void>
+  /** Writes frames without a fiber's turn, where the transport can. */
+  tryWrite: TryWrite<Frame> | undefined = undefined
+
   /** Totals since the session began. */
   readonly totals = { opened: 0, accepted: 0, mostAtOnce: 0, bytesReceived: 0, bytesSent: 0 }
 
-  private readonly handles = new Map<StreamCore, StreamHandle>()
-  private readonly openRequests = new Set<OpenRequest>()
+  /** Live streams that have a handle. */
+  private live = 0
+  readonly opening = new Opening({
+    open: (type) => this.step((connection) => connection.open(type)),
+    opened: (stream) => {
+      this.totals.opened++
+      return this.track(stream)
+    }
+  })
   /** Streams of the peer that nobody has taken. */
   private readonly waiting: MutableQueue.MutableQueue<StreamHandle>
   private readonly servers = new Set<Server>()
@@ -66,11 +74,14 @@ export class SessionRuntime {
   private readonly pings = new Map<number, (result: PingResult) => void>()
   private dispatching = false
   private opensDue = false
+  private flushDue = false
+  private unsent: ReadonlyArray<Frame> | undefined = undefined
   private armedFor = 0
 
   private constructor(
     options: ConnectionOptions,
     private readonly clock: Clock.Clock,
+    private readonly scheduler: Scheduler,
     deferreds: {
       readonly ended: Deferred.Deferred<SessionEnd>
       readonly drainBegun: Deferred.Deferred<void>
@@ -89,11 +100,12 @@ export class SessionRuntime {
   static make(options: ConnectionOptions): Effect.Effect<SessionRuntime> {
     return Effect.gen(function* () {
       const clock = yield* Effect.clock
+      const scheduler = yield* Effect.withFiberRuntime<Scheduler>((fiber) => Effect.succeed(fiber.currentScheduler))
       const drainBegun = yield* Deferred.make<void>()
       const ended = yield* Deferred.make<SessionEnd>()
       const idle = yield* Deferred.make<void>()
       const draining = yield* Deferred.make<void>()
-      return new SessionRuntime(options, clock, { ended, drainBegun, idle, draining })
+      return new SessionRuntime(options, clock, scheduler, { ended, drainBegun, idle, draining })
     })
   }
 
@@ -114,17 +126,46 @@ export class SessionRuntime {
       for (let events = this.connection.takeEvents(); events.length > 0; events = this.connection.takeEvents()) {
         for (const event of events) this.on(event)
         // not before the streams that made room are taken out
-        if (this.opensDue) this.pumpOpens()
+        if (this.opensDue) {
+          this.opensDue = false
+          this.opening.pump()
+        }
       }
     } finally {
       this.dispatching = false
     }
     this.announceDemand()
-    if (this.connection.hasFrames) this.output.notify()
+    if (this.connection.hasFrames) this.announceOutput()
     if (this.connection.nextDeadline() < this.armedFor) {
       this.armedFor = 0
       this.nearer.notify()
     }
+  }
+
+  /** Does something once whoever can go on now has done so. */
+  schedule(task: () => void): void {
+    this.scheduler.scheduleTask(task, 0)
+  }
+
+  /** Wakes the writer, or does its work: after all who have something to write now, so that it goes as one. */
+  private announceOutput(): void {
+    if (this.tryWrite === undefined || !this.output.isAwaited) return this.output.notify()
+    if (this.flushDue) return
+    this.flushDue = true
+    this.schedule(() => this.flush(this.tryWrite))
+  }
+
+  private flush(tryWrite: TryWrite<Frame> | undefined): void {
+    this.flushDue = false
+    // bulk is the writer's: it waits for the transport
+    if (tryWrite === undefined || !this.output.isAwaited || this.connection.queuedBytes > DIRECT) {
+      return this.output.notify()
+    }
+    const frames = this.takeFrames()
+    if (frames.length === 0) return
+    if (tryWrite(frames)) return this.step((connection) => connection.written())
+    this.unsent = frames
+    this.output.notify()
   }
 
   private on(event: Event): void {
@@ -133,15 +174,12 @@ export class SessionRuntime {
         this.totals.accepted++
         return this.offer(this.track(event.stream))
       case "Readable":
-        return this.handles.get(event.stream)?.wakeReaders()
+        return event.stream.user?.wakeReaders()
       case "Writable":
-        return this.handles.get(event.stream)?.pump()
+        return event.stream.user?.pump()
       case "Finished":
-      case "Failed": {
-        const handle = this.handles.get(event.stream)
-        this.handles.delete(event.stream)
-        return handle?.ended()
-      }
+      case "Failed":
+        return this.untrack(event.stream)
       case "OpenAvailable":
         this.opensDue = true
         return
@@ -151,7 +189,7 @@ export class SessionRuntime {
         return this.settlePing(event.nonce, Exit.fail(pingError(event)))
       case "GoneAway":
         Deferred.unsafeDone(this.draining, Effect.void)
-        return this.pumpOpens()
+        return this.opening.pump()
       case "Idle":
         return Deferred.unsafeDone(this.idle, Effect.void)
       case "Ended":
@@ -159,15 +197,23 @@ export class SessionRuntime {
         Deferred.unsafeDone(this.idle, Effect.void)
         Deferred.unsafeDone(this.draining, Effect.void)
         this.acceptors.notifyAll()
-        return this.pumpOpens()
+        return this.opening.pump()
     }
   }
 
   private track(stream: StreamCore): StreamHandle {
     const handle = new StreamHandle(stream, this)
-    this.handles.set(stream, handle)
-    this.totals.mostAtOnce = Math.max(this.totals.mostAtOnce, this.handles.size)
+    stream.user = handle
+    this.totals.mostAtOnce = Math.max(this.totals.mostAtOnce, ++this.live)
     return handle
+  }
+
+  private untrack(stream: StreamCore): void {
+    const { user } = stream
+    if (user === undefined) return
+    stream.user = undefined
+    this.live--
+    user.ended()
   }
 
   /** Why nothing more can be asked of the session. */
@@ -195,6 +241,13 @@ export class SessionRuntime {
     })
   }
 
+  /** Frames that were taken, and that the transport did not take at once. */
+  takeUnsent(): ReadonlyArray<Frame> | undefined {
+    const { unsent } = this
+    this.unsent = undefined
+    return unsent
+  }
+
   takeFrames(): ReadonlyArray<Frame> {
     const frames = this.step((connection) => connection.takeFrames(BATCH, this.now()))
     for (const frame of frames) {
@@ -210,6 +263,8 @@ export class SessionRuntime {
 
   /** Milliseconds until the core wants to be called again; `Infinity` when it does not. */
   armTimer(): number {
+    // the last wait may have been interrupted, and a nearer deadline may come before the next begins
+    this.nearer.forget()
     this.armedFor = this.connection.nextDeadline()
     return this.armedFor === Infinity ? Infinity : Math.max(0, Math.ceil(this.armedFor - this.now()))
   }
@@ -223,59 +278,7 @@ export class SessionRuntime {
     Deferred.unsafeDone(this.drainBegun, Effect.void)
     Deferred.unsafeDone(this.draining, Effect.void)
     this.acceptors.notifyAll()
-    this.pumpOpens()
-  }
-
-  // --- opening
-
-  /**
-   * Opens a stream that nobody is responsible for yet, at once if there is room: to be called by a fiber that runs, in
-   * an uninterruptible region whose `restore` this is.
-   */
-  open(type: number | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> {
-    const request: OpenRequest = { type, opened: undefined, outcome: undefined, resume: undefined }
-    const outcome = this.openRequests.size > 0 ? undefined : this.tryOpen(request)
-    if (outcome !== undefined) return outcome
-    this.openRequests.add(request)
-    const opened = Effect.async<StreamHandle, OpenError>((resume) => {
-      if (request.outcome !== undefined) resume(request.outcome)
-      else request.resume = resume
-    })
-    return Effect.onInterrupt(restore(opened), () => Effect.sync(() => this.withdrawOpen(request)))
-  }
-
-  private tryOpen(request: OpenRequest): Exit.Exit<StreamHandle, OpenError> | undefined {
-    const result = this.step((connection) => connection.open(request.type))
-    if (!("_tag" in result)) {
-      this.totals.opened++
-      request.opened = this.track(result)
-      return Exit.succeed(request.opened)
-    }
-    switch (result._tag) {
-      case "Full":
-        return undefined
-      case "Exhausted":
-        return Exit.fail(new StreamsExhausted({ initiator: "Local", processed: "no" }))
-      case "Over":
-        return Exit.fail(sessionError(result.end, "no"))
-    }
-  }
-
-  private pumpOpens(): void {
-    this.opensDue = false
-    for (const request of this.openRequests) {
-      const outcome = this.tryOpen(request)
-      if (outcome === undefined) return
-      this.openRequests.delete(request)
-      request.outcome = outcome
-      request.resume?.(outcome)
-    }
-  }
-
-  private withdrawOpen(request: OpenRequest): void {
-    this.openRequests.delete(request)
-    // it was opened in the instant in which its fiber was interrupted
-    request.opened?.endWith(Exit.interrupt(FiberId.none))
+    this.opening.pump()
   }
 
   // --- accepting

@@ -6,8 +6,8 @@ import * as Option from "effect/Option"
 type Resume = (effect: Effect.Effect<void>) => void
 
 /**
- * Wakes one fiber, and remembers a call that came while nobody waited. Whoever is woken looks again: the signal carries
- * nothing, so interrupting a waiter loses nothing.
+ * Wakes the one fiber that waits, and remembers a call that came while nobody did. The signal carries nothing: whoever
+ * is woken looks again. One who is interrupted stays until the next waits, or `forget`.
  */
 export class Signal {
   private raised = false
@@ -19,13 +19,20 @@ export class Signal {
       return resume(Effect.void)
     }
     this.waiter = resume
-    return Effect.sync(() => {
-      this.waiter = undefined
-    })
   })
 
+  /** Whether somebody waits. */
+  get isAwaited(): boolean {
+    return this.waiter !== undefined
+  }
+
+  /** Nobody waits any more: a call from now on is remembered. */
+  forget(): void {
+    this.waiter = undefined
+  }
+
   notify(): void {
-    const waiter = this.waiter
+    const { waiter } = this
     if (waiter === undefined) {
       this.raised = true
     } else {

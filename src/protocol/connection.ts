@@ -263,6 +263,11 @@ export class Connection {
     return this.core.outbound.hasFrames
   }
 
+  /** Payload bytes that were taken from the application and wait to be sent. */
+  get queuedBytes(): number {
+    return this.core.outbound.queued
+  }
+
   /** The frames that are due, control first, with about `budget` bytes of streams. */
   takeFrames(budget: number, now: number): ReadonlyArray<Frame> {
     const core = this.core

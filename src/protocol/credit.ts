@@ -18,6 +18,14 @@ const GRANT_DELAY = 10
 /** What takes less than this part of a window. */
 const SHORT_MESSAGE = 16
 
+/**
+ * However near the peer is, it takes its time to see an increment and to make use of it: about so many milliseconds are
+ * worth a larger window. But everything that is on its way stands before what is urgent, so that for all streams that
+ * are consumed at a pace this ends at so many bytes together.
+ */
+const SHORT_TRIP = 1
+const SHORT_LIMIT = 1024 * 1024
+
 /** In bytes. */
 interface CreditOptions {
   readonly window: number
@@ -27,7 +35,8 @@ interface CreditOptions {
 }
 
 /**
- * Grants what the application has consumed, and lets windows grow while it consumes them within a round trip.
+ * Grants what the application has consumed, and lets windows grow. One that is consumed within a round trip holds its
+ * sender back; one of twice the bytes that are consumed in a round trip does not, and a larger one only fills buffers.
  *
  * @since 0.1.0
  * @category models
@@ -35,6 +44,9 @@ interface CreditOptions {
 export class Credit {
   /** By how much the windows of the live streams are larger than they were at first, in bytes. */
   grown = 0
+
+  /** Streams that have a pace. */
+  private watched = 0
 
   /** Streams whose buffer ran empty with credit still to be granted. */
   private readonly starved = new DeadlineQueue<StreamCore>(GRANT_DELAY)
@@ -100,6 +112,7 @@ export class Credit {
   forget(stream: StreamCore): void {
     this.starved.delete(stream)
     this.grown -= stream.receiveWindow.grown
+    if (stream.pace !== undefined) this.watched--
   }
 
   /** All streams are gone. */
@@ -120,17 +133,38 @@ export class Credit {
 
   /** By how much the window of a stream grows, now that it was granted an increment. */
   private growth(stream: StreamCore, increment: number, now: number): number {
-    const { growthLimit, maxWindow, receiveLimit, window } = this.options
+    const { maxWindow } = this.options
     const { receiveWindow } = stream
     const { size } = receiveWindow
-    stream.pace ??= new Pace(now)
-    stream.pace.granted(increment, receiveWindow.available - increment, now)
-    // who keeps to the windows must not be given up for the room that they take
-    const most = Math.min(growthLimit, receiveLimit - this.table.size * window) - this.grown
-    const bytes = Math.min(stream.pace.wanted(size, this.roundTrip, now), maxWindow, size + most) - size
+    const pace = stream.pace ?? this.watch(stream, now)
+    pace.granted(increment, receiveWindow.available - increment, now)
+    const rate = pace.rate(this.roundTrip, now)
+    if (rate === undefined) return 0
+    const long = Math.min(2 * rate * this.roundTrip, size + this.room)
+    const short = Math.min(2 * rate * SHORT_TRIP, size + Math.min(this.room, this.shortRoom))
+    const wanted = Math.min(maxWindow, Math.ceil(Math.max(long, short)))
+    const bytes = pace.next(size, wanted) - size
     if (bytes <= 0) return 0
     this.grown += bytes
     receiveWindow.grow(bytes)
     return bytes
+  }
+
+  private watch(stream: StreamCore, now: number): Pace {
+    this.watched++
+    const pace = new Pace(now)
+    stream.pace = pace
+    return pace
+  }
+
+  /** By how much windows may still grow: who keeps to them must not be given up for the room that they take. */
+  private get room(): number {
+    const { growthLimit, receiveLimit, window } = this.options
+    return Math.min(growthLimit, receiveLimit - this.table.size * window) - this.grown
+  }
+
+  /** The same for what only keeps two busy processes from waiting for each other. */
+  private get shortRoom(): number {
+    return SHORT_LIMIT - this.watched * this.options.window - this.grown
   }
 }

@@ -1,5 +1,5 @@
 /**
- * How fast a stream is consumed, and what window that would fill. Synchronous and total; times are in milliseconds.
+ * How fast a stream is consumed, and how its window follows that. Synchronous and total; times are in milliseconds.
  *
  * @since 0.1.0
  */
@@ -11,8 +11,7 @@ const SHORTEST_SPAN = 1
 const SPANS_TO_GROW = 2
 
 /**
- * Watches one stream that was granted credit. A window that is consumed within a round trip holds its sender back; one
- * of twice the bytes that are consumed in a round trip does not, and a larger one would only fill buffers.
+ * Watches one stream that was granted credit.
  *
  * @since 0.1.0
  * @category models
@@ -44,14 +43,19 @@ export class Pace {
     return now - this.grantedAt
   }
 
-  /** The window that the stream should have, now that it has one of `size` bytes: at most twice as much. */
-  wanted(size: number, roundTrip: number, now: number): number {
+  /** The bytes that are consumed in a millisecond, once in a while: at least after a round trip. */
+  rate(roundTrip: number, now: number): number | undefined {
     const span = now - this.since
-    if (span < Math.max(roundTrip, SHORTEST_SPAN)) return size
-    const filled = Math.ceil((2 * this.bytes * roundTrip) / span)
+    if (span < Math.max(roundTrip, SHORTEST_SPAN)) return undefined
+    const rate = this.bytes / span
     this.since = now
     this.bytes = 0
-    this.spans = filled > size ? this.spans + 1 : 0
-    return this.spans < SPANS_TO_GROW ? size : Math.min(filled, 2 * size)
+    return rate
+  }
+
+  /** What a window of `size` bytes becomes where one of `wanted` bytes would be right, now that its rate was taken. */
+  next(size: number, wanted: number): number {
+    this.spans = wanted > size ? this.spans + 1 : 0
+    return this.spans < SPANS_TO_GROW ? size : Math.min(wanted, 2 * size)
   }
 }

@@ -19,6 +19,9 @@ const TYPE_LENGTH = 4
 /** What an empty frame counts of the bytes that may still be on their way for a stream that is over. */
 const EMPTY_LENGTH = 256
 
+/** An application that keeps what it has read keeps no more than eight times as much, as chunks are 64 KiB at most. */
+const WORTH_A_CHUNK = 8 * 1024
+
 /** Bytes of answers to heartbeats that may wait to be sent. */
 const MAX_ECHOES = 1024
 
@@ -196,9 +199,14 @@ export class Receiver {
     if (rest.length === 0 || stream.failure !== undefined) return
     if (stream.isHeartbeat) return this.heartbeat(stream, rest)
     if (stream.readStopped) return this.core.credit.consumed(stream, rest.length, this.core.now)
-    // a view of a large chunk would keep all of it alive
-    this.core.hold(stream, rest, rest.buffer.byteLength > 2 * rest.length ? "copy" : "reference")
+    this.core.hold(stream, rest, this.keeps(stream, rest))
     this.core.announceReadable(stream)
+  }
+
+  /** A view of a large chunk would keep all of it alive: but not for long, where somebody waits for it. */
+  private keeps(stream: StreamCore, bytes: Uint8Array): "copy" | "reference" {
+    if (bytes.buffer.byteLength <= 2 * bytes.length) return "reference"
+    return stream.readBlocked && bytes.length >= WORTH_A_CHUNK ? "reference" : "copy"
   }
 
   /** Takes what is missing of the type from the front, and gives what follows it. */

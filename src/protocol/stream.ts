@@ -17,6 +17,18 @@ interface Windows {
 }
 
 /**
+ * Whoever uses a stream. The core keeps it for the services, which tell it what concerns it; it calls nothing itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StreamUser {
+  readonly wakeReaders: () => void
+  readonly pump: () => void
+  readonly ended: () => void
+}
+
+/**
  * Everything the core knows of a stream. Only the modules of `src/protocol/` change it; the services hold it as a key,
  * and read `id`, `type`, `initiator` and `failure`.
  *
@@ -26,6 +38,8 @@ interface Windows {
 export class StreamCore {
   /** Which directions are open on the wire. */
   state: StreamState = "Open"
+  /** Whoever is to be told of it, until it has left the table. */
+  user: StreamUser | undefined = undefined
   /** Why it failed, once it has. */
   failure: StreamFailure | undefined = undefined
 

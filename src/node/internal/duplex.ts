@@ -8,6 +8,8 @@ import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import type { Duplex } from "node:stream"
 import { isUint8Array } from "node:util/types"
+import { directTransport } from "../../internal/direct.js"
+import { WaitSet } from "../../internal/waiting.js"
 import type { Initiator } from "../../MuxadoError.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { TransportService } from "../../Transport.js"
@@ -47,12 +49,20 @@ interface Adapted {
 
 type Failure = Effect.Effect<never, TransportFailed>
 
+interface Listener {
+  readonly take: (chunk: Uint8Array) => void
+  readonly fail: (failure: Failure) => void
+}
+
 const adapt = (duplex: Duplex): Adapted => {
   /** Waiting for bytes, for room, for the end of writing: each is called once, and then gone. */
-  const readers = new Set<() => void>()
+  const readers = new WaitSet()
+  /** Takes the chunks as they come, and the failure. */
+  let listener: Listener | undefined
   const writers = new Set<() => void>()
   const enders = new Set<() => void>()
 
+  const isSocket = duplex instanceof Net.Socket
   let readFailure: Failure | undefined
   let writeFailure: Failure | undefined
   /** Dropped by this side: what is still buffered is not read any more. */
@@ -66,13 +76,24 @@ const adapt = (duplex: Duplex): Adapted => {
 
   const failReading = (reason: "Read" | "Ended", initiator: Initiator, cause?: unknown): void => {
     readFailure ??= failure(reason, initiator, cause)
-    wake(readers)
+    readers.notifyAll()
+    listener?.fail(readFailure)
   }
   const failWriting = (initiator: Initiator, cause: unknown): void => {
     writeFailure ??= failure("Write", initiator, cause)
     wake(writers)
   }
-  const onReadable = (): void => wake(readers)
+  const onReadable = (): void => readers.notifyAll()
+  const onData = (chunk: unknown): void => {
+    // The event loop has turned.
+    unturned = 0
+    if (isUint8Array(chunk)) listener?.take(chunk)
+    else noBytes()
+  }
+  const noBytes = (): void => {
+    onError(new TypeError("A transport's Duplex carries bytes: no strings (setEncoding), no objects"))
+    discard()
+  }
   const onDrain = (): void => wake(writers)
   const onEnd = (): void => failReading("Ended", "Remote")
   const onFinish = (): void => {
@@ -87,7 +108,7 @@ const adapt = (duplex: Duplex): Adapted => {
   const onClose = (): void => {
     // What the peer does to a socket shows as an end or an error, so a bare close is this process's doing. Other
     // Duplexes have no such rule.
-    const initiator = duplex instanceof Net.Socket ? "Local" : "Remote"
+    const initiator = isSocket ? "Local" : "Remote"
     const cause = duplex.errored ?? new Error("The transport was closed")
     failReading("Read", initiator, cause)
     failWriting(initiator, cause)
@@ -96,6 +117,7 @@ const adapt = (duplex: Duplex): Adapted => {
   }
   const detach = (): void => {
     duplex.off("readable", onReadable)
+    duplex.off("data", onData)
     duplex.off("drain", onDrain)
     duplex.off("end", onEnd)
     duplex.off("finish", onFinish)
@@ -145,24 +167,41 @@ const adapt = (duplex: Duplex): Adapted => {
       if (isUint8Array(chunk)) {
         held = chunk
       } else {
-        onError(new TypeError("A transport's Duplex carries bytes: no strings (setEncoding), no objects"))
-        discard()
+        noBytes()
         return false
       }
     }
     return true
   }
-  const awaitReadable: Effect.Effect<Uint8Array, TransportFailed> = Effect.async((resume) => {
+  const awaitReadable: Effect.Effect<Uint8Array, TransportFailed> = Effect.zipRight(
     // The fiber may have yielded on its way here, and what it would wait for may have come meanwhile.
-    if (fill() || readFailure !== undefined) return resume(read)
-    const reader = (): void => resume(read)
-    readers.add(reader)
-    return Effect.sync(() => void readers.delete(reader))
-  })
+    readers.waitUnless(() => fill() || readFailure !== undefined),
+    Effect.suspend(() => read)
+  )
   const read: Effect.Effect<Uint8Array, TransportFailed> = Effect.suspend(() => {
     if (discarded && readFailure !== undefined) return readFailure
     return fill() ? take : (readFailure ?? awaitReadable)
   })
+
+  // Flowing, a chunk is handed on where it arrives; with "readable" it would wait for a tick, and for a fiber.
+  const each = (onChunk: (chunk: Uint8Array) => void): Effect.Effect<never, TransportFailed> =>
+    Effect.async((resume) => {
+      while (fill()) {
+        const chunk = held
+        held = NOTHING
+        onChunk(chunk)
+      }
+      if (readFailure !== undefined) return resume(readFailure)
+      listener = { take: onChunk, fail: resume }
+      duplex.off("readable", onReadable)
+      duplex.on("data", onData)
+      return Effect.sync(() => {
+        listener = undefined
+        duplex.off("data", onData)
+        duplex.pause()
+        if (!duplex.destroyed) duplex.on("readable", onReadable)
+      })
+    })
 
   // --- writing ---
 
@@ -181,26 +220,39 @@ const adapt = (duplex: Duplex): Adapted => {
   const written: Effect.Effect<void, TransportFailed> = Effect.suspend(
     () => writeFailure ?? (unturned >= BYTES_PER_TURN ? awaitTurn : Effect.void)
   )
+  /** Whether there is room for more. */
+  const put = (chunks: ReadonlyArray<Uint8Array>): boolean => {
+    let room = true
+    if (chunks.length > 1) duplex.cork()
+    for (const chunk of chunks) {
+      // Some Duplexes take an empty chunk for the end.
+      if (chunk.length > 0) {
+        room = duplex.write(chunk)
+        unturned += chunk.length
+      }
+    }
+    if (chunks.length > 1) duplex.uncork()
+    return room
+  }
   const write = (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, TransportFailed> =>
     Effect.suspend(() => {
       if (writeFailure === undefined && !duplex.writable) {
         failWriting("Local", new Error("The transport was ended or destroyed"))
       }
       if (writeFailure !== undefined) return writeFailure
-      let room = true
-      if (chunks.length > 1) duplex.cork()
-      for (const chunk of chunks) {
-        // Some Duplexes take an empty chunk for the end.
-        if (chunk.length > 0) {
-          room = duplex.write(chunk)
-          unturned += chunk.length
-        }
-      }
-      if (chunks.length > 1) duplex.uncork()
+      const room = put(chunks)
       // What the kernel took at once is gone by now, although its "drain" is only due in the next tick.
       const drained = duplex.writableNeedDrain && duplex.writableLength < duplex.writableHighWaterMark
       return (room || drained) && duplex.writable ? written : awaitDrain
     })
+
+  const tryWrite = (chunks: ReadonlyArray<Uint8Array>): boolean => {
+    if (writeFailure !== undefined || !duplex.writable || unturned >= BYTES_PER_TURN) return false
+    const size = chunks.reduce((bytes, chunk) => bytes + chunk.length, 0)
+    if (duplex.writableLength + size >= duplex.writableHighWaterMark || duplex.writableNeedDrain) return false
+    put(chunks)
+    return true
+  }
 
   const end: Effect.Effect<void> = Effect.async((resume) => {
     if (duplex.writableFinished || duplex.destroyed || duplex.errored) return resume(Effect.void)
@@ -212,8 +264,11 @@ const adapt = (duplex: Duplex): Adapted => {
     return Effect.sync(() => void enders.delete(ender))
   })
 
+  const transport: TransportService = { read, write, end, destroy: Effect.sync(discard) }
+  // Other Duplexes may give chunks of any length.
+  if (isSocket) directTransport.set(transport, { each, tryWrite })
   return {
-    transport: { read, write, end, destroy: Effect.sync(discard) },
+    transport,
     release: () => {
       discard()
       detach()

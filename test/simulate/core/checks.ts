@@ -22,10 +22,12 @@ export const checkAll = (world: World): void => {
 
 /** Memory is bounded whatever the peer does. */
 const checkBounds = (end: End): void => {
-  const { bufferedBytes, inboundStreams, queuedBytes, tableSize } = end.connection.stats()
-  const { maxInboundStreams, outboundLimit, window } = end.options
+  const { bufferedBytes, grownBytes, inboundStreams, queuedBytes, tableSize } = end.connection.stats()
+  const { growthLimit, maxInboundStreams, outboundLimit, window } = end.options
   if (queuedBytes < 0 || queuedBytes > outboundLimit + HEARTBEATS) throw new Broken(`queued bytes: ${queuedBytes}`)
-  if (bufferedBytes < 0 || bufferedBytes > window * tableSize) throw new Broken(`buffered bytes: ${bufferedBytes}`)
+  if (grownBytes < 0 || grownBytes > growthLimit) throw new Broken(`grown bytes: ${grownBytes}`)
+  const windows = window * tableSize + grownBytes
+  if (bufferedBytes < 0 || bufferedBytes > windows) throw new Broken(`buffered bytes: ${bufferedBytes}`)
   if (inboundStreams > maxInboundStreams) throw new Broken(`streams of the peer: ${inboundStreams}`)
 }
 
@@ -84,10 +86,12 @@ const checkWakeUps = (world: World, side: Side): void => {
 const checkCredit = (world: World, side: Side): void => {
   const { core, end } = side
   const ledger = end.inbound.ledgers.get(core.id)
-  const { available, consumed } = core.receiveWindow
+  const { available, consumed, size } = core.receiveWindow
   const announced = (ledger?.payloadAnnounced ?? 0) - (ledger?.payloadArrived ?? 0)
   const known = available + announced + core.inbound.length + consumed
-  world.require(known === end.options.window, "the receiver's window is whole", core.id, known, end.options.window)
+  world.require(known === size, "the receiver's window is whole", core.id, known, size)
+  const most = end.options.window + end.options.growthLimit
+  world.require(size >= end.options.window && size <= most, "the window grows as far as it may", core.id, size)
   const sender = side.other
   if (sender === undefined || sender.over || sender.end.closing || !canReceive(core.state)) return
   // of a peer that assumes less than it is let, the rest is never used

@@ -11,6 +11,7 @@ import { firstOf } from "../../../src/internal/firstOf.js"
 import type { Call } from "./call.js"
 import { handler } from "./call.js"
 import { callRepeatedly } from "./callers.js"
+import { direct } from "./direct.js"
 import { corruptible, strike } from "./faults.js"
 import type { Generation } from "./profile.js"
 import type { Run } from "./run.js"
@@ -31,8 +32,10 @@ export const generation = (run: Run, options: Generation, calls: Map<number, Cal
     const near = corruptible(run, link.client)
     const far = corruptible(run, link.server)
     const scopes = [yield* Scope.make(), yield* Scope.make()] as const
-    const client = yield* Scope.extend(sessionOver("client", near.transport, options.client), scopes[0])
-    const server = yield* Scope.extend(sessionOver("server", far.transport, options.server), scopes[1])
+    const over = (transport: Transport.TransportService) =>
+      options.direct ? direct(run, transport) : Effect.succeed(transport)
+    const client = yield* Scope.extend(sessionOver("client", yield* over(near.transport), options.client), scopes[0])
+    const server = yield* Scope.extend(sessionOver("server", yield* over(far.transport), options.server), scopes[1])
     const sessions = [client, server] as const
     const serving = yield* Effect.forEach(sessions, (session) => Effect.fork(serve(run, options, calls, session)))
     const corrupt = run.random.pick([near.strike, far.strike])
@@ -143,8 +146,8 @@ const rest = (run: Run, calls: ReadonlyMap<number, Call>, sessions: ReadonlyArra
 
 const checkEmpty = (run: Run, session: Session.SessionService, heartbeats: number) =>
   Effect.map(session.stats, (stats) => {
-    const { backlog, bufferedBytes, inboundStreams, outboundStreams, queuedBytes, tableSize } = stats
-    const left = backlog + bufferedBytes + inboundStreams + outboundStreams
+    const { backlog, bufferedBytes, grownBytes, inboundStreams, outboundStreams, queuedBytes, tableSize } = stats
+    const left = backlog + bufferedBytes + grownBytes + inboundStreams + outboundStreams
     run.insist(
       left === 0 && queuedBytes % 4 === 0,
       `something is left in the ${session.role}: ${JSON.stringify(stats)}`

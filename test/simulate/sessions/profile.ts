@@ -14,6 +14,8 @@ export interface Generation {
   readonly client: SessionOptions
   readonly server: SessionOptions
   readonly link: SimulatedTransport.Options
+  /** The transports call back. */
+  readonly direct: boolean
   readonly fault: FaultName
   /** When it strikes, in milliseconds. */
   readonly faultAt: number
@@ -67,6 +69,7 @@ export const randomGeneration = (random: Random): Generation => {
       bufferSize,
       seed: random.below(1_000_000)
     },
+    direct: random.chance(0.4),
     fault,
     faultAt: random.size(2000),
     ending: random.pick(ENDINGS),

@@ -1,0 +1,55 @@
+/** A transport that calls back, as a socket does, over one that is pulled. */
+import type { Transport } from "effect-muxado"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { directTransport } from "../../../src/internal/direct.js"
+import { Signal } from "../../../src/internal/waiting.js"
+import type { Run } from "./run.js"
+
+/** Chunks are handed over where they arrive, and now and then what is to be written is taken at once. */
+export const direct = (
+  run: Run,
+  transport: Transport.TransportService
+): Effect.Effect<Transport.TransportService, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    let taken: ReadonlyArray<Uint8Array> | undefined
+    const due = new Signal()
+    const done = new Signal()
+    const writeTaken = Effect.suspend(() => Effect.ignore(transport.write(taken ?? []))).pipe(
+      Effect.tap(() =>
+        Effect.sync(() => {
+          taken = undefined
+          done.notify()
+        })
+      )
+    )
+    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(due.wait, writeTaken)))
+    const settled: Effect.Effect<void> = Effect.suspend(() =>
+      taken === undefined ? Effect.void : Effect.zipRight(done.wait, settled)
+    )
+    const wrapped: Transport.TransportService = {
+      ...transport,
+      write: (chunks) => Effect.zipRight(settled, transport.write(chunks)),
+      end: Effect.zipRight(settled, transport.end)
+    }
+    directTransport.set(wrapped, {
+      each: (take) => {
+        const each: Effect.Effect<never, Effect.Effect.Error<typeof transport.read>> = Effect.flatMap(
+          transport.read,
+          (chunk) => {
+            take(chunk)
+            return each
+          }
+        )
+        return each
+      },
+      tryWrite: (chunks) => {
+        if (taken !== undefined || run.random.chance(0.3)) return false
+        taken = chunks
+        run.count("write at once")
+        due.notify()
+        return true
+      }
+    })
+    return wrapped
+  })
