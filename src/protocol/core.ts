@@ -292,13 +292,14 @@ export class Core {
     if (this.responder !== undefined) this.drop(this.responder)
     this.outbound.abandon()
     this.table.clear()
+    this.credit.clear()
     this.forgetWaiting()
     this.emit({ _tag: "Ended", end })
   }
 
   private forgetWaiting(): void {
     this.untyped.clear()
-    this.credit.clear()
+    this.credit.stop()
     this.stinted.clear()
     this.crowded.clear()
   }

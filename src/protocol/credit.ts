@@ -115,9 +115,16 @@ export class Credit {
     if (stream.pace !== undefined) this.watched--
   }
 
+  /** Nothing more is granted. */
+  stop(): void {
+    this.starved.clear()
+  }
+
   /** All streams are gone. */
   clear(): void {
-    this.starved.clear()
+    this.stop()
+    this.grown = 0
+    this.watched = 0
   }
 
   /** When `release` wants to be called, in milliseconds; `Infinity` when never. */

@@ -11,7 +11,13 @@ const KIB = 1024
 const MIB = 1024 * KIB
 const LONG = 60_000
 
-const limits = { receiveLimit: 4 * MIB, outboundLimit: MIB, maxInboundStreams: 128, window: Bytes.WINDOW }
+const limits = {
+  receiveLimit: 4 * MIB,
+  outboundLimit: MIB,
+  maxInboundStreams: 128,
+  window: Bytes.WINDOW,
+  growthLimit: 64 * MIB
+}
 
 /** Just so much of a chunk of 64 KiB that it is not copied out of it. */
 const PIECE = 32 * KIB + 100

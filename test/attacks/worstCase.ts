@@ -17,10 +17,11 @@ export interface Limits {
   readonly outboundLimit: number
   readonly maxInboundStreams: number
   readonly window: number
+  readonly growthLimit: number
 }
 
-export const worstCase = ({ maxInboundStreams, outboundLimit, receiveLimit, window }: Limits): number =>
-  CHUNK_PER_BYTE * Math.min(receiveLimit, maxInboundStreams * window) +
+export const worstCase = ({ growthLimit, maxInboundStreams, outboundLimit, receiveLimit, window }: Limits): number =>
+  CHUNK_PER_BYTE * Math.min(receiveLimit, maxInboundStreams * window + growthLimit) +
   outboundLimit +
   maxInboundStreams * STREAM +
   SESSION

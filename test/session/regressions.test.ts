@@ -2,7 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import type { Session as SessionModule } from "effect-muxado"
 import { Frame, FrameReader, MuxStream, Session, Transport } from "effect-muxado"
-import { NodeSessionServer } from "effect-muxado/node"
+import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import { SimulatedTransport } from "effect-muxado/testing"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -177,6 +177,55 @@ it.effect("a read that pauses just as its stream ends does not wait for ever", (
       }
     }
   }).pipe(scenario)
+)
+
+it.effect("a handler that is interrupted before its first operation gives its place back", () =>
+  Effect.gen(function* () {
+    const { client, receive, send } = yield* makeRawPair({ typed: false, heartbeat: false })
+    const begun = new Set<unknown>()
+    const scheduler = Scheduler.make(
+      (task) => void Promise.resolve().then(task),
+      (fiber) => {
+        if (begun.has(fiber)) return false
+        begun.add(fiber)
+        return 0
+      }
+    )
+    yield* Effect.forkScoped(Effect.withScheduler(client.serve(echo, { concurrency: 1 }), scheduler))
+    yield* settle
+    // reset in the very chunk that opens it
+    yield* send([Frame.data(2, Uint8Array.of(1), { syn: true }), Frame.rst(2, 1)])
+    yield* send([Frame.data(4, Uint8Array.of(7), { syn: true }), Frame.data(4, undefined, { fin: true })])
+    yield* settle
+    const { frames } = yield* receive
+    assert.deepStrictEqual(
+      frames.flatMap((frame) => (frame._tag === "Data" ? [[frame.streamId, ...frame.payload]] : [])),
+      [[4, 7]]
+    )
+  }).pipe(scenario)
+)
+
+it.scopedLive("a copy of a transport with another write is written to", () =>
+  Effect.gen(function* () {
+    const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 })
+    yield* Effect.forkScoped(server.run((session) => session.serve(echo)))
+    const port = server.address._tag === "TcpAddress" ? server.address.port : 0
+    const transport = yield* NodeTransport.makeTcp({ host: "127.0.0.1", port })
+    let writes = 0
+    let reads = 0
+    const session = yield* sessionOver("client", {
+      ...transport,
+      read: Effect.tap(transport.read, () => Effect.sync(() => reads++)),
+      write: (chunks) => {
+        writes++
+        return transport.write(chunks)
+      }
+    })
+    const bytes = noise(1000, 1)
+    assert.deepStrictEqual(yield* session.withStream((stream) => exchange(stream, bytes)), bytes)
+    assert.isAbove(writes, 0)
+    assert.isAbove(reads, 0)
+  })
 )
 
 it.scopedLive("a server that has stopped listening says so when it is run again", () =>

@@ -39,28 +39,42 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "receive",
     "credit dropped on discard",
     "credit is conserved",
-    "if (stream.readStopped) return this.core.consumed(stream, rest.length)",
+    "if (stream.readStopped) return this.core.credit.consumed(stream, rest.length, this.core.now)",
     "if (stream.readStopped) return"
   ),
   inCore(
-    "core",
+    "credit",
     "credit granted twice",
     "the sender has no credit that was not given",
-    "this.starved.delete(stream)\n      this.outbound.grant(stream.id, increment)",
-    "this.starved.delete(stream)\n      this.outbound.grant(stream.id, 2 * increment)"
+    "this.outbound.grant(stream.id, increment + (",
+    "this.outbound.grant(stream.id, 2 * increment + ("
   ),
   inCore(
-    "core",
+    "credit",
+    "a window that grows by itself",
+    "the sender has no credit that was not given",
+    "    receiveWindow.grow(bytes)\n",
+    ""
+  ),
+  inCore(
+    "credit",
+    "a window that grows beyond its limit",
+    "windows grow as far as they may",
+    "    this.grown += bytes\n",
+    ""
+  ),
+  inCore(
+    "credit",
     "credit never granted below half a window",
     "a peer that starts from a smaller window goes on",
-    "      this.starved.add(stream, this.now)\n",
+    "      this.starved.add(stream, now)\n",
     ""
   ),
   inCore(
     "core",
     "credit kept when nobody will read",
     "nobody waits for what was given up",
-    "      this.releaseCredit(stream)\n",
+    "      this.credit.releaseAll(stream)\n",
     ""
   ),
   inCore(
@@ -132,7 +146,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "core",
     "RST on a closed stream not hushed",
     "one RST for a stream",
-    "    this.table.hush(stream.id)\n    this.outbound.ungrant(stream.id)\n    this.remove(stream)",
+    "    this.table.hush(stream.id, stream.receiveWindow.size)\n    this.outbound.ungrant(stream.id)\n    this.remove(stream)",
     "    this.outbound.ungrant(stream.id)\n    this.remove(stream)"
   ),
   inCore(
@@ -316,8 +330,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/serve",
     "place of a handler not given back",
     "as many handlers as there may be",
-    "stream.endWith(exit)\n      done()",
-    "stream.endWith(exit)\n      if (stream.core.failure === undefined) done()"
+    "    this.session.release(this)\n",
+    "    if (stream.core.failure === undefined) this.session.release(this)\n"
   ),
   inSessions(
     "internal/sessionRuntime",
@@ -327,7 +341,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "if (next !== undefined) return restore(Effect.as(Effect.yieldNow(), next))"
   ),
   inSessions(
-    "internal/sessionRuntime",
+    "internal/opening",
     "stream lost when open is interrupted",
     "interruption leaks no stream",
     "request.opened?.endWith(Exit.interrupt(FiberId.none))",
@@ -344,7 +358,28 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/sessionRuntime",
     "wake-up of the writer lost",
     "what is due is sent",
-    "if (this.connection.hasFrames) this.output.notify()",
+    "if (this.connection.hasFrames) this.announceOutput()",
+    ""
+  ),
+  inSessions(
+    "internal/sessionRuntime",
+    "frames lost that the transport did not take at once",
+    "what is due is sent",
+    "    this.unsent = frames\n",
+    ""
+  ),
+  inSessions(
+    "internal/sessionRuntime",
+    "frames written past a write that is under way",
+    "frames in order",
+    "if (this.tryWrite === undefined || !this.output.isAwaited) return this.output.notify()",
+    "if (this.tryWrite === undefined) return this.output.notify()"
+  ),
+  inSessions(
+    "internal/driver",
+    "frames of a chunk lost to the next",
+    "every frame is received",
+    "    if (from < frames.length) turn(Infinity)\n",
     ""
   ),
   inSessions(
@@ -367,6 +402,13 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "no wake-up is lost",
     "this.readers.waitUnless(() => !this.core.readBlocked)",
     "this.readers.waitUnless(() => false)"
+  ),
+  inCore(
+    "core",
+    "a reader that believes itself blocked when its stream has failed",
+    "no wake-up is lost",
+    "    stream.failure = failure\n    stream.readBlocked = false\n",
+    "    stream.failure = failure\n"
   ),
   inSessions(
     "internal/streamHandle",
