@@ -81,7 +81,7 @@ export class StreamHandle implements MuxStream {
       case "End":
         return Effect.succeedNone
       case "Blocked":
-        return Effect.zipRight(this.awaitReadable, this.read)
+        return this.whenReadable(this.read)
       default:
         return Effect.fail(this.readError(result))
     }
@@ -110,14 +110,14 @@ export class StreamHandle implements MuxStream {
       case "End":
         return Effect.succeed(concat(chunks))
       case "Blocked":
-        return Effect.flatMap(this.awaitReadable, () => this.readOn(chunks))
+        return this.whenReadable(Effect.suspend(() => this.readOn(chunks)))
       default:
         return Effect.fail(this.readError(result))
     }
   }
 
-  private get awaitReadable(): Effect.Effect<void> {
-    return this.readers.waitUnless(() => !this.core.readBlocked)
+  private whenReadable<A>(next: Effect.Effect<A, StreamError>): Effect.Effect<A, StreamError> {
+    return this.readers.goOnUnless(() => !this.core.readBlocked, next)
   }
 
   get stopReading(): Effect.Effect<void> {

@@ -57,38 +57,44 @@ const FIRST_SEARCH = 16
 export class WaitSet {
   // nearly always there is but one
   private fiber: AnyFiber | undefined = undefined
-  private resume: Resume | undefined = undefined
-  private others: Map<AnyFiber, Resume> | undefined = undefined
+  private wake: (() => void) | undefined = undefined
+  private others: Map<AnyFiber, () => void> | undefined = undefined
   private searchAt = FIRST_SEARCH
 
   /** Waits for `notifyAll`, unless `ready` says that there is nothing to wait for. */
   waitUnless(ready: () => boolean): Effect.Effect<void> {
-    return Effect.async<void>((resume) => {
-      if (ready()) return resume(Effect.void)
+    return this.goOnUnless(ready, Effect.void)
+  }
+
+  /** The same, and goes on with `next`. */
+  goOnUnless<A, E>(ready: () => boolean, next: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.async<A, E>((resume) => {
+      if (ready()) return resume(next)
       const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
+      const wake = () => resume(next)
       if (this.fiber === undefined || this.fiber === fiber || this.fiber.unsafePoll() !== null) {
         this.fiber = fiber
-        this.resume = resume
+        this.wake = wake
       } else {
         this.others ??= new Map()
-        this.others.set(fiber, resume)
+        this.others.set(fiber, wake)
         if (this.others.size >= this.searchAt) this.forgetEnded(this.others)
       }
     })
   }
 
   notifyAll(): void {
-    const { others, resume } = this
-    if (resume === undefined) return
+    const { others, wake } = this
+    if (wake === undefined) return
     this.fiber = undefined
-    this.resume = undefined
+    this.wake = undefined
     this.others = undefined
     this.searchAt = FIRST_SEARCH
-    resume(Effect.void)
-    if (others !== undefined) for (const other of others.values()) other(Effect.void)
+    wake()
+    if (others !== undefined) for (const other of others.values()) other()
   }
 
-  private forgetEnded(others: Map<AnyFiber, Resume>): void {
+  private forgetEnded(others: Map<AnyFiber, () => void>): void {
     for (const fiber of others.keys()) if (fiber.unsafePoll() !== null) others.delete(fiber)
     this.searchAt = Math.max(FIRST_SEARCH, 2 * others.size)
   }

@@ -400,8 +400,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/streamHandle",
     "bytes that come before a reader waits are missed",
     "no wake-up is lost",
-    "this.readers.waitUnless(() => !this.core.readBlocked)",
-    "this.readers.waitUnless(() => false)"
+    "this.readers.goOnUnless(() => !this.core.readBlocked, next)",
+    "this.readers.goOnUnless(() => false, next)"
   ),
   inCore(
     "core",

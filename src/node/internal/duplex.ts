@@ -173,9 +173,9 @@ const adapt = (duplex: Duplex): Adapted => {
     }
     return true
   }
-  const awaitReadable: Effect.Effect<Uint8Array, TransportFailed> = Effect.zipRight(
+  const awaitReadable: Effect.Effect<Uint8Array, TransportFailed> = readers.goOnUnless(
     // The fiber may have yielded on its way here, and what it would wait for may have come meanwhile.
-    readers.waitUnless(() => fill() || readFailure !== undefined),
+    () => fill() || readFailure !== undefined,
     Effect.suspend(() => read)
   )
   const read: Effect.Effect<Uint8Array, TransportFailed> = Effect.suspend(() => {
