@@ -48,8 +48,10 @@ export interface Cell {
   readonly title: string
   readonly setup: Setup
   readonly needs: ReadonlyArray<Lack>
-  /** It hardly varies: `--quick` asks once. */
+  /** It hardly varies: twice is enough, and once with `--quick`. */
   readonly steady?: true
+  /** It leaves the session as it is not to be found again. */
+  readonly spends?: true
   /** The first is the one that the ratio is of. */
   readonly metrics: readonly [Metric, ...ReadonlyArray<Metric>]
   readonly run: (pair: Pair, times: Times) => Promise<Sample>
@@ -199,6 +201,7 @@ const idle: Cell = {
   setup: { name: "idle", service: "ping", streams: IDLE_STREAMS + IDLE_WARM_UP, alternating: false },
   needs: ["idle"],
   steady: true,
+  spends: true,
   metrics: [less("KB/stream"), less("client KB/stream"), less("server KB/stream"), less("RSS KB/stream")],
   run: async (pair) => {
     await pair.ask({ op: "idle", streams: IDLE_WARM_UP })

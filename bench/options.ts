@@ -62,7 +62,7 @@ export const readOptions = (args: ReadonlyArray<string>): Options | undefined =>
     peers: list(values.peers),
     quick,
     repeats,
-    extra: quick ? 0 : 2,
+    extra: quick ? 0 : 1,
     times: quick
       ? { warmUp: 1200, warmUpAgain: 250, cell, wan: Math.max(cell, 1000) }
       : { warmUp: 4000, warmUpAgain: 400, cell, wan: Math.max(cell, 3000) },
@@ -83,3 +83,6 @@ export const quickPeers: Record<Family, ReadonlyArray<string>> = {
   wan: ["ours", "go-muxado"],
   scale: ["ours"]
 }
+
+/** The cost of a stream at 1 to 10,000 at once is compared with itself, and with few others. */
+export const scalePeers: ReadonlyArray<string> = ["ours", "ceiling", "http2", "go-muxado"]

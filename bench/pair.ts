@@ -67,6 +67,10 @@ export class Pair {
   }
 
   async warmUp(request: Record<string, unknown>, times: Times): Promise<void> {
+    if (!this.warm && request["op"] === "echo") {
+      // what makes code fast is how often it has run, and with one call at once that takes long
+      await this.ask({ ...request, concurrency: 64, milliseconds: times.warmUp / 2 })
+    }
     await this.ask({ ...request, milliseconds: this.warm ? times.warmUpAgain : times.warmUp })
     this.warm = true
   }

@@ -7,7 +7,7 @@ import type { Contender } from "./contenders.js"
 import { findContenders } from "./contenders.js"
 import { machine, watch } from "./machine.js"
 import type { Options } from "./options.js"
-import { HELP, quickPeers, readOptions } from "./options.js"
+import { HELP, quickPeers, scalePeers, readOptions } from "./options.js"
 import { svg } from "./plot.js"
 import { killAll } from "./process.js"
 import type { Results } from "./results.js"
@@ -19,7 +19,9 @@ import { markdown } from "./table.js"
 const takesPart =
   ({ quick, peers }: Options) =>
   ({ name, only }: Contender, { id, family }: Cell): boolean =>
-    (only === undefined || only.includes(id)) && (!quick || peers.length > 0 || quickPeers[family].includes(name))
+    (only === undefined || only.includes(id)) &&
+    (family !== "scale" || scalePeers.includes(name)) &&
+    (!quick || peers.length > 0 || quickPeers[family].includes(name))
 
 const chosenCells = ({ only }: Options): ReadonlyArray<Cell> => {
   const ids = cells.map(({ id }) => id)

@@ -101,10 +101,17 @@ class Pairs {
     }
   }
 
+  private async end(contender: Contender): Promise<void> {
+    const pair = this.open.get(contender)
+    this.open.delete(contender)
+    await pair?.close()
+  }
+
   private async runCell(contender: Contender, cell: Cell, repeat: string): Promise<string> {
     try {
       const sample = await cell.run(await this.pair(contender, cell, repeat), this.plan.times)
       this.samples.add(cell, contender.name, sample)
+      if (cell.spends) await this.end(contender)
       return cell.metrics.map(({ name }) => `${figure(sample[name] ?? NaN)} ${name}`).join(", ")
     } catch (cause) {
       this.open.get(contender)?.kill()

@@ -132,12 +132,13 @@ const patienceOf = (run: Run): Effect.Effect<void> => {
 /** Nobody calls any more: what the callers have left behind ends by itself. */
 const rest = (run: Run, calls: ReadonlyMap<number, Call>, sessions: ReadonlyArray<Session.SessionService>) =>
   Effect.gen(function* () {
-    for (let patience = 600; patience > 0; patience--) {
+    // what was reset here may still be on its way to where nobody has heard of it
+    for (let patience = 600, quiet = 0; quiet < 10; patience--) {
       const handling = [...calls.values()].filter((call) => call.handling > 0)
       const stats = yield* Effect.forEach(sessions, (session) => session.stats)
       // one that has ended may still wait to be accepted
       const streams = stats.map((side) => side.inboundStreams + side.outboundStreams + side.backlog)
-      if (handling.length === 0 && streams.every((count) => count === 0)) break
+      quiet = handling.length === 0 && streams.every((count) => count === 0) ? quiet + 1 : 0
       run.require(patience > 1, `left behind: ${handling.map((call) => call.number).join()}; streams ${streams.join()}`)
       yield* Effect.sleep(100)
     }
