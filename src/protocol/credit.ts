@@ -133,8 +133,9 @@ export class Credit {
   }
 
   private grant(stream: StreamCore, increment: number, now: number): void {
-    // a short message is no sign of more
-    const watched = stream.pace !== undefined || increment * SHORT_MESSAGE >= stream.receiveWindow.size
+    // a short message is no sign of more, and heartbeats will always be few
+    const short = stream.isHeartbeat || increment * SHORT_MESSAGE < stream.receiveWindow.size
+    const watched = stream.pace !== undefined || !short
     this.outbound.grant(stream.id, increment + (watched ? this.growth(stream, increment, now) : 0))
   }
 
