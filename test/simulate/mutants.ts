@@ -369,13 +369,6 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     ""
   ),
   inSessions(
-    "internal/sessionRuntime",
-    "frames written past a write that is under way",
-    "frames in order",
-    "if (this.tryWrite === undefined || !this.output.isAwaited) return this.output.notify()",
-    "if (this.tryWrite === undefined) return this.output.notify()"
-  ),
-  inSessions(
     "internal/driver",
     "frames of a chunk lost to the next",
     "every frame is received",
