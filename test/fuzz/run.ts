@@ -68,10 +68,12 @@ export const runTwice = (input: Case, watcher: Watcher = {}): Outcome => {
 /**
  * How much credit is out already when a frame overruns its window depends on the cut, where it goes back by itself; and
  * so may the reset that is one too many. So does how many heartbeats have been answered when there is no more room for
- * what has come, and thus whether a stream is given up for it.
+ * what has come, and thus whether a stream is given up for it. The last line that is the same may be the one that says so.
  */
 const overran = ({ uncut }: Outcome, from: number): boolean =>
-  uncut.slice(from).some((line) => /^RST \d+ code (3|10)$|Reset (3|10) by Local|Violation 10 by Local/.test(line))
+  uncut
+    .slice(Math.max(0, from - 1))
+    .some((line) => /^RST \d+ code (3|10)$|Reset (3|10) by Local|Violation 10 by Local/.test(line))
 
 const mayDiffer = (line: string): boolean =>
   line === "WNDINC" || line.startsWith("DATA ") || line.startsWith("write ") || line.startsWith("Writable ")
