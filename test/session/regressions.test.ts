@@ -12,6 +12,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
 import * as TestClock from "effect/TestClock"
+import { directTransport } from "../../src/internal/direct.js"
+import { encode } from "../../src/protocol/encoder.js"
 import {
   echo,
   exchange,
@@ -202,6 +204,30 @@ it.effect("a handler that is interrupted before its first operation gives its pl
       frames.flatMap((frame) => (frame._tag === "Data" ? [[frame.streamId, ...frame.payload]] : [])),
       [[4, 7]]
     )
+  }).pipe(scenario)
+)
+
+it.effect("a chunk that comes before the frames of the last one were received does not take their place", () =>
+  Effect.gen(function* () {
+    const { client: transport } = yield* SimulatedTransport.makePair()
+    let take: (chunk: Uint8Array) => void = () => assert.fail("nobody listens")
+    directTransport.set(transport, {
+      each: (onChunk) => {
+        take = onChunk
+        return Effect.never
+      },
+      tryWrite: () => false
+    })
+    const session = yield* sessionOver("client", transport, { typed: false, heartbeat: false, acceptBacklog: 1000 })
+    yield* settle
+    const chunk = (first: number) => {
+      const ids = Array.from({ length: 50 }, (_, index) => first + 2 * index)
+      return Buffer.concat(encode(ids.map((id) => Frame.data(id, Uint8Array.of(1), { syn: true }))))
+    }
+    take(chunk(2))
+    take(chunk(102))
+    yield* settle
+    assert.strictEqual((yield* session.stats).accepted, 100)
   }).pipe(scenario)
 )
 

@@ -369,13 +369,6 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     ""
   ),
   inSessions(
-    "internal/driver",
-    "frames of a chunk lost to the next",
-    "every frame is received",
-    "    if (from < frames.length) turn(Infinity)\n",
-    ""
-  ),
-  inSessions(
     "internal/sessionRuntime",
     "timer not set anew",
     "what is due in time is done in time",
