@@ -1,12 +1,11 @@
 /** ssh2: a connection, and a forwarded channel (direct-tcpip) for each stream. */
 import { once } from "node:events"
-import { createServer } from "node:net"
 import ssh2, { type Connection } from "ssh2"
 import type { Duplex } from "node:stream"
 import type { Peer, Server, Service } from "../peer.js"
 import { drive } from "../streams.js"
 import { duplexStream, serveDuplex } from "./duplexStream.js"
-import { connectSocket, HOST, listen, Sockets } from "./tcp.js"
+import { connectSocket, HOST, serveSockets } from "./tcp.js"
 
 const CIPHER = "aes128-gcm@openssh.com"
 
@@ -42,22 +41,9 @@ const openChannel = (client: ssh2.Client, port: number): Promise<Duplex> =>
 
 const serve = async (service: Service, port: number): Promise<Server> => {
   const { private: hostKey } = ssh2.utils.generateKeyPairSync("ed25519")
-  const sockets = new Sockets()
   const ssh = new ssh2.Server({ hostKeys: [hostKey], algorithms: { cipher: [CIPHER] } })
   ssh.on("connection", (connection) => serveConnection(service, connection))
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket)
-    ssh.injectSocket(socket)
-  })
-  return {
-    port: await listen(server, port),
-    close: async () => {
-      const closed = once(server, "close")
-      server.close()
-      await sockets.destroy()
-      await closed
-    }
-  }
+  return serveSockets(port, (socket) => ssh.injectSocket(socket))
 }
 
 const serveConnection = (service: Service, connection: Connection): void => {
