@@ -36,10 +36,11 @@ interface Command {
 }
 
 /** `undefined` for what makes no sense. */
-const commandOf = (args: ReadonlyArray<string>): Command | undefined => {
+const commandOf = (args: ReadonlyArray<string>): Command | "Help" | undefined => {
   const { values } = parseArgs({
     args: [...args],
     options: {
+      help: { type: "boolean", default: false },
       seeds: { type: "string" },
       seed: { type: "string" },
       core: { type: "boolean", default: false },
@@ -48,6 +49,7 @@ const commandOf = (args: ReadonlyArray<string>): Command | undefined => {
       first: { type: "boolean", default: false }
     }
   })
+  if (values.help) return "Help"
   const range = /^(\d+)(?:\.\.(\d+))?$/.exec(values.seed ?? values.seeds ?? "1..1000")
   if (range === null) return undefined
   const from = Number(range[1])
@@ -98,7 +100,9 @@ const say = (line: string): void => {
 }
 
 const command = commandOf(process.argv.slice(2))
-if (command === undefined) {
+if (command === "Help") {
+  say(USAGE)
+} else if (command === undefined) {
   process.stderr.write(`${USAGE}\n`)
   process.exitCode = 2
 } else {

@@ -3,14 +3,19 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
-import { writeFileSync } from "node:fs"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { censusOf, growth } from "./soak/classes.js"
 import { FiberCount } from "./soak/fibers.js"
 import { measureIdle } from "./soak/idle.js"
 import { makePlant } from "./soak/pair.js"
 import { plot } from "./soak/plot.js"
 import { asJson, inWords, progressLine } from "./soak/report.js"
+import type { Snapshot } from "./soak/soak.js"
 import { soak } from "./soak/soak.js"
+import type { Kept } from "./soak/verdict.js"
 import { judge } from "./soak/verdict.js"
 
 const USAGE = `soak [--streams N] [--minutes N] [--idle N] [--out FILE.svg] [--json FILE]
@@ -37,6 +42,13 @@ const { values } = parseArgs({
 
 const [streams, minutes, idleStreams] = [values.streams, values.minutes, values.idle].map(Number)
 
+/** What the program kept between the first snapshot and the last. */
+const compare = (snapshots: ReadonlyArray<Snapshot>): Kept | undefined => {
+  const [first, last] = [snapshots[0], snapshots.at(-1)]
+  if (first === undefined || last === undefined || first === last) return undefined
+  return { streams: last.streams - first.streams, growth: growth(censusOf(first.file), censusOf(last.file)) }
+}
+
 const main = Effect.gen(function* () {
   if (values.help) {
     yield* print(USAGE.trimEnd())
@@ -52,7 +64,11 @@ const main = Effect.gen(function* () {
     seconds: 60 * (minutes ?? 0),
     batch: 5000,
     concurrency: 64,
-    batchesPerConnection: 5
+    batchesPerConnection: 5,
+    snapshots: yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "muxado-soak-"))),
+      (directory) => Effect.sync(() => rmSync(directory, { recursive: true }))
+    )
   }
   const progress = yield* Effect.flatMap(makePlant(), (plant) =>
     soak(plant, plan, fibers, (sample) => {
@@ -67,16 +83,21 @@ const main = Effect.gen(function* () {
     )
   )
   if (values.json !== undefined) writeFileSync(values.json, asJson(progress, idle))
-  const verdict = judge(progress.samples, idle)
-  const words = inWords(progress, idle, verdict)
+  const samples = progress.samples.all()
+  const kept = compare(progress.snapshots)
+  const verdict = judge(samples, idle, kept)
+  const words = inWords(progress, idle, verdict, kept)
   yield* print(words)
   const { out } = values
   if (out !== undefined) {
-    writeFileSync(out, plot(progress.samples, verdict, `${progress.streams.toLocaleString("en")} streams`))
+    writeFileSync(out, plot(samples, verdict, `${progress.streams.toLocaleString("en")} streams`))
     writeFileSync(`${out.replace(/\.svg$/, "")}.md`, words)
   }
   return verdict.faults.length === 0 ? 0 : 1
-}).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))))
+}).pipe(
+  Effect.scoped,
+  Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger)))
+)
 
 Effect.runFork(main).addObserver((exit) => {
   if (Exit.isFailure(exit)) process.stderr.write(`${Cause.pretty(exit.cause)}\n`)

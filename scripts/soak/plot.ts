@@ -26,7 +26,10 @@ const PANELS: ReadonlyArray<Panel> = [
     title: "heap used after collection, MiB",
     top: 60,
     height: 190,
-    series: [{ name: "heapUsed", colour: "#3b7dd8", of: ({ heapUsed }) => heapUsed / MIB }]
+    series: [
+      { name: "without code", colour: "#3b7dd8", of: ({ code, heapUsed }) => (heapUsed - code) / MIB },
+      { name: "with code", colour: "#8a63d2", of: ({ heapUsed }) => heapUsed / MIB }
+    ]
   },
   {
     title: "memory of the process, MiB",
@@ -82,7 +85,7 @@ export const plot = (samples: ReadonlyArray<Sample>, { from, line }: Verdict, ti
     `<text x="${LEFT}" y="28" class="title">${title}</text>`,
     ...PANELS.map((panel) => drawPanel(panel, samples, x, most)),
     fit,
-    `<text x="${WIDTH - RIGHT + 12}" y="${(heap?.top ?? 0) + 40}" style="fill:#d33">slope of the 2nd half</text>`,
+    `<text x="${WIDTH - RIGHT + 12}" y="${(heap?.top ?? 0) + 52}" style="fill:#d33">slope of the 2nd half</text>`,
     `<text x="${LEFT}" y="${HEIGHT - 12}">streams opened and closed</text>`,
     "</svg>",
     ""

@@ -1,4 +1,5 @@
 /** What the process holds, when no stream is open. */
+import { getHeapCodeStatistics } from "node:v8"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { FiberCount } from "./fibers.js"
@@ -11,6 +12,8 @@ export interface Sample {
   readonly connections: number
   /** Bytes. */
   readonly heapUsed: number
+  /** The part of `heapUsed` that is code and what the engine knows about it: it compiles anew for as long as it runs. */
+  readonly code: number
   readonly rss: number
   readonly external: number
   readonly arrayBuffers: number
@@ -56,11 +59,13 @@ export const take = (
     const sides = yield* Effect.all([pair.client.stats, pair.server.stats])
     const sum = (of: (side: (typeof sides)[number]) => number): number => of(sides[0]) + of(sides[1])
     const { arrayBuffers, external, heapUsed, rss } = process.memoryUsage()
+    const { bytecode_and_metadata_size, code_and_metadata_size } = getHeapCodeStatistics()
     return {
       seconds: (performance.now() - progress.began) / 1000,
       streams: progress.streams,
       connections: progress.connections,
       heapUsed,
+      code: bytecode_and_metadata_size + code_and_metadata_size,
       rss,
       external,
       arrayBuffers,

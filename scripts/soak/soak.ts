@@ -1,12 +1,15 @@
 /** Opens and closes streams, connection after connection, and takes a sample whenever none is open. */
 import type { MuxadoError } from "effect-muxado"
+import { join } from "node:path"
+import { writeHeapSnapshot } from "node:v8"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { FiberCount } from "./fibers.js"
 import type { Pair, Plant } from "./pair.js"
 import type { Sample } from "./sample.js"
-import { take } from "./sample.js"
+import { collectGarbage, settled, take } from "./sample.js"
+import { SampleLog } from "./sampleLog.js"
 import { useStream } from "./work.js"
 
 export interface Plan {
@@ -17,6 +20,8 @@ export interface Plan {
   readonly batch: number
   readonly concurrency: number
   readonly batchesPerConnection: number
+  /** The directory for what the heap holds when half is done, and in the end; none is taken without. */
+  readonly snapshots: string | undefined
 }
 
 /** How a connection ends; all but the first two while streams are open. */
@@ -25,11 +30,18 @@ const ENDINGS = ["drain", "close", "cut", "server closes", "stop"] as const
 /** Streams that are opened before a connection is lost. */
 const BEFORE_FAULT = 300
 
+/** Taken when a connection is new, both times. */
+export interface Snapshot {
+  readonly file: string
+  readonly streams: number
+}
+
 export interface Progress {
   streams: number
   connections: number
   readonly began: number
-  readonly samples: Array<Sample>
+  readonly samples: SampleLog
+  readonly snapshots: Array<Snapshot>
   readonly endings: Map<string, number>
 }
 
@@ -44,16 +56,21 @@ export const soak = (
       streams: 0,
       connections: 0,
       began: performance.now(),
-      samples: [],
+      samples: new SampleLog(),
+      snapshots: [],
       endings: new Map(ENDINGS.map((ending) => [ending, 0]))
     }
-    const isOver = () => progress.streams >= plan.streams && performance.now() - progress.began >= 1000 * plan.seconds
+    const isDone = (part: number) =>
+      progress.streams >= part * plan.streams && performance.now() - progress.began >= 1000 * part * plan.seconds
+    const isOver = () => isDone(1)
+    const snapshot = (pair: Pair) => takeSnapshot(pair, plan, progress)
     while (!isOver()) {
       const ending = ENDINGS[progress.connections++ % ENDINGS.length] ?? "drain"
       progress.endings.set(ending, (progress.endings.get(ending) ?? 0) + 1)
       yield* Effect.scoped(
         Effect.gen(function* () {
           const pair = yield* plant.connect
+          if (isDone(1 / 2) && progress.snapshots.length === 0) yield* snapshot(pair)
           for (let i = 0; i < plan.batchesPerConnection && !isOver(); i++) {
             yield* batch(pair, plan.batch, plan.concurrency, progress)
             const sample = yield* take(pair, progress, fibers)
@@ -64,8 +81,21 @@ export const soak = (
         })
       )
     }
+    yield* Effect.scoped(Effect.flatMap(plant.connect, snapshot))
     return progress
   })
+
+const takeSnapshot = (pair: Pair, { snapshots }: Plan, progress: Progress): Effect.Effect<void> =>
+  snapshots === undefined
+    ? Effect.void
+    : settled(pair).pipe(
+        Effect.zipRight(collectGarbage),
+        Effect.map(() => {
+          const file = join(snapshots, `after-${progress.streams}.heapsnapshot`)
+          writeHeapSnapshot(file)
+          progress.snapshots.push({ file, streams: progress.streams })
+        })
+      )
 
 /** So many streams, half of them opened by each side. */
 const batch = (pair: Pair, count: number, concurrency: number, progress: Progress) => {

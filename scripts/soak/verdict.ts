@@ -1,4 +1,5 @@
 /** Whether something grew that must not. */
+import type { Growth } from "./classes.js"
 import type { Idle } from "./idle.js"
 import type { Line } from "./regression.js"
 import { regress } from "./regression.js"
@@ -7,10 +8,14 @@ import type { Sample } from "./sample.js"
 const MILLION = 1_000_000
 
 /**
- * What the heap may grow by in a million streams, in bytes: one byte for each. The smallest thing that could stay of a
- * stream, a number in a table, is 16 times that; what the engine still learns after half a million is less.
+ * What the heap without its code may grow by in a million streams, in bytes: a quarter of a byte for each. The smallest
+ * thing that could stay of a stream, a number in a table, is 64 times that.
  */
-export const SLOPE_BOUND = 1024 * 1024
+export const SLOPE_BOUND = 256 * 1024
+
+/** Of no class of objects may one more be there for so many streams, some that come and go aside. */
+export const STREAMS_PER_OBJECT = 1000
+const PASSING = 100
 
 /** What may stay of each idle stream, in bytes: less than an object with a few fields takes. */
 export const IDLE_BOUND = 64
@@ -21,20 +26,31 @@ const NOISE = 512 * 1024
 /** Clients begin with stream 3: that 1 was left out is the one gap that a server remembers. */
 const GAPS = 1
 
+/** What became more between two snapshots. */
+export interface Kept {
+  /** Streams between the two. */
+  readonly streams: number
+  readonly growth: ReadonlyArray<Growth>
+}
+
 export interface Verdict {
-  /** Of the heap, over the second half of the samples: bytes for a million streams. */
+  /** Of the heap without code, over the second half of the samples: bytes for a million streams. */
   readonly line: Line
   /** The samples that it was fitted to. */
   readonly from: number
   readonly faults: ReadonlyArray<string>
 }
 
-export const judge = (samples: ReadonlyArray<Sample>, idle: Idle | undefined): Verdict => {
+export const judge = (samples: ReadonlyArray<Sample>, idle?: Idle, kept?: Kept): Verdict => {
   const from = Math.floor(samples.length / 2)
-  const line = regress(samples.slice(from).map(({ heapUsed, streams }) => [streams / MILLION, heapUsed]))
+  const line = regress(samples.slice(from).map(({ code, heapUsed, streams }) => [streams / MILLION, heapUsed - code]))
   const faults: Array<string> = []
   if (line.slope - line.margin > SLOPE_BOUND) {
     faults.push(`the heap grows by ${Math.round(line.slope)} bytes in a million streams, or not much less`)
+  }
+  for (const { count, name, ofEngine } of kept?.growth ?? []) {
+    if (ofEngine || (count - PASSING) * STREAMS_PER_OBJECT <= (kept?.streams ?? 0)) continue
+    faults.push(`${count} more of ${name} after ${kept?.streams ?? 0} more streams`)
   }
   faults.push(...grown("handles", samples, ({ handles }) => handles))
   faults.push(...grown("fibers", samples, ({ fibers }) => fibers))

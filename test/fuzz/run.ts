@@ -73,7 +73,9 @@ export const runTwice = (input: Case, watcher: Watcher = {}): Outcome => {
 const overran = ({ uncut }: Outcome, from: number): boolean =>
   uncut
     .slice(Math.max(0, from - 1))
-    .some((line) => /^RST \d+ code (3|10)$|Reset (3|10) by Local|Violation 10 by Local/.test(line))
+    .some((line) =>
+      /^RST \d+ code (3|10)$|^GOAWAY last \d+ code 10$|Reset (3|10) by Local|Violation 10 by Local/.test(line)
+    )
 
 const mayDiffer = (line: string): boolean =>
   line === "WNDINC" || line.startsWith("DATA ") || line.startsWith("write ") || line.startsWith("Writable ")

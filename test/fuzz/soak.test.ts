@@ -1,6 +1,11 @@
 /** The soak, so short that it shows no more than that it works: `npm run soak` is the real one. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import type { Census } from "../../scripts/soak/classes.js"
+import { censusOf, growth } from "../../scripts/soak/classes.js"
 import { FiberCount } from "../../scripts/soak/fibers.js"
 import { measureIdle } from "../../scripts/soak/idle.js"
 import { makePlant } from "../../scripts/soak/pair.js"
@@ -8,11 +13,12 @@ import { plot } from "../../scripts/soak/plot.js"
 import { regress } from "../../scripts/soak/regression.js"
 import { inWords } from "../../scripts/soak/report.js"
 import type { Sample } from "../../scripts/soak/sample.js"
+import { SampleLog } from "../../scripts/soak/sampleLog.js"
 import { soak } from "../../scripts/soak/soak.js"
 import { judge } from "../../scripts/soak/verdict.js"
 import { leavesNothing } from "../utils/census.js"
 
-const PLAN = { streams: 1500, seconds: 0, batch: 300, concurrency: 32, batchesPerConnection: 1 }
+const PLAN = { streams: 1500, seconds: 0, batch: 300, concurrency: 32, batchesPerConnection: 1, snapshots: undefined }
 
 it.live("streams of every kind, over connections that end in every way, leave nothing", () =>
   Effect.gen(function* () {
@@ -28,13 +34,13 @@ it.live("streams of every kind, over connections that end in every way, leave no
       endings.some(([, often]) => often > 0),
       "some connections ended"
     )
-    const verdict = judge(progress.samples, undefined)
+    const verdict = judge(progress.samples.all())
     // without a garbage collector at hand the heap says nothing
     assert.deepStrictEqual(
       verdict.faults.filter((fault) => !fault.startsWith("the heap")),
       []
     )
-    assert.match(plot(progress.samples, verdict, "streams"), /^<svg [^]*<\/svg>\n$/)
+    assert.match(plot(progress.samples.all(), verdict, "streams"), /^<svg [^]*<\/svg>\n$/)
     assert.include(inWords(progress, idle, verdict), "| streams opened and closed |")
   })
 )
@@ -44,6 +50,7 @@ const sample = (number: number, what: Partial<Sample>): Sample => ({
   streams: 10_000 * number,
   connections: 1,
   heapUsed: 20_000_000,
+  code: 3_000_000,
   rss: 100_000_000,
   external: 0,
   arrayBuffers: 0,
@@ -100,6 +107,23 @@ describe("the verdict", () => {
     )
   })
 
+  it("is not about code, however much of that there is", () => {
+    const compiling = samples((i) => ({ heapUsed: 20_000_000 + 160_000 * i, code: 3_000_000 + 160_000 * i }))
+    assert.deepStrictEqual(judge(compiling).faults, [])
+  })
+
+  it("finds objects that stay, but not what the engine learns", () => {
+    const grown = (count: number, ofEngine: boolean) => ({ name: "object Stream", ofEngine, count, bytes: 80 * count })
+    const verdict = (...growth: ReadonlyArray<ReturnType<typeof grown>>) =>
+      judge(
+        samples(() => ({})),
+        undefined,
+        { streams: 500_000, growth }
+      ).faults
+    assert.deepStrictEqual(verdict(grown(601, false)), ["601 more of object Stream after 500000 more streams"])
+    assert.deepStrictEqual(verdict(grown(600, false), grown(-9000, false), grown(9000, true)), [])
+  })
+
   it("finds idle streams of which something is left", () => {
     const idle = { streams: 10_000, before: 1_000_000, open: 99_000_000, after: 2_500_000 }
     assert.lengthOf(
@@ -116,6 +140,55 @@ describe("the verdict", () => {
       ).faults,
       0
     )
+  })
+})
+
+describe("a census", () => {
+  const write = (nodes: ReadonlyArray<ReadonlyArray<number>>): Census => {
+    const directory = mkdtempSync(join(tmpdir(), "muxado-census-"))
+    const file = join(directory, "heap.heapsnapshot")
+    const meta = { node_fields: ["type", "name", "self_size"], node_types: [["object", "string", "code"]] }
+    writeFileSync(
+      file,
+      JSON.stringify({ snapshot: { meta }, nodes: nodes.flat(), strings: ["Stream", "hello", "there"] })
+    )
+    const census = censusOf(file)
+    rmSync(directory, { recursive: true })
+    return census
+  }
+
+  it("counts objects by class, strings as one, and the engine's apart", () => {
+    const before = write([
+      [0, 0, 80],
+      [1, 1, 16],
+      [2, 1, 100]
+    ])
+    const after = write([
+      [0, 0, 80],
+      [0, 0, 96],
+      [1, 1, 16],
+      [1, 2, 24],
+      [2, 1, 90]
+    ])
+    assert.deepStrictEqual(growth(before, after), [
+      { name: "object Stream", ofEngine: false, count: 1, bytes: 96 },
+      { name: "string", ofEngine: false, count: 1, bytes: 24 },
+      { name: "code", ofEngine: true, count: 0, bytes: -10 }
+    ])
+    assert.deepStrictEqual(
+      growth(after, new Map()).map(({ count }) => count),
+      [-2, -1, -2]
+    )
+  })
+})
+
+describe("the samples", () => {
+  it("are all there, in order, however many they are", () => {
+    const log = new SampleLog()
+    for (let i = 0; i < 10_000; i++) log.push(sample(i, { seconds: i / 3 }))
+    const all = log.all()
+    assert.lengthOf(all, 10_000)
+    assert.deepStrictEqual(all[9_999], sample(9_999, { seconds: 3333 }))
   })
 })
 

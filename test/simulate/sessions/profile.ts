@@ -39,7 +39,8 @@ export const randomGeneration = (random: Random): Generation => {
   const side = (window: number, peerWindow: number): SessionOptions => ({
     typed,
     window,
-    peerWindow,
+    // a peer that starts from a smaller window than it has lives on credit that comes in time
+    peerWindow: random.chance(0.25) ? Math.max(16, Math.ceil(peerWindow / random.pick([3, 20]))) : peerWindow,
     heartbeat: heartbeats ? { interval: random.pick([500, 3000]), tolerance: random.pick([8000, 20_000]) } : false,
     outboundLimit: random.pick([1024, 5000, 65_536, 1_048_576]),
     // TEMPORARY: the default counts the streams of the peer alone, and gives up others that keep to their windows
