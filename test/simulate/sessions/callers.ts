@@ -67,6 +67,7 @@ const callOnce = (desk: Desk, kind: Kind): Effect.Effect<boolean> =>
       return error._tag === "StreamReset"
     }
     const reliable = RELIABLE.includes(call.kind) && !call.disturbed && isCalm()
+    if (reliable && error._tag === "StreamReset" && call.handled === 0 && run.wasLost()) return false
     run.require(!reliable, `call ${call.number} ${call.kind} fails for no reason: ${error._tag} ${error.message}`)
     return false
   })

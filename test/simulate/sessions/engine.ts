@@ -19,6 +19,8 @@ import type { Trace } from "../trace.js"
 interface Turn {
   readonly task: Task
   readonly fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  /** Others come first until so many tasks have run. */
+  readonly notBefore: number
 }
 
 interface Timer {
@@ -34,7 +36,12 @@ export interface EngineOptions {
   readonly disorder: number
   /** After how many operations somebody yields, on average; to yield takes some operations, too. */
   readonly yieldsAfter: number
+  /** How likely one who yields or is woken is put off for a while, in which others may do a lot. */
+  readonly pauses: number
 }
+
+/** For so many tasks at most somebody is put off. */
+const LONGEST_PAUSE = 100
 
 export class Engine implements Scheduler {
   now = 0
@@ -69,7 +76,8 @@ export class Engine implements Scheduler {
   }
 
   scheduleTask(task: Task, _priority: number, fiber?: Fiber.RuntimeFiber<unknown, unknown>): void {
-    this.ready.push({ task, fiber })
+    const pauses = this.options.pauses > 0 && this.random.chance(this.options.pauses)
+    this.ready.push({ task, fiber, notBefore: pauses ? this.tasks + this.random.between(1, LONGEST_PAUSE) : 0 })
   }
 
   /**
@@ -121,17 +129,25 @@ export class Engine implements Scheduler {
   private next(): Turn | undefined {
     const { disorder } = this.options
     if (disorder > 0 && this.random.chance(disorder)) {
-      const chosen = this.ready[this.first + this.random.below(this.ready.length - this.first)]
-      // what one fiber has to do it does in order
-      const index = this.ready.findIndex((turn, at) => at >= this.first && turn.fiber === chosen?.fiber)
-      const [turn] = this.ready.splice(index, 1)
-      return turn
+      return this.take(this.first + this.random.below(this.ready.length - this.first))
+    }
+    if ((this.ready[this.first]?.notBefore ?? 0) > this.tasks) {
+      const due = this.ready.findIndex((turn, at) => at >= this.first && turn.notBefore <= this.tasks)
+      if (due >= 0) return this.take(due)
     }
     const turn = this.ready[this.first++]
     if (this.first > 1024) {
       this.ready = this.ready.slice(this.first)
       this.first = 0
     }
+    return turn
+  }
+
+  /** The turn at `index`, or the first of the same fiber: what one has to do it does in order. */
+  private take(index: number): Turn | undefined {
+    const fiber = this.ready[index]?.fiber
+    const first = this.ready.findIndex((turn, at) => at >= this.first && turn.fiber === fiber)
+    const [turn] = this.ready.splice(first, 1)
     return turn
   }
 

@@ -98,11 +98,19 @@ const serve = (
       })
     )
     run.count("accept")
-    return Effect.scoped(
-      Effect.flatMap(firstOf(Effect.map(accepting, Option.some), Effect.as(patience, Option.none())), (accepted) =>
-        accepted._tag === "None" ? Effect.void : handler(run, calls, accepted.value, false)
+    return Effect.scopedWith((scope) => {
+      const watched = watchFinalizers(scope)
+      const accepted = Scope.extend(
+        firstOf(Effect.map(accepting, Option.some), Effect.as(patience, Option.none())),
+        watched.scope
       )
-    ).pipe(
+      return Effect.flatMap(accepted, (stream): Effect.Effect<void, unknown> => {
+        if (Option.isSome(stream)) return handler(run, calls, stream.value, false)
+        // it may have been accepted in the very step in which nobody waited any more: its caller is told by an RST
+        if (watched.isUsed()) run.losesAccepted()
+        return Effect.fail("impatient")
+      })
+    }).pipe(
       Effect.exit,
       Effect.flatMap(() => (more ? one : Effect.void))
     )
@@ -111,6 +119,18 @@ const serve = (
     Array.from({ length: Math.min(concurrency, 20) }, () => one),
     { concurrency: "unbounded", discard: true }
   )
+}
+
+/** A scope that says whether it has something to release. */
+const watchFinalizers = (scope: Scope.Scope): { readonly scope: Scope.Scope; readonly isUsed: () => boolean } => {
+  let used = false
+  const watched = new Proxy(scope, {
+    get: (target, key, receiver): unknown => {
+      used ||= key === "addFinalizer"
+      return Reflect.get(target, key, receiver)
+    }
+  })
+  return { scope: watched, isUsed: () => used }
 }
 
 /** How long somebody waits for a stream: for ever, for a while, or until just when one may come. */

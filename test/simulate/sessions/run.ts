@@ -12,6 +12,7 @@ export class Run {
   operations = 0
   private readonly listeners = { begins: new Set<() => void>(), ends: new Set<() => void>() }
   private sequences = 0
+  private lost = 0
 
   constructor(
     readonly random: Random,
@@ -43,6 +44,16 @@ export class Run {
   count(operation: string): void {
     this.operations++
     this.tally.add(`operation: ${operation}`)
+  }
+
+  /** A stream was accepted by somebody who had just been interrupted. */
+  losesAccepted(): void {
+    this.lost++
+  }
+
+  /** Whether a call that was reset may be one of those. */
+  wasLost(): boolean {
+    return this.lost > 0 && this.lost-- > 0
   }
 
   fault(name: string): void {

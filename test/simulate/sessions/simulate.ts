@@ -19,7 +19,11 @@ const LIMIT = 20_000_000
 export const simulate: Simulation = (seed, tally, print) => {
   const random = new Random(seed, 7)
   const trace = new Trace(print)
-  const order = { disorder: random.pick([0, 0, 0.1, 0.5]), yieldsAfter: random.pick([Infinity, Infinity, 300, 40]) }
+  const order = {
+    disorder: random.pick([0, 0, 0.1, 0.5]),
+    yieldsAfter: random.pick([Infinity, 300, 40, 20]),
+    pauses: random.pick([0, 0, 0.05, 0.5])
+  }
   trace.say(() => JSON.stringify(order))
   const engine = new Engine(order, new Random(seed, 8), trace)
   const run = new Run(random, engine, trace, tally)
