@@ -12,6 +12,7 @@ export const corruptible = (run: Run, transport: Transport.TransportService) => 
     transport: {
       ...transport,
       read: Effect.map(transport.read, (chunk) => {
+        run.now("arrives")
         if (!due) return chunk
         due = false
         run.tainted = true

@@ -136,14 +136,18 @@ const watchFinalizers = (scope: Scope.Scope): { readonly scope: Scope.Scope; rea
 /** How long somebody waits for a stream: for ever, for a while, or until just when one may come. */
 const patienceOf = (run: Run): Effect.Effect<void> => {
   const { random } = run
-  switch (random.below(4)) {
+  const until = (what: "begins" | "arrives", yields: number) =>
+    Effect.zipRight(
+      Effect.async<void>((resume) => Effect.sync(run.whenNext(what, () => resume(Effect.void)))),
+      Effect.repeatN(Effect.yieldNow(), random.below(yields))
+    )
+  switch (random.below(5)) {
     case 0:
       return Effect.sleep(random.pick([1, 2, 5, 10, 80, 100]))
     case 1:
-      return Effect.zipRight(
-        Effect.async<void>((resume) => Effect.sync(run.whenNext("begins", () => resume(Effect.void)))),
-        Effect.repeatN(Effect.yieldNow(), random.below(40))
-      )
+      return until("begins", 40)
+    case 2:
+      return until("arrives", 4)
     default:
       return Effect.never
   }

@@ -5,12 +5,19 @@ import type { Tally } from "../tally.js"
 import type { Trace } from "../trace.js"
 import type { Engine } from "./engine.js"
 
+/** A call begins, or is about to end; bytes arrive. */
+type Moment = "begins" | "ends" | "arrives"
+
 export class Run {
   failure: string | undefined
   /** A byte was changed on the way: nothing is promised any more but to end in time, with an error that has a type. */
   tainted = false
   operations = 0
-  private readonly listeners = { begins: new Set<() => void>(), ends: new Set<() => void>() }
+  private readonly listeners = {
+    begins: new Set<() => void>(),
+    ends: new Set<() => void>(),
+    arrives: new Set<() => void>()
+  }
   private sequences = 0
   private lost = 0
 
@@ -25,8 +32,8 @@ export class Run {
     return this.sequences++
   }
 
-  /** Does something in the step in which the next call does, whoever's it is; gives what calls that off. */
-  whenNext(what: "begins" | "ends", act: () => void): () => void {
+  /** Does something in the step in which it happens next, to whoever; gives what calls that off. */
+  whenNext(what: Moment, act: () => void): () => void {
     const listeners = this.listeners[what]
     listeners.add(act)
     return () => {
@@ -34,8 +41,7 @@ export class Run {
     }
   }
 
-  /** A call begins, or is about to end. */
-  now(what: "begins" | "ends"): void {
+  now(what: Moment): void {
     const listeners = [...this.listeners[what]]
     this.listeners[what].clear()
     for (const act of listeners) act()
