@@ -79,7 +79,11 @@ export interface SessionService {
       use: (stream: MuxStream) => Effect.Effect<A, E, R>
     ): Effect.Effect<A, E | OpenError, R>
   }
-  /** Waits for the next stream that the peer opens; the scope's end ends it. Fails when no more will come. */
+  /**
+   * Waits for the next stream that the peer opens; the scope's end ends it. Fails when no more will come. Interrupted in
+   * its last step, by a timeout say, it has taken a stream that nobody gets to see: let the scope fail then, which resets
+   * it, while the end of one that succeeds would look like an answer.
+   */
   readonly accept: Effect.Effect<MuxStream, SessionError, Scope.Scope>
   /**
    * Runs `handler` in a fiber of its own for every stream that the peer opens, at most `concurrency` at once (the others

@@ -48,15 +48,8 @@ export const censusOf = (file: string): Census => {
   return census
 }
 
-export interface Growth {
-  readonly name: string
-  readonly ofEngine: boolean
-  readonly count: number
-  readonly bytes: number
-}
-
 /** By how much each became more; those that grew most come first. */
-export const growth = (before: Census, after: Census): ReadonlyArray<Growth> =>
+export const growth = (before: Census, after: Census): ReadonlyArray<Class> =>
   [...new Set([...before.keys(), ...after.keys()])]
     .map((key) => {
       const [was, is] = [before.get(key), after.get(key)]

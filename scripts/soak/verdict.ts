@@ -1,5 +1,5 @@
 /** Whether something grew that must not. */
-import type { Growth } from "./classes.js"
+import type { Class } from "./classes.js"
 import type { Idle } from "./idle.js"
 import type { Line } from "./regression.js"
 import { regress } from "./regression.js"
@@ -30,7 +30,8 @@ const GAPS = 1
 export interface Kept {
   /** Streams between the two. */
   readonly streams: number
-  readonly growth: ReadonlyArray<Growth>
+  /** What there is more of, and less: `count` and `bytes` are differences. */
+  readonly growth: ReadonlyArray<Class>
 }
 
 export interface Verdict {
