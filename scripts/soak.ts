@@ -18,6 +18,9 @@ import { soak } from "./soak/soak.js"
 import type { Kept } from "./soak/verdict.js"
 import { judge } from "./soak/verdict.js"
 
+// of every file in whose code an error comes up the engine would keep the source map, parsed: megabytes that no stream left
+process.setSourceMapsEnabled(false)
+
 const USAGE = `soak [--streams N] [--minutes N] [--idle N] [--out FILE.svg] [--json FILE]
 
 Opens and closes streams between two sessions over TCP until there were N of them (a million unless given), and for so
