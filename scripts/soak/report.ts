@@ -63,7 +63,8 @@ ${row("streams open, bytes held, gaps in ids", (s) => `${s.streamsOpen}, ${s.byt
 Over the second half of the samples the heap without code grows by **${kib(line.slope)} KiB in a million streams**; at 99 %
 confidence the true slope is between ${kib(line.slope - line.margin)} and ${kib(line.slope + line.margin)} KiB, which is at most
 ${((line.slope + line.margin) / 1_000_000).toFixed(2)} bytes a stream. The interval is widened by how much successive samples
-are alike.
+are alike. The resident set takes one step, where the first snapshot of the heap is written: what the engine needed for
+that, the process keeps.
 ${kept === undefined ? "" : keptInWords(kept)}
 The soak fails when
 
