@@ -246,7 +246,7 @@ const fromRuntime = (
     ...endings,
     draining: Deferred.await(runtime.draining),
     closed: Effect.map(Deferred.await(runtime.ended), (end) => sessionError(end, "maybe")),
-    stats: Effect.sync(() => ({ ...runtime.connection.stats(runtime.now()), ...runtime.totals }))
+    stats: Effect.sync(() => ({ ...runtime.connection.stats(runtime.now()), ...runtime.totals.numbers }))
   }
 }
 

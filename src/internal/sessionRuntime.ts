@@ -23,6 +23,7 @@ import { firstOf } from "./firstOf.js"
 import type { Restore } from "./restore.js"
 import { Opening } from "./opening.js"
 import { StreamHandle } from "./streamHandle.js"
+import { Totals } from "./totals.js"
 import { Signal, WaitSet } from "./waiting.js"
 
 /** About so many bytes of streams go into one write: what is in front of an urgent frame must stay short. */
@@ -55,8 +56,7 @@ export class SessionRuntime {
   /** Writes frames without a fiber's turn, where the transport can. */
   tryWrite: TryWrite<Frame> | undefined = undefined
 
-  /** Totals since the session began. */
-  readonly totals = { opened: 0, accepted: 0, mostAtOnce: 0, bytesReceived: 0, bytesSent: 0 }
+  readonly totals = new Totals()
 
   /** Live streams that have a handle. */
   private live = 0
@@ -204,7 +204,7 @@ export class SessionRuntime {
   private track(stream: StreamCore): StreamHandle {
     const handle = new StreamHandle(stream, this)
     stream.user = handle
-    this.totals.mostAtOnce = Math.max(this.totals.mostAtOnce, ++this.live)
+    this.totals.alive(++this.live)
     return handle
   }
 
@@ -235,7 +235,7 @@ export class SessionRuntime {
       for (let i = from; i < to; i++) {
         const frame = frames[i]
         if (frame === undefined) break
-        if (frame._tag === "Data") this.totals.bytesReceived += frame.payload.length
+        this.totals.received(frame)
         connection.receive(frame)
       }
     })
@@ -250,9 +250,7 @@ export class SessionRuntime {
 
   takeFrames(): ReadonlyArray<Frame> {
     const frames = this.step((connection) => connection.takeFrames(BATCH, this.now()))
-    for (const frame of frames) {
-      if (frame._tag === "Data") this.totals.bytesSent += frame.payload.length
-    }
+    for (const frame of frames) this.totals.sent(frame)
     return frames
   }
 

@@ -7,6 +7,7 @@
  *
  * @since 0.1.0
  */
+import { Total } from "./total.js"
 
 /**
  * `burst` at once, and `perSecond` for ever.
@@ -98,7 +99,7 @@ export class Budgets {
   private readonly buckets: Readonly<Record<Cost, Bucket>>
   private increments = 0
   private lateResets = 0
-  private sentBytes = 0
+  private readonly sentBytes = new Total()
   private sentFrames = 0
   private streams = 0
 
@@ -133,7 +134,7 @@ export class Budgets {
   /** A DATA frame was sent, for which an RST, and for each of its bytes an increment, may come back. */
   sent(bytes: number): void {
     this.sentFrames++
-    this.sentBytes += bytes
+    this.sentBytes.add(bytes)
   }
 
   /** A stream has begun, or was refused: with it may come some frames that do nothing, and a larger window. */
@@ -143,7 +144,7 @@ export class Budgets {
   }
 
   private get earnedIncrements(): number {
-    return this.sentBytes + this.streams
+    return this.sentBytes.value + this.streams
   }
 
   /** What is charged now, and runs out with time; and the increments that were more than any reader would send. */

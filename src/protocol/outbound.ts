@@ -12,6 +12,7 @@ import type { Frame, GoAway } from "./frame.js"
 import { data, goAwayFiller, HEADER_LENGTH, rst, windowIncrement } from "./frame.js"
 import { encodeUint32 } from "./heartbeat.js"
 import type { StreamCore } from "./stream.js"
+import { Total } from "./total.js"
 
 /** The longest DATA payload while other streams wait, in bytes, and what a stream may send in one turn. */
 const QUANTUM = 16 * 1024
@@ -44,7 +45,7 @@ export class Outbound {
   private readonly waiting = new Set<StreamCore>()
   private freshBytes = 0
   /** Bytes that all streams together were given, on the wire. */
-  private given = 0
+  private readonly given = new Total()
   private goAway: GoAway | undefined = undefined
   private goAwayWaits = false
 
@@ -70,7 +71,7 @@ export class Outbound {
   schedule(stream: StreamCore): void {
     if (stream.isHeartbeat) this.heartbeats.add(stream)
     else if (this.waiting.has(stream)) return
-    else if (stream.restsUntil <= this.given) this.fresh.add(stream)
+    else if (stream.restsUntil <= this.given.value) this.fresh.add(stream)
     else this.waiting.add(stream)
   }
 
@@ -165,10 +166,10 @@ export class Outbound {
       while (stream.hasOutput && taken < quantum) {
         taken += this.takeFrame(stream, quantum - taken, frames)
       }
-      this.given += taken
+      this.given.add(taken)
       if (stream.hasOutput) this.waiting.add(stream)
       // or one that writes again whenever its bytes are gone would always go first
-      else if (!alone) stream.restsUntil = this.given + taken * (this.fresh.size + this.waiting.size)
+      else if (!alone) stream.restsUntil = this.given.value + taken * (this.fresh.size + this.waiting.size)
       this.freshBytes = isFresh ? this.freshBytes + taken : 0
       return taken
     }

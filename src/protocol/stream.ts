@@ -55,8 +55,8 @@ export class StreamCore {
   writeBlocked = false
   /** The last write was taken, at least in part. */
   gotRoom = false
-  /** What all streams together must have been given before it counts as fresh again, in bytes. */
-  restsUntil = 0
+  /** What all streams together must have been given before it counts as fresh again, in bytes; no small integer. */
+  restsUntil = -Infinity
   /** A small remainder of credit may be used now: it has waited long enough for more. */
   acceptsSmallCredit = false
 
