@@ -10,11 +10,13 @@ import { directTransport, directWriter } from "./internal/direct.js"
 import type { TransportFailed } from "./MuxadoError.js"
 import { encode } from "./protocol/encoder.js"
 import type { Frame } from "./protocol/frame.js"
+import { join } from "./protocol/join.js"
 import type { TransportService } from "./Transport.js"
 import { Transport } from "./Transport.js"
 
 /**
- * Writes a batch of frames as one write of the transport, and completes when that is ready for more; fails with the
+ * Writes a batch of frames as one write of the transport, in which large DATA frames of one stream that follow one
+ * another go as one frame; and completes when that is ready for more; fails with the
  * transport's `TransportFailed`.
  *
  * @since 0.1.0
@@ -40,10 +42,10 @@ export class FrameWriter extends Context.Tag("effect-muxado/FrameWriter")<FrameW
  */
 export const make = (transport: TransportService): FrameWriterService => {
   const writer = FrameWriter.of({
-    write: (frames) => transport.write(encode(frames))
+    write: (frames) => transport.write(encode(join(frames)))
   })
   const direct = directTransport.get(transport)
-  if (direct !== undefined) directWriter.set(writer, (frames) => direct.tryWrite(encode(frames)))
+  if (direct !== undefined) directWriter.set(writer, (frames) => direct.tryWrite(encode(join(frames))))
   return writer
 }
 

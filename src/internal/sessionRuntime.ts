@@ -27,7 +27,7 @@ import { Totals } from "./totals.js"
 import { Signal, WaitSet } from "./waiting.js"
 
 /** About so many bytes of streams go into one write: what is in front of an urgent frame must stay short. */
-const BATCH = 128 * 1024
+const BATCH = 256 * 1024
 
 /** Up to this many bytes that wait are written without the writer's turn. */
 const DIRECT = 8 * 1024

@@ -5,15 +5,12 @@
  *
  * @since 0.1.0
  */
-import { DeadlineQueue } from "./deadlineQueue.js"
 import type { Outbound } from "./outbound.js"
 import { Pace } from "./pace.js"
+import { StallWatch } from "./stallWatch.js"
 import type { StreamCore } from "./stream.js"
 import { canReceive } from "./streamState.js"
 import type { StreamTable } from "./streamTable.js"
-
-/** How long a buffer stays empty before what is due is granted although it is little, in milliseconds. */
-const GRANT_DELAY = 10
 
 /** What takes less than this part of a window. */
 const SHORT_MESSAGE = 16
@@ -49,7 +46,7 @@ export class Credit {
   private watched = 0
 
   /** Streams whose buffer ran empty with credit still to be granted. */
-  private readonly starved = new DeadlineQueue<StreamCore>(GRANT_DELAY)
+  private readonly starved = new StallWatch<StreamCore>()
   /** The shortest that was seen: what lies in buffers on the way must not count, or windows would fill those for ever. */
   private roundTrip = Infinity
 
@@ -83,7 +80,7 @@ export class Credit {
       this.starved.delete(stream)
       this.grant(stream, increment, now)
     } else if (stream.inbound.length === 0) {
-      this.starved.add(stream, now)
+      this.starved.add(stream, receiveWindow.leavesCredit, now)
     }
   }
 

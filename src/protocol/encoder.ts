@@ -5,7 +5,7 @@
  *
  * @since 0.1.0
  */
-import type { Frame } from "./frame.js"
+import type { Data, Frame } from "./frame.js"
 import { Flag, FrameType, HEADER_LENGTH } from "./frame.js"
 
 /** Payloads up to this many bytes are copied behind their header; above it a view of its own is cheaper. */
@@ -13,14 +13,14 @@ const COPY_LIMIT = 8 * 1024
 
 /**
  * Encodes a batch of frames as the chunks of one write. Small payloads share a buffer with the headers, large ones are
- * passed on by reference.
+ * passed on by reference. The pieces of a DATA frame follow one another, and only the first brings the header.
  *
  * @since 0.1.0
  * @category encoding
  */
 export const encode = (frames: ReadonlyArray<Frame>): ReadonlyArray<Uint8Array> => {
   let size = 0
-  for (const frame of frames) size += HEADER_LENGTH + copiedLength(frame)
+  for (const frame of frames) size += headerLength(frame) + copiedLength(frame)
   const block = new Uint8Array(size)
   const chunks: Array<Uint8Array> = []
   let start = 0
@@ -28,7 +28,8 @@ export const encode = (frames: ReadonlyArray<Frame>): ReadonlyArray<Uint8Array> 
   for (const frame of frames) {
     at = writeFrame(block, at, frame)
     if (frame._tag === "Data" && frame.payload.length > COPY_LIMIT) {
-      chunks.push(block.subarray(start, at), frame.payload)
+      if (at > start) chunks.push(block.subarray(start, at))
+      chunks.push(frame.payload)
       start = at
     }
   }
@@ -37,12 +38,14 @@ export const encode = (frames: ReadonlyArray<Frame>): ReadonlyArray<Uint8Array> 
 }
 
 /**
- * The bytes that a frame takes on the wire, its header included.
+ * The bytes that a frame, or a piece of one, takes on the wire, the header included.
  *
  * @since 0.1.0
  * @category encoding
  */
-export const encodedLength = (frame: Frame): number => HEADER_LENGTH + payloadLength(frame)
+export const encodedLength = (frame: Frame): number => headerLength(frame) + payloadLength(frame)
+
+const headerLength = (frame: Frame): number => (frame._tag === "Data" && !frame.first ? 0 : HEADER_LENGTH)
 
 const payloadLength = (frame: Frame): number => {
   switch (frame._tag) {
@@ -63,18 +66,11 @@ const copiedLength = (frame: Frame): number =>
 
 /** Writes a frame at `at`, without the payload when that is passed by reference, and gives the place behind it. */
 const writeFrame = (block: Uint8Array, at: number, frame: Frame): number => {
+  if (frame._tag === "Data") return writeData(block, at, frame)
   const length = payloadLength(frame)
-  block[at] = length >>> 16
-  block[at + 1] = length >>> 8
-  block[at + 2] = length
+  writeUint24(block, at, length)
   const payload = at + HEADER_LENGTH
   switch (frame._tag) {
-    case "Data":
-      block[at + 3] = (FrameType.Data << 4) | (frame.syn ? Flag.Syn : 0) | (frame.fin ? Flag.Fin : 0)
-      writeUint32(block, at + 4, frame.streamId)
-      if (length > COPY_LIMIT) return payload
-      block.set(frame.payload, payload)
-      break
     case "Rst":
       block[at + 3] = FrameType.Rst << 4
       writeUint32(block, at + 4, frame.streamId)
@@ -97,6 +93,24 @@ const writeFrame = (block: Uint8Array, at: number, frame: Frame): number => {
       writeUint32(block, at + 4, frame.streamId)
   }
   return payload + length
+}
+
+const writeData = (block: Uint8Array, at: number, { fin, first, length, payload, streamId, syn }: Data): number => {
+  if (first) {
+    writeUint24(block, at, length)
+    block[at + 3] = (FrameType.Data << 4) | (syn ? Flag.Syn : 0) | (fin ? Flag.Fin : 0)
+    writeUint32(block, at + 4, streamId)
+  }
+  const place = first ? at + HEADER_LENGTH : at
+  if (payload.length > COPY_LIMIT) return place
+  block.set(payload, place)
+  return place + payload.length
+}
+
+const writeUint24 = (block: Uint8Array, at: number, value: number): void => {
+  block[at] = value >>> 16
+  block[at + 1] = value >>> 8
+  block[at + 2] = value
 }
 
 const writeUint32 = (block: Uint8Array, at: number, value: number): void => {

@@ -169,6 +169,28 @@ const NO_BYTES: Uint8Array = new Uint8Array(0)
 export const rst = (streamId: number, code: ErrorCode): Rst => ({ _tag: "Rst", streamId, code })
 
 /**
+ * DATA frames of one stream, made the pieces of a single one: `FIN` is that of the last.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const pieces = (frames: ReadonlyArray<Data>): ReadonlyArray<Data> => {
+  const length = frames.reduce((sum, { payload }) => sum + payload.length, 0)
+  const syn = frames[0]?.syn === true
+  const fin = frames.at(-1)?.fin === true
+  return frames.map(({ payload, streamId }, i) => ({
+    _tag: "Data",
+    streamId,
+    syn,
+    fin,
+    length,
+    payload,
+    first: i === 0,
+    last: i === frames.length - 1
+  }))
+}
+
+/**
  * A whole DATA frame.
  *
  * @since 0.1.0

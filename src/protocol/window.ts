@@ -22,6 +22,9 @@ const SMALL_SEND = 1024
 /** Below this (bytes, or a sixteenth of our window), where a peer fell silent is not taken for its window. */
 const SMALLEST_GUESS = 1024
 
+/** More than this is not held back: it would be missed where the window is just what the way to the peer holds. */
+const LARGEST_GRANT = 512 * 1024
+
 /** So many grants in a row at a guessed smaller window, and a larger one is tried again. */
 const GRANTS_BEFORE_DOUBT = 16
 
@@ -58,11 +61,11 @@ export class SendWindow {
 /**
  * What we let the peer send.
  *
- * Credit goes back when the application has consumed half of the window. A peer that starts from a smaller window than
- * ours would stall below that half, and nobody can tell a stalled peer from one that has nothing to say; so when the
- * buffer has run empty and stayed so for a moment, what is due is granted all the same, and the point where the peer
- * fell silent is taken for its window until it proves larger. A window may grow; it never shrinks, since what was
- * granted cannot be taken back.
+ * Credit goes back when the application has consumed half of the window, or a third of one that has grown. A peer that
+ * starts from a smaller window than ours would stall below that half, and nobody can tell a stalled peer from one that
+ * has nothing to say; so when the buffer has run empty and stayed so for a moment, what is due is granted all the same,
+ * and the point where the peer fell silent is taken for its window until it proves larger. A window may grow; it never
+ * shrinks, since what was granted cannot be taken back.
  *
  * @since 0.1.0
  * @category models
@@ -79,6 +82,8 @@ export class ReceiveWindow {
   private assumed: number
   private readonly conventional: number
   private earlyGrants = 0
+  /** The most that was ever received and not granted again: the peer's window, grown as it is, is no smaller. */
+  private most = 0
 
   constructor(private readonly initial: number) {
     this.size = initial
@@ -98,11 +103,18 @@ export class ReceiveWindow {
     this.available += bytes
   }
 
+  /** A grant of a window that has grown, in bytes: a stream in bulk would have one for every other chunk. */
+  private get grownGrant(): number {
+    return this.size === this.initial ? 0 : Math.min((this.assumed + this.grown) / 3, LARGEST_GRANT)
+  }
+
   /** Takes the bytes that a frame's header announces; false when they are more than the window. */
   receive(length: number): boolean {
     if (length > this.available) return false
     this.available -= length
-    if (this.size - this.available > this.assumed) {
+    const outstanding = this.size - this.available
+    if (outstanding > this.most) this.most = outstanding
+    if (outstanding > this.assumed) {
       this.assumed = this.conventional
       this.earlyGrants = 0
     }
@@ -116,12 +128,17 @@ export class ReceiveWindow {
 
   /** The increment to send now, or 0 while it is too little to be worth a frame. */
   takeDue(): number {
-    if (this.consumed === 0 || this.consumed * 2 < this.assumed) return 0
+    if (this.consumed === 0 || this.consumed * 2 < this.assumed || this.consumed < this.grownGrant) return 0
     if (this.assumed < this.conventional && ++this.earlyGrants >= GRANTS_BEFORE_DOUBT) {
       this.assumed = Math.min(this.conventional, this.assumed * 2)
       this.earlyGrants = 0
     }
     return this.takeAll()
+  }
+
+  /** Where all that was received is consumed: whether the peer has credit left, as it once had more on its way. */
+  get leavesCredit(): boolean {
+    return this.consumed < this.most
   }
 
   /** The increment to send to a peer that has been silent since the buffer ran empty. */

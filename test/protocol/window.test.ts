@@ -102,6 +102,21 @@ describe("ReceiveWindow", () => {
     assert.isTrue(one.receive(1))
   })
 
+  it("one that has grown grants at a third, and at 512 KiB however large it is", () => {
+    const due = (grown: number): number => {
+      const window = new ReceiveWindow(256 * KIB)
+      window.grow(grown)
+      for (let consumed = KIB; ; consumed += KIB) {
+        window.consume(KIB)
+        if (window.takeDue() > 0) return consumed / KIB
+      }
+    }
+    assert.deepStrictEqual(
+      [0, KIB, 128 * KIB, 512 * KIB, 1280 * KIB, 1281 * KIB, 15 * KIB * KIB].map(due),
+      [128, 128, 128, 256, 512, 512, 512]
+    )
+  })
+
   it("everything that was consumed is granted, not the half that made it due", () => {
     const window = new ReceiveWindow(100)
     window.receive(90)
