@@ -75,7 +75,7 @@ export class Credit {
     const { receiveWindow } = stream
     receiveWindow.consume(length)
     if (!canReceive(stream.state)) return
-    const increment = receiveWindow.takeDue()
+    const increment = receiveWindow.takeDue(this.roundTrip <= SHORT_TRIP)
     if (increment > 0) {
       this.starved.delete(stream)
       this.grant(stream, increment, now)

@@ -19,6 +19,7 @@ const WORTH_JOINING = 8 * 1024
  * @category encoding
  */
 export const join = (frames: ReadonlyArray<Frame>): ReadonlyArray<Frame> => {
+  if (frames.length < 2) return frames
   const joined: Array<Frame> = []
   for (const [i, frame] of frames.entries()) {
     if (i < joined.length) continue

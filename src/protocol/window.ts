@@ -22,9 +22,6 @@ const SMALL_SEND = 1024
 /** Below this (bytes, or a sixteenth of our window), where a peer fell silent is not taken for its window. */
 const SMALLEST_GUESS = 1024
 
-/** More than this is not held back: it would be missed where the window is just what the way to the peer holds. */
-const LARGEST_GRANT = 512 * 1024
-
 /** So many grants in a row at a guessed smaller window, and a larger one is tried again. */
 const GRANTS_BEFORE_DOUBT = 16
 
@@ -61,8 +58,8 @@ export class SendWindow {
 /**
  * What we let the peer send.
  *
- * Credit goes back when the application has consumed half of the window, or a third of one that has grown. A peer that
- * starts from a smaller window than ours would stall below that half, and nobody can tell a stalled peer from one that
+ * Credit goes back when the application has consumed half of the first window, or a part of one that has grown. A peer
+ * that starts from a smaller window than ours would stall below that half, and nobody can tell a stalled peer from one that
  * has nothing to say; so when the buffer has run empty and stayed so for a moment, what is due is granted all the same,
  * and the point where the peer fell silent is taken for its window until it proves larger. A window may grow; it never
  * shrinks, since what was granted cannot be taken back.
@@ -103,11 +100,6 @@ export class ReceiveWindow {
     this.available += bytes
   }
 
-  /** A grant of a window that has grown, in bytes: a stream in bulk would have one for every other chunk. */
-  private get grownGrant(): number {
-    return this.size === this.initial ? 0 : Math.min((this.assumed + this.grown) / 3, LARGEST_GRANT)
-  }
-
   /** Takes the bytes that a frame's header announces; false when they are more than the window. */
   receive(length: number): boolean {
     if (length > this.available) return false
@@ -126,9 +118,13 @@ export class ReceiveWindow {
     this.consumed += length
   }
 
-  /** The increment to send now, or 0 while it is too little to be worth a frame. */
-  takeDue(): number {
-    if (this.consumed === 0 || this.consumed * 2 < this.assumed || this.consumed < this.grownGrant) return 0
+  /**
+   * The increment to send now, or 0 while it is too little to be worth a frame. A `near` peer has credit for longer than
+   * an increment takes to come: a third of all that has grown is waited for.
+   */
+  takeDue(near = false): number {
+    if (this.consumed === 0 || this.consumed * 2 < this.assumed) return 0
+    if (near && this.grown > 0 && this.consumed * 3 < this.assumed + this.grown) return 0
     if (this.assumed < this.conventional && ++this.earlyGrants >= GRANTS_BEFORE_DOUBT) {
       this.assumed = Math.min(this.conventional, this.assumed * 2)
       this.earlyGrants = 0
