@@ -67,7 +67,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "credit",
     "credit never granted below half a window",
     "a peer that starts from a smaller window goes on",
-    "      this.starved.add(stream, now)\n",
+    "      this.starved.add(stream, receiveWindow.leavesCredit, now)\n",
     ""
   ),
   inCore(
@@ -160,8 +160,22 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "encoder",
     "header doubled before a large payload",
     "frames are what they were",
-    "chunks.push(block.subarray(start, at), frame.payload)\n      start = at",
-    "chunks.push(block.subarray(start, at), frame.payload)"
+    "chunks.push(frame.payload)\n      start = at",
+    "chunks.push(frame.payload)"
+  ),
+  inSessions(
+    "protocol/frame",
+    "FIN lost when frames are joined",
+    "every stream ends on both sides",
+    "frames.at(-1)?.fin === true",
+    "frames[0]?.fin === true"
+  ),
+  inSessions(
+    "protocol/join",
+    "frames joined over another stream's",
+    "every byte arrives once and in order",
+    " || frame.streamId !== first.streamId",
+    ""
   ),
   inCore(
     "decoder",
