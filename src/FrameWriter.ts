@@ -15,9 +15,8 @@ import type { TransportService } from "./Transport.js"
 import { Transport } from "./Transport.js"
 
 /**
- * Writes a batch of frames as one write of the transport, in which large DATA frames of one stream that follow one
- * another go as one frame; and completes when that is ready for more; fails with the
- * transport's `TransportFailed`.
+ * Writes a batch of frames as one write of the transport, and completes when that is ready for more; fails with the
+ * transport's `TransportFailed`. Large DATA frames of one stream that follow one another go as a single frame.
  *
  * @since 0.1.0
  * @category models
