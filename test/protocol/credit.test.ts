@@ -1,0 +1,27 @@
+import { assert, it } from "@effect/vitest"
+import { Credit } from "../../src/protocol/credit.js"
+import { Outbound } from "../../src/protocol/outbound.js"
+import { StreamCore } from "../../src/protocol/stream.js"
+import { StreamTable } from "../../src/protocol/streamTable.js"
+import { connectionOptions } from "./utils/options.js"
+
+const KIB = 1024
+
+/** KiB that are consumed of a window of 256 + 512 KiB until an increment is due, at a round trip in milliseconds. */
+const untilGranted = (roundTrip: number): number => {
+  const options = connectionOptions("server")
+  const outbound = new Outbound(() => undefined)
+  const credit = new Credit(options, new StreamTable(options), outbound)
+  const stream = new StreamCore(3, "Remote", options, undefined)
+  credit.timed(roundTrip)
+  stream.receiveWindow.grow(512 * KIB)
+  for (let consumed = 1; ; consumed++) {
+    stream.receiveWindow.receive(KIB)
+    credit.consumed(stream, KIB, 0)
+    if (outbound.hasFrames) return consumed
+  }
+}
+
+it("windows of far peers grew too slowly: only near ones wait for larger increments", () => {
+  assert.deepStrictEqual([0.2, 1, 1.1, 100, Infinity].map(untilGranted), [256, 256, 128, 128, 128])
+})
