@@ -7,7 +7,6 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
@@ -20,6 +19,7 @@ import type { Restore } from "./internal/restore.js"
 import { serve } from "./internal/serve.js"
 import { SessionRuntime } from "./internal/sessionRuntime.js"
 import type { StreamHandle } from "./internal/streamHandle.js"
+import { Using } from "./internal/using.js"
 import type { OpenError, SessionError, StreamReset } from "./MuxadoError.js"
 import { InvalidOptions } from "./MuxadoError.js"
 import type { MuxStream } from "./MuxStream.js"
@@ -195,17 +195,7 @@ const fromRuntime = (
   ): Effect.Effect<A, E | OpenError, R> =>
     Effect.uninterruptibleMask((restore) => {
       const using = (stream: StreamHandle): Effect.Effect<A, E, R> =>
-        Effect.matchCauseEffect(restore(Effect.suspend(() => use(stream))), {
-          onFailure: (cause) => {
-            const exit = Exit.failCause(cause)
-            stream.endWith(exit)
-            return exit
-          },
-          onSuccess: (value) => {
-            stream.endWith(Exit.void)
-            return Effect.succeed(value)
-          }
-        })
+        Effect.matchCauseEffect(restore(Effect.suspend(() => use(stream))), new Using<A, E>(stream))
       const stream = openNow(requested)
       return stream === undefined ? Effect.flatMap(open(requested, restore), using) : using(stream)
     })

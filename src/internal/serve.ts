@@ -8,6 +8,8 @@ import * as FiberId from "effect/FiberId"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import type { MuxStream } from "../MuxStream.js"
+import type { Queued } from "../protocol/turnQueue.js"
+import { TurnQueue } from "../protocol/turnQueue.js"
 import type { Server, SessionRuntime } from "./sessionRuntime.js"
 import type { StreamHandle } from "./streamHandle.js"
 import { WaitSet } from "./waiting.js"
@@ -43,13 +45,21 @@ export const serve = <A, E, R>(
     )
   )
 
+class Member implements Queued<Member> {
+  queue: TurnQueue<Member> | undefined = undefined
+  next: Member | undefined = undefined
+  previous: Member | undefined = undefined
+
+  constructor(readonly fiber: AnyFiber) {}
+}
+
 /**
  * The fibers of one `serve`. What ends a stream is told to it by its fiber's observer: that is called however early the
  * fiber is interrupted, and costs no region of its own.
  */
 class Crew<A, E, R> implements Server {
   /** Those of the handlers, until their scopes are closed, and those that close them. */
-  private readonly fibers = new Set<AnyFiber>()
+  private readonly members = new TurnQueue<Member>()
   private readonly empty = new WaitSet()
   private scopes: Array<Scope.CloseableScope> = []
 
@@ -71,51 +81,57 @@ class Crew<A, E, R> implements Server {
         () => Effect.uninterruptible(Scope.close(scope, Exit.void))
       )
     )
-    this.fibers.add(fiber)
+    const member = this.join(fiber)
     const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
     if (stream.core.failure === undefined) stream.onFailure = interrupt
     else interrupt()
     fiber.addObserver((exit) => {
-      if (Exit.isSuccess(exit)) this.ended(fiber, stream, exit)
-      else this.close(fiber, stream, scope, exit)
+      if (Exit.isSuccess(exit)) this.ended(member, stream, exit)
+      else this.close(member, stream, scope, exit)
     })
   }
 
   /** Waits until no handler runs. */
   get awaitEmpty(): Effect.Effect<void> {
-    return this.empty.waitUnless(() => this.fibers.size === 0)
+    return this.empty.waitUnless(() => this.members.size === 0)
   }
 
   get interruptAll(): Effect.Effect<void> {
     return Effect.zipRight(
-      Effect.suspend(() => Fiber.interruptAll(this.fibers)),
+      Effect.suspend(() => Fiber.interruptAll(this.members.values().map(({ fiber }) => fiber))),
       this.awaitEmpty
     )
   }
 
   /** A handler that fails leaves its scope open: a region that closed it in any case would cost all the others. */
-  private close(fiber: AnyFiber, stream: StreamHandle, scope: Scope.CloseableScope, exit: Exit.Exit<unknown, E>): void {
+  private close(member: Member, stream: StreamHandle, scope: Scope.CloseableScope, exit: Exit.Exit<unknown, E>): void {
     const { context, runtimeFlags } = this.runtime
-    const after = Runtime.make({ context, fiberRefs: fiber.getFiberRefs(), runtimeFlags })
+    const after = Runtime.make({ context, fiberRefs: member.fiber.getFiberRefs(), runtimeFlags })
     const closing = Runtime.runFork(after, Effect.uninterruptible(Scope.close(scope, exit)))
-    this.fibers.add(closing)
+    const closer = this.join(closing)
     closing.addObserver((closed) => {
-      this.fibers.delete(closing)
-      this.ended(fiber, stream, Exit.zipLeft(exit, closed))
+      this.members.delete(closer)
+      this.ended(member, stream, Exit.zipLeft(exit, closed))
     })
   }
 
   /** A handler is done, and so is its scope. */
-  private ended(fiber: AnyFiber, stream: StreamHandle, exit: Exit.Exit<unknown, unknown>): void {
+  private ended(member: Member, stream: StreamHandle, exit: Exit.Exit<unknown, unknown>): void {
     stream.endWith(exit)
     this.report(stream, exit)
     this.session.release(this)
-    this.leave(fiber)
+    this.leave(member)
   }
 
-  private leave(fiber: AnyFiber): void {
-    this.fibers.delete(fiber)
-    if (this.fibers.size === 0) this.empty.notifyAll()
+  private join(fiber: AnyFiber): Member {
+    const member = new Member(fiber)
+    this.members.add(member)
+    return member
+  }
+
+  private leave(member: Member): void {
+    this.members.delete(member)
+    if (this.members.size === 0) this.empty.notifyAll()
   }
 
   private report(stream: StreamHandle, exit: Exit.Exit<unknown, unknown>): void {
@@ -126,8 +142,8 @@ class Crew<A, E, R> implements Server {
         ? Effect.logError(`The handler of stream ${stream.id} died`, exit.cause)
         : Effect.logDebug(`The handler of stream ${stream.id} failed`, exit.cause)
     )
-    this.fibers.add(fiber)
-    fiber.addObserver(() => this.leave(fiber))
+    const member = this.join(fiber)
+    fiber.addObserver(() => this.leave(member))
   }
 
   /** The runtime of a handler whose scope this is: to provide a service to an effect that runs costs far more. */

@@ -10,8 +10,8 @@ import type { MuxStream } from "../MuxStream.js"
 import { ErrorCode } from "../protocol/errorCode.js"
 import type { ReadResult } from "../protocol/results.js"
 import type { StreamCore } from "../protocol/stream.js"
-import { concat } from "./concat.js"
 import { streamError } from "./errors.js"
+import { Gathered } from "./gathered.js"
 import type { Restore } from "./restore.js"
 import type { SessionRuntime } from "./sessionRuntime.js"
 import { WaitSet } from "./waiting.js"
@@ -96,23 +96,24 @@ export class StreamHandle implements MuxStream {
   }
 
   get readAll(): Effect.Effect<Uint8Array, StreamError> {
-    return Effect.suspend(() => this.readOn([]))
+    return Effect.suspend(() => this.readOn(undefined))
   }
 
   /** All that is there in one step: who is interrupted between two of them throws away the first part as well. */
-  private readOn(chunks: Array<Uint8Array>): Effect.Effect<Uint8Array, StreamError> {
-    const result = this.session.step((connection) => {
-      let read = connection.read(this.core)
-      for (; read._tag === "Bytes"; read = connection.read(this.core)) chunks.push(read.bytes)
-      return read
+  private readOn(gathered: Gathered | undefined): Effect.Effect<Uint8Array, StreamError> {
+    let all = gathered
+    const read = this.session.step((connection) => {
+      let next = connection.read(this.core)
+      for (; next._tag === "Bytes"; next = connection.read(this.core)) all = new Gathered(all, next.bytes)
+      return next
     })
-    switch (result._tag) {
+    switch (read._tag) {
       case "End":
-        return Effect.succeed(concat(chunks))
+        return Effect.succeed(all === undefined ? NO_BYTES : all.concat())
       case "Blocked":
-        return this.whenReadable(Effect.suspend(() => this.readOn(chunks)))
+        return this.whenReadable(Effect.suspend(() => this.readOn(all)))
       default:
-        return Effect.fail(this.readError(result))
+        return Effect.fail(this.readError(read))
     }
   }
 

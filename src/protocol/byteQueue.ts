@@ -15,6 +15,9 @@ const NO_BYTES: Uint8Array = new Uint8Array(0)
 /** Many a queue never holds anything. It stays empty. */
 const NO_CHUNKS: Array<Uint8Array> = []
 
+/** To be copied, as in `list.ts`. */
+const ONE_CHUNK: ReadonlyArray<Uint8Array> = [NO_BYTES]
+
 /**
  * Bytes in, the same bytes out in order. Large pieces are kept by reference, runs of small ones are copied together.
  *
@@ -39,7 +42,8 @@ export class ByteQueue {
     if (bytes.length === 0) return
     this.length += bytes.length
     if (this.chunks === NO_CHUNKS) {
-      this.chunks = [keep === "copy" ? copy(bytes) : bytes]
+      this.chunks = ONE_CHUNK.slice()
+      this.chunks[0] = keep === "copy" ? copy(bytes) : bytes
       return
     }
     if (bytes.length > SMALL) {

@@ -18,6 +18,7 @@ import type { Frame, InboundFrame } from "./frame.js"
 import { encodeUint32, HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "./heartbeat.js"
 import { Receiver } from "./receive.js"
 import type { ConnectionStats, OpenResult, ReadResult, WriteResult } from "./results.js"
+import { BytesRead } from "./results.js"
 import { StreamCore } from "./stream.js"
 
 /** What may always be left to a stream that has nothing waiting, however much the others have: an eighth. */
@@ -177,7 +178,7 @@ export class Connection {
     if (bytes !== undefined) {
       this.core.held -= bytes.length
       if (stream.failure === undefined) this.core.credit.consumed(stream, bytes.length, this.core.now)
-      return { _tag: "Bytes", bytes }
+      return new BytesRead(bytes)
     }
     if (stream.endsCleanly) return END
     if (stream.failure !== undefined) return { _tag: "Failed", failure: stream.failure }
@@ -212,7 +213,7 @@ export class Connection {
 
   /** Ends every stream at once. */
   resetAll(code: number): void {
-    for (const stream of [...this.core.table.values()]) this.reset(stream, code)
+    for (const stream of this.core.table.values()) this.reset(stream, code)
   }
 
   /** Sends a heartbeat; false where there are none (untyped sessions, a session that is over, no ids left). */

@@ -12,10 +12,12 @@ import { endBy } from "./end.js"
 import type { ErrorCode } from "./errorCode.js"
 import { ErrorCode as Code } from "./errorCode.js"
 import type { Event } from "./event.js"
+import { StreamEvent } from "./event.js"
 import type { GoAway } from "./frame.js"
 import { debugBytes, goAway } from "./frame.js"
 import { PendingHeartbeats } from "./heartbeat.js"
 import { Liveness } from "./liveness.js"
+import { list } from "./list.js"
 import type { ConnectionOptions } from "./options.js"
 import { Outbound } from "./outbound.js"
 import type { StreamCore } from "./stream.js"
@@ -81,7 +83,7 @@ export class Core {
   /** What the first GOAWAY of ours said. */
   private lastTaken: number | undefined = undefined
   private idleAnnounced = false
-  private events: Array<Event> = []
+  private events: Array<Event> = list()
 
   constructor(
     readonly options: ConnectionOptions,
@@ -103,7 +105,7 @@ export class Core {
   takeEvents(): ReadonlyArray<Event> {
     if (this.events.length === 0) return NO_EVENTS
     const events = this.events
-    this.events = []
+    this.events = list()
     return events
   }
 
@@ -141,7 +143,7 @@ export class Core {
     this.table.hush(stream.id, stream.receiveWindow.size)
     this.outbound.ungrant(stream.id)
     this.remove(stream)
-    if (stream.shown) this.emit({ _tag: "Failed", stream })
+    if (stream.shown) this.emit(new StreamEvent("Failed", stream))
   }
 
   /** An RST that the peer provoked, whether or not there is a stream, and what it costs the peer. */
@@ -199,7 +201,7 @@ export class Core {
   private finish(stream: StreamCore): void {
     if (stream.finReceived) this.outbound.ungrant(stream.id)
     this.remove(stream)
-    if (stream.shown) this.emit({ _tag: "Finished", stream })
+    if (stream.shown) this.emit(new StreamEvent("Finished", stream))
   }
 
   private remove(stream: StreamCore): void {
@@ -283,7 +285,7 @@ export class Core {
   over(end: SessionEnd): void {
     if (this.end !== undefined) return
     this.end = end
-    for (const stream of [...this.table.values()]) {
+    for (const stream of this.table.values()) {
       // those that failed when `close` was called were only kept to be flushed
       if (stream.failure === undefined) {
         this.fail(stream, { _tag: "SessionEnded", end, processed: stream.synDue ? "no" : "maybe" })
@@ -314,7 +316,7 @@ export class Core {
       if (nothing) this.outbound.unschedule(stream)
       stream.failure = { _tag: "SessionEnded", end: { _tag: "Closed" }, processed: nothing ? "no" : "maybe" }
       stream.readBlocked = false
-      if (stream.shown) this.emit({ _tag: "Failed", stream })
+      if (stream.shown) this.emit(new StreamEvent("Failed", stream))
       else if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
     }
     this.forgetWaiting()
@@ -354,13 +356,13 @@ export class Core {
     if (!stream.writeBlocked) return
     stream.writeBlocked = false
     this.stinted.delete(stream)
-    if (!stream.isHeartbeat) this.emit({ _tag: "Writable", stream })
+    if (!stream.isHeartbeat) this.emit(new StreamEvent("Writable", stream))
   }
 
   announceReadable(stream: StreamCore): void {
     if (!stream.readBlocked) return
     stream.readBlocked = false
-    this.emit({ _tag: "Readable", stream })
+    this.emit(new StreamEvent("Readable", stream))
   }
 
   private announceOpen(): void {

@@ -6,8 +6,9 @@
  * @since 0.1.0
  */
 import { ErrorCode } from "./errorCode.js"
-import type { Data, InboundFrame } from "./frame.js"
-import { Flag, FrameType, HEADER_LENGTH, MAX_DEBUG_LENGTH, MAX_UINT31 } from "./frame.js"
+import type { InboundFrame } from "./frame.js"
+import { Flag, FrameType, HEADER_LENGTH, MAX_DEBUG_LENGTH, MAX_UINT31, Piece } from "./frame.js"
+import { list } from "./list.js"
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
@@ -48,7 +49,7 @@ export class Decoder {
 
   /** Takes the next bytes, of any length, and gives the frames and pieces of frames that they complete, in order. */
   push(chunk: Uint8Array): ReadonlyArray<InboundFrame> {
-    const frames: Array<InboundFrame> = []
+    const frames = list<InboundFrame>()
     let at = 0
     while (at < chunk.length && !this.failed) {
       at = this.remaining > 0 ? this.takePayload(chunk, at, frames) : this.takeHeader(chunk, at, frames)
@@ -166,18 +167,10 @@ export class Decoder {
   }
 
   private emitData(payload: Uint8Array, frames: Array<InboundFrame>): void {
-    const piece: Data = {
-      _tag: "Data",
-      streamId: this.streamId,
-      syn: (this.flags & Flag.Syn) !== 0,
-      fin: (this.flags & Flag.Fin) !== 0,
-      length: this.length,
-      payload,
-      first: this.first,
-      last: this.remaining === 0
-    }
+    const syn = (this.flags & Flag.Syn) !== 0
+    const fin = (this.flags & Flag.Fin) !== 0
+    frames.push(new Piece(this.streamId, syn, fin, this.length, payload, this.first, this.remaining === 0))
     this.first = false
-    frames.push(piece)
   }
 
   private fail(code: number, message: string, frames: Array<InboundFrame>): void {

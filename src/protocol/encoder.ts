@@ -7,6 +7,7 @@
  */
 import type { Data, Frame } from "./frame.js"
 import { Flag, FrameType, HEADER_LENGTH } from "./frame.js"
+import { list } from "./list.js"
 
 /** Payloads up to this many bytes are copied behind their header; above it a view of its own is cheaper. */
 const COPY_LIMIT = 8 * 1024
@@ -22,7 +23,7 @@ export const encode = (frames: ReadonlyArray<Frame>): ReadonlyArray<Uint8Array> 
   let size = 0
   for (const frame of frames) size += headerLength(frame) + copiedLength(frame)
   const block = new Uint8Array(size)
-  const chunks: Array<Uint8Array> = []
+  const chunks = list<Uint8Array>()
   let start = 0
   let at = 0
   for (const frame of frames) {

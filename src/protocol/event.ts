@@ -7,6 +7,19 @@ import type { SessionEnd, StreamFailure } from "./end.js"
 import type { StreamCore } from "./stream.js"
 
 /**
+ * An event of a stream, made by a class and not by a literal: see `list.ts`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export class StreamEvent<Tag extends "Opened" | "Readable" | "Writable" | "Finished" | "Failed"> {
+  constructor(
+    readonly _tag: Tag,
+    readonly stream: StreamCore
+  ) {}
+}
+
+/**
  * - `Opened`: the peer opened a stream, and its type is known.
  * - `Readable`, `Writable`: the stream's last read or write was refused, and would now do something.
  * - `Finished`: the stream left the table, both directions ended in order.
@@ -21,11 +34,11 @@ import type { StreamCore } from "./stream.js"
  * @category models
  */
 export type Event =
-  | { readonly _tag: "Opened"; readonly stream: StreamCore }
-  | { readonly _tag: "Readable"; readonly stream: StreamCore }
-  | { readonly _tag: "Writable"; readonly stream: StreamCore }
-  | { readonly _tag: "Finished"; readonly stream: StreamCore }
-  | { readonly _tag: "Failed"; readonly stream: StreamCore }
+  | StreamEvent<"Opened">
+  | StreamEvent<"Readable">
+  | StreamEvent<"Writable">
+  | StreamEvent<"Finished">
+  | StreamEvent<"Failed">
   | { readonly _tag: "OpenAvailable" }
   | { readonly _tag: "Pong"; readonly nonce: number; readonly roundTrip: number }
   | {

@@ -163,6 +163,26 @@ export type InboundFrame = Frame | Malformed
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
 /**
+ * DATA, or a piece of it, made by a class and not by a literal: see `list.ts`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export class Piece implements Data {
+  readonly _tag = "Data"
+
+  constructor(
+    readonly streamId: number,
+    readonly syn: boolean,
+    readonly fin: boolean,
+    readonly length: number,
+    readonly payload: Uint8Array,
+    readonly first: boolean,
+    readonly last: boolean
+  ) {}
+}
+
+/**
  * @since 0.1.0
  * @category constructors
  */
@@ -178,16 +198,9 @@ export const pieces = (frames: ReadonlyArray<Data>): ReadonlyArray<Data> => {
   const length = frames.reduce((sum, { payload }) => sum + payload.length, 0)
   const syn = frames[0]?.syn === true
   const fin = frames.at(-1)?.fin === true
-  return frames.map(({ payload, streamId }, i) => ({
-    _tag: "Data",
-    streamId,
-    syn,
-    fin,
-    length,
-    payload,
-    first: i === 0,
-    last: i === frames.length - 1
-  }))
+  return frames.map(
+    ({ payload, streamId }, i) => new Piece(streamId, syn, fin, length, payload, i === 0, i === frames.length - 1)
+  )
 }
 
 /**
@@ -200,16 +213,7 @@ export const data = (
   streamId: number,
   payload: Uint8Array = NO_BYTES,
   flags: { readonly syn?: boolean; readonly fin?: boolean } = {}
-): Data => ({
-  _tag: "Data",
-  streamId,
-  syn: flags.syn === true,
-  fin: flags.fin === true,
-  length: payload.length,
-  payload,
-  first: true,
-  last: true
-})
+): Data => new Piece(streamId, flags.syn === true, flags.fin === true, payload.length, payload, true, true)
 
 /**
  * @since 0.1.0

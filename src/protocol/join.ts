@@ -7,6 +7,7 @@
  */
 import type { Data, Frame } from "./frame.js"
 import { MAX_PAYLOAD_LENGTH, pieces } from "./frame.js"
+import { list } from "./list.js"
 
 /** Shorter frames stay what they are: their headers cost little beside all else that they cost. */
 const WORTH_JOINING = 8 * 1024
@@ -20,7 +21,7 @@ const WORTH_JOINING = 8 * 1024
  */
 export const join = (frames: ReadonlyArray<Frame>): ReadonlyArray<Frame> => {
   if (frames.length < 2) return frames
-  const joined: Array<Frame> = []
+  const joined = list<Frame>()
   for (const [i, frame] of frames.entries()) {
     if (i < joined.length) continue
     const end = frame._tag === "Data" ? endOfRun(frame, frames, i + 1) : i + 1

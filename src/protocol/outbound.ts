@@ -11,8 +11,10 @@ import type { ErrorCode } from "./errorCode.js"
 import type { Frame, GoAway } from "./frame.js"
 import { data, goAwayFiller, HEADER_LENGTH, rst, windowIncrement } from "./frame.js"
 import { encodeUint32 } from "./heartbeat.js"
+import { list } from "./list.js"
 import type { StreamCore } from "./stream.js"
 import { Total } from "./total.js"
+import { TurnQueue } from "./turnQueue.js"
 
 /** The longest DATA payload while other streams wait, in bytes, and what a stream may send in one turn. */
 const QUANTUM = 16 * 1024
@@ -40,9 +42,9 @@ export class Outbound {
 
   private readonly resets = new Map<number, ErrorCode>()
   private readonly increments = new Map<number, number>()
-  private readonly heartbeats = new Set<StreamCore>()
-  private readonly fresh = new Set<StreamCore>()
-  private readonly waiting = new Set<StreamCore>()
+  private readonly heartbeats = new TurnQueue<StreamCore>()
+  private readonly fresh = new TurnQueue<StreamCore>()
+  private readonly waiting = new TurnQueue<StreamCore>()
   private freshBytes = 0
   /** Bytes that all streams together were given, on the wire. */
   private readonly given = new Total()
@@ -78,9 +80,7 @@ export class Outbound {
   /** A stream is over: its bytes are dropped. */
   unschedule(stream: StreamCore): void {
     this.queued -= stream.outbound.clear()
-    this.fresh.delete(stream)
-    this.waiting.delete(stream)
-    this.heartbeats.delete(stream)
+    stream.queue?.delete(stream)
   }
 
   reset(id: number, code: ErrorCode): void {
@@ -114,7 +114,7 @@ export class Outbound {
 
   /** Takes the frames that are due: control, then about `budget` bytes of streams. */
   take(budget: number): ReadonlyArray<Frame> {
-    const frames: Array<Frame> = []
+    const frames = list<Frame>()
     if (this.hasControl) this.takeControl(frames)
     let left = budget
     while (left > 0 && this.hasStreams) left -= this.takeTurn(frames)
@@ -141,8 +141,7 @@ export class Outbound {
       this.increments.clear()
     }
     if (this.goAway !== undefined && !this.goAwayWaits) this.takeGoAway(frames)
-    for (const stream of this.heartbeats) {
-      this.heartbeats.delete(stream)
+    for (let stream = this.heartbeats.shift(); stream !== undefined; stream = this.heartbeats.shift()) {
       while (stream.hasOutput && this.takeFrame(stream, LONGEST_PAYLOAD, frames) > 0);
     }
   }
@@ -157,23 +156,20 @@ export class Outbound {
   /** One stream's turn; gives the bytes it took. */
   private takeTurn(frames: Array<Frame>): number {
     const isFresh = this.fresh.size > 0 && (this.freshBytes < FRESH_BYTES || this.waiting.size === 0)
-    const set = isFresh ? this.fresh : this.waiting
-    for (const stream of set) {
-      set.delete(stream)
-      const alone = this.fresh.size === 0 && this.waiting.size === 0
-      const quantum = alone ? LONGEST_PAYLOAD : QUANTUM
-      let taken = 0
-      while (stream.hasOutput && taken < quantum) {
-        taken += this.takeFrame(stream, quantum - taken, frames)
-      }
-      this.given.add(taken)
-      if (stream.hasOutput) this.waiting.add(stream)
-      // or one that writes again whenever its bytes are gone would always go first
-      else if (!alone) stream.restsUntil = this.given.value + taken * (this.fresh.size + this.waiting.size)
-      this.freshBytes = isFresh ? this.freshBytes + taken : 0
-      return taken
+    const stream = (isFresh ? this.fresh : this.waiting).shift()
+    if (stream === undefined) return 0
+    const alone = this.fresh.size === 0 && this.waiting.size === 0
+    const quantum = alone ? LONGEST_PAYLOAD : QUANTUM
+    let taken = 0
+    while (stream.hasOutput && taken < quantum) {
+      taken += this.takeFrame(stream, quantum - taken, frames)
     }
-    return 0
+    this.given.add(taken)
+    if (stream.hasOutput) this.waiting.add(stream)
+    // or one that writes again whenever its bytes are gone would always go first
+    else if (!alone) stream.restsUntil = this.given.value + taken * (this.fresh.size + this.waiting.size)
+    this.freshBytes = isFresh ? this.freshBytes + taken : 0
+    return taken
   }
 
   /** The next frame of a stream that has output; gives the bytes it takes on the wire. */

@@ -7,6 +7,7 @@
  */
 import type { Core } from "./core.js"
 import { ErrorCode } from "./errorCode.js"
+import { StreamEvent } from "./event.js"
 import type { Data, GoAway, InboundFrame, Malformed, WindowIncrement } from "./frame.js"
 import { FrameType } from "./frame.js"
 import { HEARTBEAT_LENGTH } from "./heartbeat.js"
@@ -191,7 +192,7 @@ export class Receiver {
       stream.inBacklog = true
       this.core.table.backlog++
     }
-    this.core.emit({ _tag: "Opened", stream })
+    this.core.emit(new StreamEvent("Opened", stream))
   }
 
   private payload(stream: StreamCore, bytes: Uint8Array): void {
@@ -316,7 +317,7 @@ export class Receiver {
     core.remoteGoAway = { _tag: "GoneAway", lastStreamId: last, code, debug: debug.slice() }
     core.emit({ _tag: "GoneAway", lastStreamId: last, code })
     if (core.closing) return
-    for (const stream of [...core.table.values()]) {
+    for (const stream of core.table.values()) {
       if (stream.initiator === "Local" && stream.id > last) {
         // Go's last id can go backwards: what was answered was processed
         const processed = stream.answered ? "maybe" : "no"

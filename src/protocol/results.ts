@@ -7,13 +7,25 @@ import type { SessionEnd, StreamFailure } from "./end.js"
 import type { StreamCore } from "./stream.js"
 
 /**
+ * Bytes that were read, made by a class and not by a literal: see `list.ts`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export class BytesRead {
+  readonly _tag = "Bytes"
+
+  constructor(readonly bytes: Uint8Array) {}
+}
+
+/**
  * The outcome of `read`: bytes, nothing yet, the peer's FIN after the last byte, or why there will be no more.
  *
  * @since 0.1.0
  * @category models
  */
 export type ReadResult =
-  | { readonly _tag: "Bytes"; readonly bytes: Uint8Array }
+  | BytesRead
   | { readonly _tag: "Blocked" }
   | { readonly _tag: "End" }
   | { readonly _tag: "Stopped" }

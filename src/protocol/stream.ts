@@ -8,6 +8,7 @@ import type { Side, StreamFailure } from "./end.js"
 import { HEARTBEAT_TYPE } from "./heartbeat.js"
 import type { Pace } from "./pace.js"
 import type { StreamState } from "./streamState.js"
+import type { Queued, TurnQueue } from "./turnQueue.js"
 import { ReceiveWindow, SendWindow } from "./window.js"
 
 /** From what the two directions of a stream start, in bytes: what this side receives, and what the peer does. */
@@ -35,7 +36,7 @@ export interface StreamUser {
  * @since 0.1.0
  * @category models
  */
-export class StreamCore {
+export class StreamCore implements Queued<StreamCore> {
   /** Which directions are open on the wire. */
   state: StreamState = "Open"
   /** Whoever is to be told of it, until it has left the table. */
@@ -57,6 +58,9 @@ export class StreamCore {
   gotRoom = false
   /** What all streams together must have been given before it counts as fresh again, in bytes; no small integer. */
   restsUntil = -Infinity
+  queue: TurnQueue<StreamCore> | undefined = undefined
+  next: StreamCore | undefined = undefined
+  previous: StreamCore | undefined = undefined
   /** A small remainder of credit may be used now: it has waited long enough for more. */
   acceptsSmallCredit = false
 

@@ -6,6 +6,7 @@
  */
 import type { Side } from "./end.js"
 import { MAX_UINT31 } from "./frame.js"
+import { IdIndex } from "./idIndex.js"
 import { IdIntervals } from "./idIntervals.js"
 import type { StreamCore } from "./stream.js"
 
@@ -34,7 +35,7 @@ export class StreamTable {
   /** Streams of the peer that the application has not accepted yet. */
   backlog = 0
 
-  private readonly streams = new Map<number, StreamCore>()
+  private readonly streams = new IdIndex<StreamCore>()
   /** Bytes that may still come late for each of them. */
   private readonly quiet = new Map<number, number>()
   /** Those of them whose first late DATA is still to be answered with an RST. */
@@ -73,7 +74,8 @@ export class StreamTable {
     return this.streams.get(id)
   }
 
-  values(): IterableIterator<StreamCore> {
+  /** The live streams of this moment. */
+  values(): ReadonlyArray<StreamCore> {
     return this.streams.values()
   }
 

@@ -136,6 +136,27 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "const fin = stream.finDue"
   ),
   inCore(
+    "turnQueue",
+    "turn lost in a queue",
+    "who has output is served",
+    "else this.last.next = item",
+    "else this.last.next ??= undefined"
+  ),
+  inCore(
+    "turnQueue",
+    "queue cut behind one who leaves",
+    "who has output is served",
+    "else next.previous = previous",
+    "else next.previous = undefined"
+  ),
+  inCore(
+    "idIndex",
+    "page of streams dropped with one left",
+    "a live stream is found",
+    "if (--page.used === 0)",
+    "if (--page.used <= 1)"
+  ),
+  inCore(
     "core",
     "RST not sent",
     "the peer hears of a reset",
@@ -234,14 +255,14 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "core",
     "wake-up of a reader lost",
     "a blocked reader is told",
-    `    this.emit({ _tag: "Readable", stream })\n`,
+    `    this.emit(new StreamEvent("Readable", stream))\n`,
     ""
   ),
   inCore(
     "core",
     "wake-up of a writer lost",
     "a blocked writer is told",
-    `if (!stream.isHeartbeat) this.emit({ _tag: "Writable", stream })`,
+    `if (!stream.isHeartbeat) this.emit(new StreamEvent("Writable", stream))`,
     ""
   ),
   inCore(
