@@ -137,17 +137,10 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inCore(
     "turnQueue",
-    "turn lost in a queue",
+    "stream still in the queue that it left",
     "who has output is served",
-    "else this.last.next = item",
-    "else this.last.next ??= undefined"
-  ),
-  inCore(
-    "turnQueue",
-    "queue cut behind one who leaves",
-    "who has output is served",
-    "else next.previous = previous",
-    "else next.previous = undefined"
+    "item.queue = undefined\n",
+    "\n"
   ),
   inCore(
     "idIndex",
