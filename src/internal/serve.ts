@@ -45,6 +45,7 @@ export const serve = <A, E, R>(
     )
   )
 
+/** A fiber in the queue of its crew: a `Set` would leave a trace of each; see `protocol/turnQueue.ts`. */
 class Member implements Queued<Member> {
   queue: TurnQueue<Member> | undefined = undefined
   next: Member | undefined = undefined
