@@ -49,6 +49,8 @@ export class Credit {
   private readonly starved = new StallWatch<StreamCore>()
   /** The shortest that was seen: what lies in buffers on the way must not count, or windows would fill those for ever. */
   private roundTrip = Infinity
+  /** The most that a stream was consumed at, in bytes a millisecond: the next one need not find out anew. */
+  private fastest = 0
 
   constructor(
     private readonly options: CreditOptions,
@@ -145,14 +147,21 @@ export class Credit {
     pace.granted(increment, receiveWindow.available - increment, now)
     const rate = pace.rate(this.roundTrip, now)
     if (rate === undefined) return 0
+    this.fastest = Math.max(this.fastest, rate)
     const long = Math.min(2 * rate * this.roundTrip, size + this.room)
     const short = Math.min(2 * rate * SHORT_TRIP, size + Math.min(this.room, this.shortRoom))
     const wanted = Math.min(maxWindow, Math.ceil(Math.max(long, short)))
-    const bytes = pace.next(size, wanted) - size
+    const bytes = pace.next(size, wanted, this.known(size)) - size
     if (bytes <= 0) return 0
     this.grown += bytes
     receiveWindow.grow(bytes)
     return bytes
+  }
+
+  /** The window that a stream as fast as the fastest would have, as far as one of `size` bytes may grow. */
+  private known(size: number): number {
+    if (this.roundTrip <= SHORT_TRIP) return 0
+    return Math.min(Math.ceil(2 * this.fastest * this.roundTrip), this.options.maxWindow, size + this.room)
   }
 
   private watch(stream: StreamCore, now: number): Pace {

@@ -10,6 +10,12 @@ const SHORTEST_SPAN = 1
 /** So many spans in a row must ask for a larger window: a stall of this process looks like a long round trip, once. */
 const SPANS_TO_GROW = 2
 
+/** A stream is held back by its window where twice what it takes in a round trip is about twice the window. */
+const HELD_BACK = 1.5
+
+/** So many times the window, and doubling it is too slow a way to get there. */
+const FAR = 3
+
 /**
  * Watches one stream that was granted credit.
  *
@@ -19,6 +25,10 @@ const SPANS_TO_GROW = 2
 export class Pace {
   private bytes = 0
   private spans = 0
+  /** The window has just grown: the present span is too early for what that makes of the rate. */
+  private settling = false
+  /** The window that would have been right in the last span. */
+  private before = 0
   /** What may still come before the grant that is timed is made use of. */
   private ahead: number | undefined = undefined
   private grantedAt = 0
@@ -53,9 +63,20 @@ export class Pace {
     return rate
   }
 
-  /** What a window of `size` bytes becomes where one of `wanted` bytes would be right, now that its rate was taken. */
-  next(size: number, wanted: number): number {
-    this.spans = wanted > size ? this.spans + 1 : 0
-    return this.spans < SPANS_TO_GROW ? size : Math.min(wanted, 2 * size)
+  /**
+   * What a window of `size` bytes becomes where one of `wanted` bytes would be right, now that its rate was taken: twice
+   * that at most, or four times where the session has had use for windows of `known` bytes.
+   */
+  next(size: number, wanted: number, known: number): number {
+    if (wanted > size) this.spans++
+    else if (!this.settling) this.spans = 0
+    // a span may have a grant too few or too many
+    const most = Math.max(wanted, this.before)
+    const leaps = most >= HELD_BACK * size && known >= FAR * size
+    const step = leaps ? Math.min(known, 2 * most, 4 * size) : Math.min(wanted, 2 * size)
+    const grown = this.spans < SPANS_TO_GROW ? size : Math.max(size, step)
+    this.settling = grown > size
+    this.before = wanted
+    return grown
   }
 }
