@@ -146,6 +146,11 @@ describe("a single stream", () => {
         const { grownBytes } = yield* transfer(LONG_AND_FAT, 1.5, { options })
         assert.strictEqual(grownBytes, 50_000 - WINDOW)
       }
+      // nor at the first leap of a stream that knows of faster ones
+      for (const options of [{ maxWindow: 50_000 }, { growthLimit: 50_000 - WINDOW }]) {
+        const { grownBytes } = yield* transfer(LONG_AND_FAT, 1.5, { options, before: 1 })
+        assert.strictEqual(grownBytes, 50_000 - WINDOW)
+      }
       // room for the window that the stream had at first, once for it and once for the heartbeats
       const { grownBytes } = yield* transfer(LONG_AND_FAT, 1.5, { options: { receiveLimit: 2 * WINDOW + 10_000 } })
       assert.isAtMost(grownBytes, WINDOW + 10_000)
