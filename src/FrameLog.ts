@@ -52,24 +52,26 @@ export const render = (frame: InboundFrame): string => {
 export const layer = (
   options: { readonly level?: LogLevel.LogLevel | undefined } = {}
 ): Layer.Layer<FrameReader | FrameWriter, never, FrameReader | FrameWriter> =>
-  Layer.effectContext(
-    Effect.gen(function* () {
-      const reader = yield* FrameReader
-      const writer = yield* FrameWriter
-      const level = options.level ?? Level.Debug
-      const log = (direction: "received" | "sent", frames: ReadonlyArray<InboundFrame>) =>
-        Effect.forEach(frames, (frame) => Effect.logWithLevel(level, `${direction} ${render(frame)}`), {
-          discard: true
-        })
-      return Context.empty().pipe(
-        Context.add(
-          FrameReader,
-          FrameReader.of({ take: Effect.tap(reader.take, (batch) => log("received", batch.frames)) })
-        ),
-        Context.add(
-          FrameWriter,
-          FrameWriter.of({ write: (frames) => Effect.zipRight(log("sent", frames), writer.write(frames)) })
+  Layer.fresh(
+    Layer.effectContext(
+      Effect.gen(function* () {
+        const reader = yield* FrameReader
+        const writer = yield* FrameWriter
+        const level = options.level ?? Level.Debug
+        const log = (direction: "received" | "sent", frames: ReadonlyArray<InboundFrame>) =>
+          Effect.forEach(frames, (frame) => Effect.logWithLevel(level, `${direction} ${render(frame)}`), {
+            discard: true
+          })
+        return Context.empty().pipe(
+          Context.add(
+            FrameReader,
+            FrameReader.of({ take: Effect.tap(reader.take, (batch) => log("received", batch.frames)) })
+          ),
+          Context.add(
+            FrameWriter,
+            FrameWriter.of({ write: (frames) => Effect.zipRight(log("sent", frames), writer.write(frames)) })
+          )
         )
-      )
-    })
+      })
+    )
   )

@@ -28,6 +28,7 @@ import { HEARTBEAT_TYPE } from "./protocol/heartbeat.js"
 import type { ConnectionStats } from "./protocol/results.js"
 import type { ResolvedOptions, SessionOptions } from "./SessionOptions.js"
 import { resolve, toConnectionOptions } from "./SessionOptions.js"
+import type { Peer, TransportService } from "./Transport.js"
 import { Transport } from "./Transport.js"
 
 /**
@@ -66,6 +67,8 @@ export interface SessionStats extends ConnectionStats {
  */
 export interface SessionService {
   readonly role: "client" | "server"
+  /** The other end of the connection, where the transport knows it. */
+  readonly peer: Peer | undefined
   /**
    * Opens a stream, without a round trip; the scope's end ends it. Waits while this side has as many streams open as it
    * may. Fails with `StreamsExhausted`, `InvalidOptions`, or why the session takes no more.
@@ -146,11 +149,14 @@ export const make = Effect.fn("effect-muxado/Session.make")(function* (
   Transport | FrameReader.FrameReader | FrameWriter.FrameWriter | Scope.Scope
 > {
   const resolved = yield* resolve(options)
+  const transport = yield* Transport
+  if (carriers.has(transport)) return yield* new InvalidOptions({ detail: CARRIES_ONE })
+  carriers.add(transport)
   const runtime = yield* SessionRuntime.make(toConnectionOptions(role, resolved))
   const driver = yield* drive(runtime, {
     reader: yield* FrameReader.FrameReader,
     writer: yield* FrameWriter.FrameWriter,
-    transport: yield* Transport,
+    transport,
     closeTimeout: resolved.closeTimeout
   })
   // an ending goes on although whoever asked for it is interrupted; it is bounded in time, and works after the scope's
@@ -164,11 +170,51 @@ export const make = Effect.fn("effect-muxado/Session.make")(function* (
       driver.drain(resolved.drainTimeout)
     )
   )
-  return fromRuntime(role, runtime, resolved, { close, drain })
+  return fromRuntime(role, transport.peer, runtime, resolved, { close, drain })
 })
+
+/** The transports that carry a session, or did: what one session leaves unread is no beginning for another. */
+const carriers = new WeakSet<TransportService>()
+
+const CARRIES_ONE =
+  "this transport already carries a session: make a transport for each session, " +
+  "or compose the session's layer with its transport's once and share the result"
+
+/**
+ * Starts a session over a transport that the caller has made, with the library's own reader and writer. Its scope's end
+ * drains it, as with `make`. Fails with `InvalidOptions`: for an option out of range, and for a transport that already
+ * carries a session.
+ *
+ * @example
+ * ```ts
+ * import { Session, type Transport } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * const program = (transport: Transport.TransportService) =>
+ *   Effect.gen(function* () {
+ *     const session = yield* Session.fromTransport(transport, { role: "client" })
+ *     return yield* session.ping
+ *   }).pipe(Effect.scoped)
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromTransport = (
+  transport: TransportService,
+  options: SessionOptions & { readonly role: "client" | "server" }
+): Effect.Effect<SessionService, InvalidOptions, Scope.Scope> => {
+  const { role, ...rest } = options
+  return make(role, rest).pipe(
+    Effect.provideService(Transport, transport),
+    Effect.provideService(FrameReader.FrameReader, FrameReader.make(transport)),
+    Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(transport))
+  )
+}
 
 const fromRuntime = (
   role: "client" | "server",
+  peer: Peer | undefined,
   runtime: SessionRuntime,
   options: ResolvedOptions,
   endings: Pick<SessionService, "close" | "drain">
@@ -201,6 +247,7 @@ const fromRuntime = (
     })
   return {
     role,
+    peer,
     open: (requested) =>
       Effect.uninterruptibleMask((restore) =>
         Effect.tap(open(requested, restore), (stream) =>
@@ -254,13 +301,18 @@ export const layer = (
   options: SessionOptions & { readonly role: "client" | "server" }
 ): Layer.Layer<Session, InvalidOptions, Transport | FrameReader.FrameReader | FrameWriter.FrameWriter> => {
   const { role, ...rest } = options
-  return Layer.scoped(Session, make(role, rest))
+  return Layer.fresh(Layer.scoped(Session, make(role, rest)))
 }
 
 const layerDefault =
   (role: "client" | "server") =>
   (options: SessionOptions = {}) =>
-    layer({ ...options, role }).pipe(Layer.provide(Layer.merge(FrameReader.layer, FrameWriter.layer)))
+    Layer.fresh(
+      Layer.scoped(
+        Session,
+        Effect.flatMap(Transport, (transport) => fromTransport(transport, { ...options, role }))
+      )
+    )
 
 /**
  * The session of the side that dialled: its streams have odd ids.

@@ -76,4 +76,5 @@ export const make = Effect.fn("effect-muxado/SessionServer.make")(function* (opt
  */
 export const layer = (
   options: ServerOptions = {}
-): Layer.Layer<SessionServer, InvalidOptions, SocketServer.SocketServer> => Layer.effect(SessionServer, make(options))
+): Layer.Layer<SessionServer, InvalidOptions, SocketServer.SocketServer> =>
+  Layer.fresh(Layer.effect(SessionServer, make(options)))

@@ -13,6 +13,59 @@ import * as socketTransport from "./internal/socketTransport.js"
 import type { TransportFailed } from "./MuxadoError.js"
 
 /**
+ * What TLS knows of a peer. `authorized` is true when the peer showed a certificate and this side verified it;
+ * `authorizationError` says why not. `certificate` is the one that the peer showed, which a client does only if the
+ * server asked for it (`requestCert`). Do not trust a certificate without `authorized`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PeerTls {
+  readonly authorized: boolean
+  readonly authorizationError: string | undefined
+  readonly certificate: PeerCertificate | undefined
+  /** The application protocol that both sides agreed on (ALPN). */
+  readonly alpnProtocol: string | undefined
+  /** The server name that the client asked for (SNI). */
+  readonly serverName: string | undefined
+  /** The TLS version: `"TLSv1.3"`. */
+  readonly protocol: string | undefined
+}
+
+/**
+ * A certificate, as far as a program needs it to tell who the peer is. `raw` is its DER form.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PeerCertificate {
+  readonly subject: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+  readonly issuer: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+  readonly subjectAltName: string | undefined
+  readonly serialNumber: string
+  readonly fingerprint256: string
+  readonly validFrom: string
+  readonly validTo: string
+  readonly raw: Uint8Array
+}
+
+/**
+ * The other end of a connection: its address and port, or the path of the unix socket.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Peer =
+  | {
+      readonly _tag: "Tcp"
+      readonly address: string
+      readonly port: number
+      /** `undefined` on a connection without TLS. */
+      readonly tls: PeerTls | undefined
+    }
+  | { readonly _tag: "Unix"; readonly path: string }
+
+/**
  * A reliable, ordered, bidirectional byte transport.
  *
  * - `read` gives the next chunk (at least 1 byte), and fails with `TransportFailed`: `"Ended"` after the peer's orderly
@@ -30,6 +83,8 @@ import type { TransportFailed } from "./MuxadoError.js"
  * @category models
  */
 export interface TransportService {
+  /** The other end of the medium, where the medium knows it. */
+  readonly peer?: Peer | undefined
   readonly read: Effect.Effect<Uint8Array, TransportFailed>
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, TransportFailed>
   readonly end: Effect.Effect<void>
@@ -94,9 +149,11 @@ export const fromSocket: (
  * @category layers
  */
 export const layerSocketWith = (options?: SocketOptions): Layer.Layer<Transport, TransportFailed, Socket.Socket> =>
-  Layer.scoped(
-    Transport,
-    Effect.flatMap(Socket.Socket, (socket) => fromSocket(socket, options))
+  Layer.fresh(
+    Layer.scoped(
+      Transport,
+      Effect.flatMap(Socket.Socket, (socket) => fromSocket(socket, options))
+    )
   )
 
 /**
@@ -132,7 +189,7 @@ export const layerWebSocket = (
   url: string | Effect.Effect<string>,
   options?: WebSocketOptions
 ): Layer.Layer<Transport, TransportFailed, Socket.WebSocketConstructor> =>
-  Layer.scoped(Transport, makeWebSocket(url, options))
+  Layer.fresh(Layer.scoped(Transport, makeWebSocket(url, options)))
 
 /**
  * Makes the WebSockets of the context's constructor deliver `ArrayBuffer`s: with their own default (`Blob`) messages may
@@ -146,7 +203,9 @@ export const layerWebSocketConstructorArrayBuffer: Layer.Layer<
   Socket.WebSocketConstructor,
   never,
   Socket.WebSocketConstructor
-> = Layer.effect(
-  Socket.WebSocketConstructor,
-  Effect.map(Socket.WebSocketConstructor, socketTransport.deliveringArrayBuffers)
+> = Layer.fresh(
+  Layer.effect(
+    Socket.WebSocketConstructor,
+    Effect.map(Socket.WebSocketConstructor, socketTransport.deliveringArrayBuffers)
+  )
 )
