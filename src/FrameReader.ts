@@ -8,7 +8,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { directReader, directTransport } from "./internal/direct.js"
-import type { TransportFailed } from "./MuxadoError.js"
+import { isBytes, notBytes } from "./internal/bytes.js"
+import { TransportFailed } from "./MuxadoError.js"
 import { Decoder } from "./protocol/decoder.js"
 import type { InboundFrame } from "./protocol/frame.js"
 import type { TransportService } from "./Transport.js"
@@ -69,13 +70,15 @@ export const make = (transport: TransportService): FrameReaderService => {
     const frames = decoder.push(whole ? chunk : chunk.subarray(0, MAX_BATCH))
     return { frames, midFrame: !whole || decoder.midFrame }
   }
+  const receive = (chunk: Uint8Array): Effect.Effect<FrameBatch, TransportFailed> =>
+    isBytes(chunk) ? Effect.succeed(decode(chunk)) : Effect.fail(readFailed(notBytes(chunk)))
   const decodeRest = Effect.sync(() => decode(rest))
   const aTurnLater = Effect.zipRight(Effect.sleep(Duration.zero), decodeRest)
   const reader = FrameReader.of({
     take: Effect.suspend(() => {
       if (rest.length === 0) {
         stretch = 0
-        return Effect.map(transport.read, decode)
+        return Effect.flatMap(transport.read, receive)
       }
       stretch += MAX_BATCH
       if (stretch < MAX_STRETCH) return decodeRest
@@ -84,9 +87,18 @@ export const make = (transport: TransportService): FrameReaderService => {
     })
   })
   const direct = directTransport.get(transport)
-  if (direct !== undefined) directReader.set(reader, (take) => direct.each((chunk) => take(decode(chunk))))
+  if (direct !== undefined) {
+    directReader.set(reader, (take) =>
+      direct.each((chunk) => {
+        for (take(decode(chunk)); rest.length > 0;) take(decode(rest))
+      })
+    )
+  }
   return reader
 }
+
+const readFailed = (cause: unknown): TransportFailed =>
+  new TransportFailed({ reason: "Read", cause, initiator: "Local", processed: "maybe" })
 
 /**
  * The reader of the context's transport. Every use of the layer is a reader of its own, so that two sessions in one

@@ -41,7 +41,7 @@ export class FrameWriter extends Context.Tag("effect-muxado/FrameWriter")<FrameW
  */
 export const make = (transport: TransportService): FrameWriterService => {
   const writer = FrameWriter.of({
-    write: (frames) => transport.write(encode(join(frames)))
+    write: (frames) => Effect.suspend(() => transport.write(encode(join(frames))))
   })
   const direct = directTransport.get(transport)
   if (direct !== undefined) directWriter.set(writer, (frames) => direct.tryWrite(encode(join(frames))))

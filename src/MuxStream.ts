@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
+import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { firstOf } from "./internal/firstOf.js"
@@ -38,7 +39,8 @@ export interface MuxStream extends Pipeable {
   readonly initiator: Initiator
   readonly read: Effect.Effect<Option.Option<Uint8Array>, StreamError>
   readonly readAll: Effect.Effect<Uint8Array, StreamError>
-  readonly write: (bytes: Uint8Array) => Effect.Effect<void, StreamError>
+  readonly readAllWithin: (maxBytes: number) => Effect.Effect<Uint8Array, StreamError>
+  readonly write: (data: Uint8Array | string) => Effect.Effect<void, StreamError>
   readonly finish: Effect.Effect<void, StreamError>
   readonly close: Effect.Effect<void>
   readonly reset: (code: number) => Effect.Effect<void>
@@ -52,36 +54,58 @@ export interface MuxStream extends Pipeable {
  * cut never looks like one that ended. Fails with `StreamReset`, `StreamClosed` (after `stopReading` or `close`), or
  * the error that ended the session. Interrupting it loses no bytes.
  *
+ * No other stream shows the memory of the chunk: the caller may keep it, change it, or transfer its `ArrayBuffer`. Other
+ * chunks of the same stream may share that buffer.
+ *
  * @since 0.1.0
  * @category reading
  */
 export const read = (self: MuxStream): Effect.Effect<Option.Option<Uint8Array>, StreamError> => self.read
 
 /**
- * Everything up to the peer's FIN, in one array. Fails as `read` does; use `readable` when the size is not known to be
- * small.
+ * How much `readAll` takes: `maxBytes`, 16,777,216 (16 MiB) unless given.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ReadAllOptions {
+  readonly maxBytes?: number | undefined
+}
+
+/**
+ * Everything up to the peer's FIN, in one array: the whole, or an error. Interrupting it loses nothing: the next `read`
+ * or `readAll` begins with what it had read. While it waits, other reads of the same stream wait for it.
+ *
+ * Fails as `read` does; with `ReadLimitExceeded` when the peer sends more than `maxBytes`, and then resets the stream
+ * with StreamCancelled; with `InvalidOptions` when `maxBytes` is not a number of bytes. Use `readable` for what may be
+ * large.
  *
  * @since 0.1.0
  * @category reading
  */
-export const readAll = (self: MuxStream): Effect.Effect<Uint8Array, StreamError> => self.readAll
+export const readAll = (self: MuxStream, options?: ReadAllOptions): Effect.Effect<Uint8Array, StreamError> =>
+  options?.maxBytes === undefined ? self.readAll : self.readAllWithin(options.maxBytes)
 
 /**
- * Completes when all bytes were accepted, which may mean waiting for the peer's window or for the session's outbound
- * bound; they are then sent without further ado. The array must not be changed afterwards. Concurrent writes are sent
- * one after the other.
+ * Writes bytes, or a string as UTF-8. Completes when the session has accepted all of them, for which it waits until the
+ * peer's window and the session's `outboundLimit` have room; the session then sends them. Concurrent writes are sent one
+ * after the other.
+ *
+ * The session keeps the array until it has sent it. Do not change it afterwards. If its memory is detached before that
+ * (a transferred `ArrayBuffer`, WebAssembly memory that grew), the stream is reset with InternalError and a warning is
+ * logged; the session goes on. Resizable and shared memory is copied.
  *
  * Interrupting a write leaves no part of it behind: what was accepted is withdrawn, or, when some of it was sent, the
- * stream is reset with StreamCancelled. Fails with `StreamReset`, `StreamClosed` (after `finish` or `close`), or the
- * error that ended the session.
+ * stream is reset with StreamCancelled. Fails with `StreamReset`, `StreamClosed` (after `finish` or `close`), the
+ * error that ended the session, or, for anything but a `Uint8Array` or a string, with `InvalidOptions`.
  *
  * @since 0.1.0
  * @category writing
  */
 export const write: {
-  (bytes: Uint8Array): (self: MuxStream) => Effect.Effect<void, StreamError>
-  (self: MuxStream, bytes: Uint8Array): Effect.Effect<void, StreamError>
-} = dual(2, (self: MuxStream, bytes: Uint8Array): Effect.Effect<void, StreamError> => self.write(bytes))
+  (data: Uint8Array | string): (self: MuxStream) => Effect.Effect<void, StreamError>
+  (self: MuxStream, data: Uint8Array | string): Effect.Effect<void, StreamError>
+} = dual(2, (self: MuxStream, data: Uint8Array | string): Effect.Effect<void, StreamError> => self.write(data))
 
 /**
  * Ends this side's direction (half-close): FIN follows the writes that were begun before. Reading stays open. Finishing
@@ -138,30 +162,51 @@ export const readable = (self: MuxStream): Stream.Stream<Uint8Array, StreamError
   )
 
 /**
- * The outbound direction as a `Sink`, which finishes the stream when its input ends.
+ * The outbound direction as a `Sink`, which finishes the stream when its input ends. When the input fails, dies or is
+ * interrupted, the stream is reset with StreamCancelled, since what was written is not the whole; it makes no difference
+ * whether the program handles that failure.
  *
  * @since 0.1.0
  * @category conversions
  */
-export const writable = (self: MuxStream): Sink.Sink<void, Uint8Array, never, StreamError> =>
-  Sink.zipRight(
-    Sink.forEach((bytes: Uint8Array) => self.write(bytes)),
-    Sink.fromEffect(self.finish)
+export const writable = (self: MuxStream): Sink.Sink<void, Uint8Array | string, never, StreamError> =>
+  Sink.unwrapScoped(
+    Effect.map(uncut(self), (whole) =>
+      Sink.zipRight(
+        Sink.forEach((data: Uint8Array | string) => self.write(data)),
+        Sink.fromEffect(Effect.zipRight(self.finish, whole))
+      )
+    )
   )
 
 /**
+ * Resets the stream at the end of the scope, unless the effect that it gives has run: what was written until then was
+ * cut, and must not be taken for the whole.
+ */
+const uncut = (self: MuxStream): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    let whole = false
+    return Effect.as(
+      Effect.addFinalizer(() => (whole ? Effect.void : self.reset(ErrorCode.StreamCancelled))),
+      Effect.sync(() => {
+        whole = true
+      })
+    )
+  })
+
+/**
  * Both directions as a `Channel`: what it is given is written, and finished at its end, while what arrives is given
- * out. It is done when the peer has finished. When its input fails, the stream is reset with StreamCancelled, since
- * what was written is not the whole.
+ * out. It is done when the peer has finished. When it ends before its input has (the input fails, the consumer stops,
+ * the peer finishes first), the stream is reset with StreamCancelled, since what was written is not the whole.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const toChannel = <IE = never>(
   self: MuxStream
-): Channel.Channel<Chunk.Chunk<Uint8Array>, Chunk.Chunk<Uint8Array>, StreamError | IE, IE, void, unknown> =>
-  Channel.unwrap(
-    Effect.map(Deferred.make<never, StreamError | IE>(), (inputFailed) => {
+): Channel.Channel<Chunk.Chunk<Uint8Array>, Chunk.Chunk<Uint8Array | string>, StreamError | IE, IE, void, unknown> =>
+  Channel.unwrapScoped(
+    Effect.map(Effect.zip(Deferred.make<never, StreamError | IE>(), uncut(self)), ([inputFailed, whole]) => {
       const fail = (cause: Cause.Cause<StreamError | IE>) =>
         Effect.zipRight(Deferred.failCause(inputFailed, cause), self.reset(ErrorCode.StreamCancelled))
       const output: Channel.Channel<
@@ -180,13 +225,13 @@ export const toChannel = <IE = never>(
       )
       return Channel.embedInput(output, {
         awaitRead: () => Effect.void,
-        emit: (chunk: Chunk.Chunk<Uint8Array>) =>
+        emit: (chunk: Chunk.Chunk<Uint8Array | string>) =>
           Effect.catchAllCause(
-            Effect.forEach(chunk, (bytes) => self.write(bytes), { discard: true }),
+            Effect.forEach(chunk, (data) => self.write(data), { discard: true }),
             fail
           ),
         error: (cause: Cause.Cause<IE>) => fail(cause),
-        done: () => Effect.catchAllCause(self.finish, fail)
+        done: () => Effect.catchAllCause(Effect.zipRight(self.finish, whole), fail)
       })
     })
   )
@@ -196,7 +241,7 @@ export const toChannel = <IE = never>(
  *
  * `run` gives its handler one chunk after the other, holding the peer back meanwhile, until the peer's FIN. Writing a
  * `CloseEvent` with code 1000 closes the stream and ends `run`; any other code resets it with that code. Closing the
- * writer's scope finishes the stream. Writing after the end fails, where the platform's own sockets wait for ever.
+ * writer's scope finishes the stream; a scope that ends in failure or interruption resets it with StreamCancelled. Writing after the end fails, where the platform's own sockets wait for ever.
  *
  * @since 0.1.0
  * @category conversions

@@ -164,6 +164,24 @@ export class StreamClosed extends Data.TaggedError("StreamClosed")<{
 }
 
 /**
+ * `readAll` met more bytes than it takes (`maxBytes`): this side has reset the stream with StreamCancelled.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ReadLimitExceeded extends Data.TaggedError("ReadLimitExceeded")<{
+  readonly streamId: number
+  readonly maxBytes: number
+}> {
+  readonly initiator: Initiator = "Local"
+  readonly processed: Processed = "maybe"
+
+  override get message(): string {
+    return `Stream ${this.streamId} brought more than ${this.maxBytes} bytes, which is the maxBytes of readAll`
+  }
+}
+
+/**
  * All stream ids of this side were used (the last is 2^31-1); a new session is needed.
  *
  * @since 0.1.0
@@ -205,12 +223,13 @@ export class InvalidOptions extends Data.TaggedError("InvalidOptions")<{
 export type SessionError = ProtocolViolation | SessionDead | RemoteGoneAway | TransportFailed | SessionClosed
 
 /**
- * Why an operation on a stream failed.
+ * Why an operation on a stream failed: `ReadLimitExceeded` comes from `readAll` alone, `InvalidOptions` from a call with
+ * a wrong argument.
  *
  * @since 0.1.0
  * @category errors
  */
-export type StreamError = SessionError | StreamReset | StreamClosed
+export type StreamError = SessionError | StreamReset | StreamClosed | ReadLimitExceeded | InvalidOptions
 
 /**
  * Why a stream could not be opened.

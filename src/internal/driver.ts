@@ -13,6 +13,7 @@ import { ErrorCode } from "../protocol/errorCode.js"
 import type { TransportService } from "../Transport.js"
 import { directReader, directWriter } from "./direct.js"
 import { firstOf } from "./firstOf.js"
+import { outsideScheduler } from "./outside.js"
 import type { SessionRuntime } from "./sessionRuntime.js"
 
 interface Parts {
@@ -41,23 +42,25 @@ export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driv
     // a drain that has grace left gives it to the last bytes, too
     let sending = parts.closeTimeout
     runtime.tryWrite = directWriter.get(parts.writer)
-    const reading = yield* Effect.forkScoped(Effect.interruptible(readLoop(runtime, parts.reader)))
-    const writing = yield* Effect.forkScoped(Effect.interruptible(writeLoop(runtime, parts.writer)))
-    const timing = yield* Effect.forkScoped(Effect.interruptible(timeLoop(runtime)))
+    const reading = yield* forkOutside(readLoop(runtime, parts.reader))
+    const writing = yield* forkOutside(writeLoop(runtime, parts.writer))
+    const timing = yield* forkOutside(timeLoop(runtime))
     const letGo = Effect.suspend(() => {
       const end = runtime.connection.end
       // nobody takes last words from a dead transport
       if (end === undefined || end._tag === "Dead" || end._tag === "TransportFailed") return Effect.void
       runtime.output.notify()
       // the peer's end is waited for: bytes that it still sends would make the medium drop our last ones
-      const orderly = Effect.zipRight(Effect.zipRight(Fiber.await(writing), parts.transport.end), Fiber.await(reading))
+      const finish = guarded(() => parts.transport.end)
+      const orderly = Effect.zipRight(Effect.zipRight(Fiber.await(writing), finish), Fiber.await(reading))
       return atMost(orderly, sending)
     })
-    const gone = yield* Effect.forkScoped(
+    const destroy = guarded(() => parts.transport.destroy)
+    const gone = yield* forkOutside(
       Deferred.await(runtime.ended).pipe(
         Effect.zipRight(letGo),
         // a medium that cannot even be destroyed is left to itself
-        Effect.ensuring(atMost(Effect.disconnect(parts.transport.destroy), parts.closeTimeout)),
+        Effect.ensuring(atMost(Effect.disconnect(destroy), parts.closeTimeout)),
         Effect.ensuring(Fiber.interruptAll([reading, writing, timing]))
       )
     )
@@ -88,9 +91,21 @@ export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driv
     return { close: closeWithin(parts.closeTimeout), drain }
   })
 
+/** A session outlives the request that starts it, so its fibers carry neither its async context nor its interruption. */
+const forkOutside = <A>(effect: Effect.Effect<A>): Effect.Effect<Fiber.RuntimeFiber<A>, never, Scope.Scope> =>
+  Effect.withFiberRuntime((fiber) =>
+    Effect.withScheduler(Effect.forkScoped(Effect.interruptible(effect)), outsideScheduler(fiber.currentScheduler))
+  )
+
+/** What a transport of somebody else's does may throw where it is asked for, or die: an ending goes on without it. */
+const guarded = (effect: () => Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.catchAllCause(Effect.suspend(effect), (cause) =>
+    Effect.logDebug("The transport of a session failed while it was ended", cause)
+  )
+
 /** Frames in. It waits for the transport alone, never for a write or for the application. */
 const readLoop = (runtime: SessionRuntime, reader: FrameReaderService): Effect.Effect<void> => {
-  const loop = reader.take.pipe(
+  const loop = Effect.suspend(() => reader.take).pipe(
     Effect.map((batch) => {
       runtime.heard(batch)
       runtime.receive(batch.frames, 0, batch.frames.length)
@@ -108,8 +123,12 @@ const receiverOf = (runtime: SessionRuntime): ((batch: FrameBatch) => void) => {
   const turn = (atOnce: number): void => {
     const start = from
     from = Math.min(frames.length, start + atOnce)
+    runtime.receive(frames, start, from)
+  }
+  /** Nothing above would catch it: the medium and the scheduler call back. */
+  const guard = (task: () => void): void => {
     try {
-      runtime.receive(frames, start, from)
+      task()
     } catch (error) {
       failed(runtime, "Read", Cause.die(error))
     }
@@ -117,40 +136,44 @@ const receiverOf = (runtime: SessionRuntime): ((batch: FrameBatch) => void) => {
   // even a chunk that completes no frame is heard, and may bring a deadline with it
   const goOn = (): void => {
     turn(FRAMES_PER_TURN)
-    if (from < frames.length) runtime.schedule(goOn)
+    if (from < frames.length) runtime.schedule(() => guard(goOn))
   }
-  return (batch) => {
-    // the next chunk was faster than the turns that are left of the last
-    if (from < frames.length) turn(Infinity)
-    runtime.heard(batch)
-    frames = batch.frames
-    from = 0
-    goOn()
-  }
+  return (batch) =>
+    guard(() => {
+      // the next chunk was faster than the turns that are left of the last
+      if (from < frames.length) turn(Infinity)
+      runtime.heard(batch)
+      frames = batch.frames
+      from = 0
+      goOn()
+    })
 }
 
 /** Frames out: what gathered while the last batch was written goes as one. Ends with the session's last frame. */
 const writeLoop = (runtime: SessionRuntime, writer: FrameWriterService): Effect.Effect<void> => {
-  const loop: Effect.Effect<void> = Effect.suspend(() => {
+  const loop: Effect.Effect<void, TransportFailed> = Effect.suspend(() => {
     const frames = runtime.takeUnsent() ?? runtime.takeFrames()
     if (frames.length > 0) {
-      return Effect.matchCauseEffect(writer.write(frames), {
-        onFailure: (cause) => Effect.sync(() => failed(runtime, "Write", cause)),
-        onSuccess: () => {
-          runtime.step((connection) => connection.written())
-          return loop
-        }
+      return Effect.flatMap(writer.write(frames), () => {
+        runtime.step((connection) => connection.written())
+        return loop
       })
     }
     return runtime.connection.end === undefined ? Effect.zipRight(runtime.output.wait, loop) : Effect.void
   })
-  return loop
+  return Effect.catchAllCause(loop, (cause) => Effect.sync(() => failed(runtime, "Write", cause)))
 }
 
-/** A transport that dies must end the session as one that fails does: nothing else would. */
+/**
+ * A fiber of the session ends before the session has: a transport, reader or writer that throws, dies or interrupts
+ * itself must end it as one that fails does, since nothing else would. The session interrupts
+ * its fibers only after its end.
+ */
 const failed = (runtime: SessionRuntime, reason: "Read" | "Write", cause: Cause.Cause<TransportFailed>): void => {
-  if (Cause.isInterruptedOnly(cause)) return
-  const error = Cause.squash(cause)
+  if (runtime.connection.end !== undefined) return
+  const error = Cause.isInterruptedOnly(cause)
+    ? new Error(`the session's ${reason === "Read" ? "reader" : "writer"} interrupted itself`)
+    : Cause.squash(cause)
   runtime.transportFailed(
     error instanceof TransportFailed
       ? error
@@ -162,7 +185,7 @@ const failed = (runtime: SessionRuntime, reason: "Read" | "Write", cause: Cause.
 const oneTurn = Effect.sleep(Duration.zero)
 
 /** Calls the core when it wants to be called. */
-const timeLoop = (runtime: SessionRuntime): Effect.Effect<never> =>
+const timeLoop = (runtime: SessionRuntime): Effect.Effect<void> =>
   Effect.suspend(() => {
     const delay = runtime.armTimer()
     const wait =
@@ -173,7 +196,10 @@ const timeLoop = (runtime: SessionRuntime): Effect.Effect<never> =>
       wait,
       Effect.map(Random.nextIntBetween(0, UINT32), (nonce) => runtime.tick(nonce))
     )
-  }).pipe(Effect.forever)
+  }).pipe(
+    Effect.forever,
+    Effect.catchAllCause((cause) => Effect.sync(() => failed(runtime, "Read", cause)))
+  )
 
 /** Endings run where nothing may interrupt them; what they wait for must stay interruptible, or no limit would hold. */
 const atMost = <A>(effect: Effect.Effect<A>, limit: Duration.DurationInput): Effect.Effect<void> =>

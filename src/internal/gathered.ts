@@ -6,7 +6,8 @@
  * in it until the next full collection.
  */
 export class Gathered {
-  private readonly length: number
+  /** Bytes of this piece and of those before it. */
+  readonly length: number
 
   constructor(
     private readonly before: Gathered | undefined,

@@ -12,9 +12,9 @@ import type { Queued } from "../protocol/turnQueue.js"
 import { TurnQueue } from "../protocol/turnQueue.js"
 import type { Server, SessionRuntime } from "./sessionRuntime.js"
 import type { StreamHandle } from "./streamHandle.js"
+import type { AnyFiber } from "./waiting.js"
 import { WaitSet } from "./waiting.js"
 
-type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 type Handler<A, E, R> = (stream: MuxStream) => Effect.Effect<A, E, R>
 
 /**

@@ -2,24 +2,31 @@
  * One connection and everything that waits for it. The core is touched in `step` alone: each change is one synchronous
  * step, whose events wake whoever they concern before anything else can run.
  */
+import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as MutableQueue from "effect/MutableQueue"
+import * as Runtime from "effect/Runtime"
 import type { Scheduler } from "effect/Scheduler"
+import * as Tracer from "effect/Tracer"
 import type { FrameBatch } from "../FrameReader.js"
-import type { SessionError, TransportFailed } from "../MuxadoError.js"
-import { SessionClosed, StreamReset } from "../MuxadoError.js"
+import type { SessionError } from "../MuxadoError.js"
+import { SessionClosed, StreamReset, TransportFailed } from "../MuxadoError.js"
 import { Connection } from "../protocol/connection.js"
 import type { ConnectionOptions } from "../protocol/options.js"
 import type { SessionEnd } from "../protocol/end.js"
 import type { Event } from "../protocol/event.js"
+import { ErrorCode } from "../protocol/errorCode.js"
 import type { Frame, InboundFrame } from "../protocol/frame.js"
+import { Piece } from "../protocol/frame.js"
 import type { StreamCore } from "../protocol/stream.js"
 import type { TryWrite } from "./direct.js"
 import { sessionError } from "./errors.js"
 import { firstOf } from "./firstOf.js"
+import { outsideScheduler } from "./outside.js"
 import type { Restore } from "./restore.js"
 import { Opening } from "./opening.js"
 import { StreamHandle } from "./streamHandle.js"
@@ -82,6 +89,7 @@ export class SessionRuntime {
     options: ConnectionOptions,
     private readonly clock: Clock.Clock,
     private readonly scheduler: Scheduler,
+    private readonly runtime: Runtime.Runtime<never>,
     deferreds: {
       readonly ended: Deferred.Deferred<SessionEnd>
       readonly drainBegun: Deferred.Deferred<void>
@@ -101,11 +109,17 @@ export class SessionRuntime {
     return Effect.gen(function* () {
       const clock = yield* Effect.clock
       const scheduler = yield* Effect.withFiberRuntime<Scheduler>((fiber) => Effect.succeed(fiber.currentScheduler))
+      const runtime = yield* Effect.runtime<never>()
       const drainBegun = yield* Deferred.make<void>()
       const ended = yield* Deferred.make<SessionEnd>()
       const idle = yield* Deferred.make<void>()
       const draining = yield* Deferred.make<void>()
-      return new SessionRuntime(options, clock, scheduler, { ended, drainBegun, idle, draining })
+      return new SessionRuntime(options, clock, outsideScheduler(scheduler), detached(runtime), {
+        ended,
+        drainBegun,
+        idle,
+        draining
+      })
     })
   }
 
@@ -115,16 +129,19 @@ export class SessionRuntime {
   }
 
   step<A>(f: (connection: Connection) => A): A {
-    const result = f(this.connection)
-    if (!this.dispatching) this.dispatch()
-    return result
+    try {
+      return f(this.connection)
+    } finally {
+      // even if it threw: what it had done by then concerns others
+      if (!this.dispatching) this.dispatch()
+    }
   }
 
   private dispatch(): void {
     this.dispatching = true
     try {
       for (let events = this.connection.takeEvents(); events.length > 0; events = this.connection.takeEvents()) {
-        for (const event of events) this.on(event)
+        for (const event of events) this.deliver(event)
         // not before the streams that made room are taken out
         if (this.opensDue) {
           this.opensDue = false
@@ -142,6 +159,22 @@ export class SessionRuntime {
     }
   }
 
+  /** What fails for one stream ends that stream: the events behind it are those of others. */
+  private deliver(event: Event): void {
+    try {
+      this.on(event)
+    } catch (error) {
+      if (!("stream" in event)) throw error
+      this.log(Effect.logError(`Stream ${event.stream.id} is reset: it could not be served`, Cause.die(error)))
+      this.connection.reset(event.stream, ErrorCode.InternalError)
+    }
+  }
+
+  /** Logs outside of all fibers. */
+  log(line: Effect.Effect<void>): void {
+    Runtime.runFork(this.runtime)(line)
+  }
+
   /** Does something once whoever can go on now has done so. */
   schedule(task: () => void): void {
     this.scheduler.scheduleTask(task, 0)
@@ -152,11 +185,19 @@ export class SessionRuntime {
     if (this.tryWrite === undefined || !this.output.isAwaited) return this.output.notify()
     if (this.flushDue) return
     this.flushDue = true
-    this.schedule(() => this.flush(this.tryWrite))
+    this.schedule(() => {
+      this.flushDue = false
+      try {
+        this.flush(this.tryWrite)
+      } catch (error) {
+        this.transportFailed(
+          new TransportFailed({ reason: "Write", cause: error, initiator: "Local", processed: "maybe" })
+        )
+      }
+    })
   }
 
   private flush(tryWrite: TryWrite<Frame> | undefined): void {
-    this.flushDue = false
     // bulk is the writer's: it waits for the transport
     if (tryWrite === undefined || !this.output.isAwaited || this.connection.queuedBytes > DIRECT) {
       return this.output.notify()
@@ -164,7 +205,8 @@ export class SessionRuntime {
     const frames = this.takeFrames()
     if (frames.length === 0) return
     if (tryWrite(frames)) return this.step((connection) => connection.written())
-    this.unsent = frames
+    // the writer comes later, and the application may have detached their memory by then
+    this.unsent = frames.map(withOwnPayload)
     this.output.notify()
   }
 
@@ -180,6 +222,13 @@ export class SessionRuntime {
       case "Finished":
       case "Failed":
         return this.untrack(event.stream)
+      case "BytesLost":
+        return this.log(
+          Effect.logWarning(
+            `Stream ${event.stream.id} is reset: bytes that were written to it were detached before they were sent, ` +
+              "by a transfer of their ArrayBuffer or by WebAssembly memory that grew"
+          )
+        )
       case "OpenAvailable":
         this.opensDue = true
         return
@@ -387,6 +436,23 @@ export class SessionRuntime {
     resume?.(result)
   }
 }
+
+/** Without the span in which the session was made, which is over when something is logged. */
+const detached = ({ context, fiberRefs, runtimeFlags }: Runtime.Runtime<never>): Runtime.Runtime<never> =>
+  Runtime.make({ context: Context.omit(Tracer.ParentSpan)(context), fiberRefs, runtimeFlags })
+
+const withOwnPayload = (frame: Frame): Frame =>
+  frame._tag === "Data"
+    ? new Piece(
+        frame.streamId,
+        frame.syn,
+        frame.fin,
+        frame.length,
+        new Uint8Array(frame.payload),
+        frame.first,
+        frame.last
+      )
+    : frame
 
 const pingError = (event: Extract<Event, { _tag: "PingLost" }>): SessionError | StreamReset =>
   event.failure._tag === "SessionEnded"

@@ -2,23 +2,28 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { pipeArguments } from "effect/Pipeable"
 import type { Initiator, StreamError } from "../MuxadoError.js"
-import { StreamClosed } from "../MuxadoError.js"
+import { InvalidOptions, ReadLimitExceeded, StreamClosed } from "../MuxadoError.js"
 import type { MuxStream } from "../MuxStream.js"
 import { ErrorCode } from "../protocol/errorCode.js"
 import type { ReadResult } from "../protocol/results.js"
 import type { StreamCore } from "../protocol/stream.js"
+import { describeValue, isBytes, stable } from "./bytes.js"
 import { streamError } from "./errors.js"
 import { Gathered } from "./gathered.js"
 import type { Restore } from "./restore.js"
 import type { SessionRuntime } from "./sessionRuntime.js"
+import type { AnyFiber } from "./waiting.js"
 import { WaitSet } from "./waiting.js"
 
 /** A write, or a finish, that waits for its turn or for room. */
 interface PendingWrite {
   readonly bytes: Uint8Array
+  /** How many bytes there were when the write began; fewer later, and their memory was detached. */
+  readonly length: number
   readonly finishes: boolean
   /** Bytes of it that the core has taken. */
   accepted: number
@@ -28,6 +33,9 @@ interface PendingWrite {
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
+/** The bytes that `readAll` takes unless it is given another number. */
+const READ_ALL_LIMIT = 16 * 1024 * 1024
+
 /** Most streams never have a write that waits. It stays empty. */
 const NO_WRITES: Array<PendingWrite> = []
 
@@ -36,6 +44,10 @@ export class StreamHandle implements MuxStream {
   onFailure: (() => void) | undefined = undefined
 
   private readonly readers = new WaitSet()
+  /** What `readAll` has read so far: an interrupted one leaves it for the next read. */
+  private unread: Gathered | undefined = undefined
+  /** The fiber whose `readAll` waits for more. */
+  private gatherer: AnyFiber | undefined = undefined
   private writes: Array<PendingWrite> = NO_WRITES
   /** The write whose bytes are the last that the core has taken. */
   private lastWrite: PendingWrite | undefined = undefined
@@ -65,7 +77,10 @@ export class StreamHandle implements MuxStream {
   // --- reading
 
   get read(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
-    return Effect.suspend(() => this.readNow())
+    return Effect.suspend(() => {
+      const other = this.otherGatherer
+      return other === undefined ? this.readNow() : this.after(other, this.read)
+    })
   }
 
   /**
@@ -73,6 +88,7 @@ export class StreamHandle implements MuxStream {
    * interrupted there, bytes that were already taken would be gone.
    */
   private readNow(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
+    if (this.unread !== undefined) return this.takeUnread
     if (this.core.inbound.length > 0 && !this.core.readStopped) return this.take
     const result = this.session.step((connection) => connection.read(this.core))
     switch (result._tag) {
@@ -95,30 +111,90 @@ export class StreamHandle implements MuxStream {
     })
   }
 
-  get readAll(): Effect.Effect<Uint8Array, StreamError> {
-    return Effect.suspend(() => this.readOn(undefined))
+  private get takeUnread(): Effect.Effect<Option.Option<Uint8Array>> {
+    return Effect.sync(() => Option.some(this.forgetUnread()))
   }
 
-  /** All that is there in one step: who is interrupted between two of them throws away the first part as well. */
-  private readOn(gathered: Gathered | undefined): Effect.Effect<Uint8Array, StreamError> {
-    let all = gathered
+  private forgetUnread(): Uint8Array {
+    const { unread } = this
+    this.unread = undefined
+    return unread === undefined ? NO_BYTES : unread.concat()
+  }
+
+  get readAll(): Effect.Effect<Uint8Array, StreamError> {
+    return Effect.suspend(() => this.readOn(READ_ALL_LIMIT))
+  }
+
+  readAllWithin(maxBytes: number): Effect.Effect<Uint8Array, StreamError> {
+    return typeof maxBytes === "number" && maxBytes >= 0
+      ? Effect.suspend(() => this.readOn(maxBytes))
+      : invalid(`readAll: maxBytes must be a number of bytes, 0 or more, not ${describeValue(maxBytes)}`)
+  }
+
+  /** What it has read is kept by the handle until the end is there: an interruption loses none of it. */
+  private readOn(maxBytes: number): Effect.Effect<Uint8Array, StreamError> {
+    const other = this.otherGatherer
+    if (other !== undefined)
+      return this.after(
+        other,
+        Effect.suspend(() => this.readOn(maxBytes))
+      )
     const read = this.session.step((connection) => {
       let next = connection.read(this.core)
-      for (; next._tag === "Bytes"; next = connection.read(this.core)) all = new Gathered(all, next.bytes)
+      for (; next._tag === "Bytes"; next = connection.read(this.core)) {
+        this.unread = new Gathered(this.unread, next.bytes)
+        if (this.unread.length > maxBytes) break
+      }
       return next
     })
     switch (read._tag) {
+      case "Bytes":
+        this.endGathering()
+        this.forgetUnread()
+        this.resetNow(ErrorCode.StreamCancelled)
+        return Effect.fail(new ReadLimitExceeded({ streamId: this.id, maxBytes }))
       case "End":
-        return Effect.succeed(all === undefined ? NO_BYTES : all.concat())
+        return Effect.sync(() => {
+          this.endGathering()
+          return this.forgetUnread()
+        })
       case "Blocked":
-        return this.whenReadable(Effect.suspend(() => this.readOn(all)))
+        return this.whenReadable(
+          Effect.suspend(() => this.readOn(maxBytes)),
+          (fiber) => (this.gatherer = fiber)
+        )
       default:
+        this.endGathering()
         return Effect.fail(this.readError(read))
     }
   }
 
-  private whenReadable<A>(next: Effect.Effect<A, StreamError>): Effect.Effect<A, StreamError> {
-    return this.readers.goOnUnless(() => !this.core.readBlocked, next)
+  /** Another fiber whose `readAll` is under way: who reads meanwhile would take a part out of its whole. */
+  private get otherGatherer(): AnyFiber | undefined {
+    const { gatherer } = this
+    if (gatherer === undefined) return undefined
+    if (gatherer.unsafePoll() === null && gatherer !== Option.getOrUndefined(Fiber.getCurrentFiber())) return gatherer
+    this.gatherer = undefined
+    return undefined
+  }
+
+  private endGathering(): void {
+    if (this.gatherer === undefined) return
+    this.gatherer = undefined
+    this.wakeReaders()
+  }
+
+  /** Goes on once the `readAll` of another fiber has ended, in whatever way. */
+  private after<A, E>(other: AnyFiber, next: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.suspend(() => {
+      const wake = () => this.wakeReaders()
+      other.addObserver(wake)
+      return this.readers.goOnUnless(() => this.gatherer !== other || other.unsafePoll() !== null, next)
+    })
+  }
+
+  private whenReadable<A, E>(next: Effect.Effect<A, E>, waiting?: (fiber: AnyFiber) => void): Effect.Effect<A, E> {
+    return this.readers.goOnUnless(() => !this.core.readBlocked, next, waiting)
   }
 
   get stopReading(): Effect.Effect<void> {
@@ -126,31 +202,47 @@ export class StreamHandle implements MuxStream {
   }
 
   private stopReadingNow(): void {
+    this.unread = undefined
     this.session.step((connection) => connection.stopReading(this.core))
     this.wakeReaders()
   }
 
   // --- writing
 
-  write(bytes: Uint8Array): Effect.Effect<void, StreamError> {
-    return Effect.suspend(() => {
-      const fits = bytes.length > 0 && this.session.connection.writable(this.core) >= bytes.length
-      return this.writes.length === 0 && fits ? this.give(bytes) : this.enqueue(bytes, false)
-    })
+  write(data: Uint8Array | string): Effect.Effect<void, StreamError> {
+    if (typeof data === "string") return Effect.suspend(() => this.writeBytes(new TextEncoder().encode(data)))
+    if (!isBytes(data)) return invalid(`write: takes a Uint8Array or a string, not ${describeValue(data)}`)
+    const length = data.length
+    return Effect.suspend(() =>
+      data.length === length
+        ? this.writeBytes(stable(data))
+        : invalid(`write: the ${length} bytes were detached before the write ran`)
+    )
+  }
+
+  private writeBytes(bytes: Uint8Array): Effect.Effect<void, StreamError> {
+    const fits = bytes.length > 0 && this.session.connection.writable(this.core) >= bytes.length
+    return this.writes.length === 0 && fits ? this.give(bytes) : this.enqueue(bytes, false)
   }
 
   /** Hands bytes over in the operation that completes, for the same reason as in `read`. */
   private give(bytes: Uint8Array): Effect.Effect<void> {
+    const { length } = bytes
     return Effect.sync(() => {
+      if (bytes.length !== length) return this.bytesLost()
       if (this.writes.length === 0) {
         const taken = this.session.step((connection) => connection.write(this.core, bytes))
         this.lastWrite = undefined
-        if (taken === bytes.length || typeof taken !== "number") return
+        if (taken === length || typeof taken !== "number") return
         bytes = bytes.subarray(taken)
       }
-      // whoever came in between was faster, or is in line before us: nobody needs to wait for this write
+      // another write came in between, and was faster or is in line before this one: this one need not wait
       this.putInLine(pendingWrite(bytes, false))
     })
+  }
+
+  private bytesLost(): void {
+    this.session.step((connection) => connection.bytesLost(this.core))
   }
 
   get finish(): Effect.Effect<void, StreamError> {
@@ -187,13 +279,16 @@ export class StreamHandle implements MuxStream {
     for (let write = this.writes[0]; write !== undefined; write = this.writes[0]) {
       if (write.finishes) {
         this.session.step((connection) => connection.finish(this.core))
+      } else if (write.bytes.length !== write.length) {
+        // fails this write, and those behind it
+        return this.bytesLost()
       } else {
         const rest = write.accepted === 0 ? write.bytes : write.bytes.subarray(write.accepted)
         const result = this.session.step((connection) => connection.write(this.core, rest))
         if (typeof result !== "number") return this.failWrites(this.writeError(result))
         if (result > 0) this.lastWrite = write
         write.accepted += result
-        if (write.accepted < write.bytes.length) return
+        if (write.accepted < write.length) return
       }
       this.writes.shift()
       settle(write, Exit.void)
@@ -246,6 +341,7 @@ export class StreamHandle implements MuxStream {
 
   private closeNow(): void {
     this.onFailure = undefined
+    this.unread = undefined
     const cut = this.writes.some((write) => !write.finishes)
     if (this.writes.length > 0) this.failWrites(this.closed("write"))
     this.session.step((connection) => {
@@ -293,8 +389,11 @@ export class StreamHandle implements MuxStream {
   }
 }
 
+const invalid = (detail: string): Effect.Effect<never, InvalidOptions> => Effect.fail(new InvalidOptions({ detail }))
+
 const pendingWrite = (bytes: Uint8Array, finishes: boolean): PendingWrite => ({
   bytes,
+  length: bytes.length,
   finishes,
   accepted: 0,
   result: undefined,

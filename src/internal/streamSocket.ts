@@ -1,8 +1,10 @@
 /** A stream as a platform `Socket`. */
 import * as Socket from "@effect/platform/Socket"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { MuxStream } from "../MuxStream.js"
 import type { StreamError } from "../MuxadoError.js"
+import { ErrorCode } from "../protocol/errorCode.js"
 
 type Handler<A, E, R> = (bytes: Uint8Array) => Effect.Effect<A, E, R> | void
 
@@ -26,14 +28,16 @@ export const toSocket = (stream: MuxStream): Socket.Socket => {
   }
   const write = (chunk: Uint8Array | string | Socket.CloseEvent): Effect.Effect<void, Socket.SocketError> => {
     if (Socket.isCloseEvent(chunk)) return chunk.code === CLEAN ? stream.close : stream.reset(chunk.code)
-    const bytes = typeof chunk === "string" ? new TextEncoder().encode(chunk) : chunk
-    return Effect.mapError(stream.write(bytes), (cause) => new Socket.SocketGenericError({ reason: "Write", cause }))
+    return Effect.mapError(stream.write(chunk), (cause) => new Socket.SocketGenericError({ reason: "Write", cause }))
   }
   return Socket.Socket.of({
     [Socket.TypeId]: Socket.TypeId,
     run: runRaw,
     runRaw,
-    writer: Effect.acquireRelease(Effect.succeed(write), () => Effect.ignore(stream.finish))
+    writer: Effect.acquireRelease(Effect.succeed(write), (_, exit) =>
+      // a writer that was cut must not look like one that has written everything
+      Exit.isSuccess(exit) ? Effect.ignore(stream.finish) : stream.reset(ErrorCode.StreamCancelled)
+    )
   })
 }
 

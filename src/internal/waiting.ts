@@ -42,7 +42,7 @@ export class Signal {
   }
 }
 
-type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /** More than so many waiters, and those whose fibers have ended are looked for. */
 const FIRST_SEARCH = 16
@@ -66,11 +66,16 @@ export class WaitSet {
     return this.goOnUnless(ready, Effect.void)
   }
 
-  /** The same, and goes on with `next`. */
-  goOnUnless<A, E>(ready: () => boolean, next: Effect.Effect<A, E>): Effect.Effect<A, E> {
+  /** The same, and goes on with `next`; `waiting` is called with the fiber if it has to wait. */
+  goOnUnless<A, E>(
+    ready: () => boolean,
+    next: Effect.Effect<A, E>,
+    waiting?: (fiber: AnyFiber) => void
+  ): Effect.Effect<A, E> {
     return Effect.async<A, E>((resume) => {
       if (ready()) return resume(next)
       const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
+      waiting?.(fiber)
       const wake = () => resume(next)
       if (this.fiber === undefined || this.fiber === fiber || this.fiber.unsafePoll() !== null) {
         this.fiber = fiber

@@ -58,7 +58,7 @@ export class ByteQueue {
       return
     }
     this.tail = undefined
-    if (last === undefined || last.length > SMALL) {
+    if (last === undefined || last.length === 0 || last.length > SMALL) {
       this.chunks.push(keep === "copy" ? copy(bytes) : bytes)
       return
     }
@@ -69,10 +69,18 @@ export class ByteQueue {
     this.append(lastIndex, bytes)
   }
 
-  /** Takes the first bytes: as many as lie together, at most `max`; `undefined` when there are none. */
+  /**
+   * The first bytes are gone: memory that was detached after it was pushed (a transferred `ArrayBuffer`, WebAssembly
+   * memory that grew) shows as a length of 0. A piece that is pushed never has that.
+   */
+  get isBroken(): boolean {
+    return this.chunks[this.head]?.length === 0
+  }
+
+  /** Takes the first bytes: as many as lie together, at most `max`; `undefined` when there are none, or they are gone. */
   take(max: number = Infinity): Uint8Array | undefined {
     const first = this.chunks[this.head]
-    if (first === undefined || max <= 0) return undefined
+    if (first === undefined || first.length === 0 || max <= 0) return undefined
     if (first.length > max) {
       this.chunks[this.head] = first.subarray(max)
       this.forgetTailIfLast()
@@ -93,23 +101,34 @@ export class ByteQueue {
     return first
   }
 
-  /** Takes back the last `count` bytes, which must be there. */
-  dropLast(count: number): void {
+  /** Takes back the last `count` bytes, which must be there; false, and nothing done, when some of them are gone. */
+  dropLast(count: number): boolean {
+    if (this.isBrokenWithin(count)) return false
     this.tail = undefined
     this.length -= count
     let left = count
     while (left > 0) {
       const index = this.chunks.length - 1
       const last = this.chunks[index]
-      if (last === undefined) return
+      if (last === undefined) return true
       if (last.length > left) {
         this.chunks[index] = last.subarray(0, last.length - left)
-        return
+        return true
       }
       left -= last.length
       this.chunks.length = index
     }
     if (this.head >= this.chunks.length) this.clear()
+    return true
+  }
+
+  private isBrokenWithin(count: number): boolean {
+    for (let index = this.chunks.length - 1, left = count; left > 0; index--) {
+      const chunk = this.chunks[index]
+      if (chunk === undefined || chunk.length === 0) return true
+      left -= chunk.length
+    }
+    return false
   }
 
   /** Forgets everything, and says how many bytes that were. */

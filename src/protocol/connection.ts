@@ -149,7 +149,7 @@ export class Connection {
   /** Takes back the last bytes of a stream if they were not sent yet; false when it is too late. */
   withdraw(stream: StreamCore, length: number): boolean {
     if (stream.failure !== undefined || stream.outbound.length < length) return false
-    stream.outbound.dropLast(length)
+    if (!stream.outbound.dropLast(length)) return false
     stream.sendWindow.credit += length
     this.core.outbound.queued -= length
     if (!stream.hasOutput) this.core.outbound.unschedule(stream)
@@ -180,6 +180,8 @@ export class Connection {
       if (stream.failure === undefined) this.core.credit.consumed(stream, bytes.length, this.core.now)
       return new BytesRead(bytes)
     }
+    // a transport's own chunks may be detached, too
+    if (stream.inbound.isBroken) this.core.bytesLost(stream)
     if (stream.endsCleanly) return END
     if (stream.failure !== undefined) return { _tag: "Failed", failure: stream.failure }
     stream.readBlocked = true
@@ -202,6 +204,14 @@ export class Connection {
   reset(stream: StreamCore, code: number): void {
     if (stream.failure !== undefined || this.core.table.get(stream.id) !== stream) return
     this.core.reset(stream, code)
+    this.core.announceRoom()
+    this.core.announceIdle()
+  }
+
+  /** Bytes of a write are gone before the core could take them. */
+  bytesLost(stream: StreamCore): void {
+    if (stream.failure !== undefined) return
+    this.core.bytesLost(stream)
     this.core.announceRoom()
     this.core.announceIdle()
   }

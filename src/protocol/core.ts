@@ -92,7 +92,10 @@ export class Core {
     this.now = now
     this.budgets = new Budgets(options, now)
     this.table = new StreamTable(options)
-    this.outbound = new Outbound((stream) => this.finSent(stream))
+    this.outbound = new Outbound(
+      (stream) => this.finSent(stream),
+      (stream) => this.bytesLost(stream)
+    )
     this.credit = new Credit(options, this.table, this.outbound)
     this.liveness = new Liveness(options, now)
     this.untyped = new DeadlineQueue(options.typeTimeout)
@@ -125,6 +128,15 @@ export class Core {
   fault(stream: StreamCore, code: ErrorCode, cost: Cost | "nothing" = "reset"): void {
     this.fail(stream, { _tag: "Reset", code, initiator: "Local", processed: "maybe" })
     this.sendReset(stream.id, code, cost)
+  }
+
+  /** Bytes that the application gave a stream cannot be sent: it has detached their memory. Only that stream ends. */
+  bytesLost(stream: StreamCore): void {
+    if (stream.shown) this.emit(new StreamEvent("BytesLost", stream))
+    if (stream.failure === undefined) return this.reset(stream, Code.InternalError)
+    // `close` has failed it already, and only flushes it: the peer must not take what was sent for the whole
+    this.outbound.unschedule(stream)
+    if (!stream.synDue) this.outbound.reset(stream.id, Code.InternalError)
   }
 
   /** The peer reset a stream. */

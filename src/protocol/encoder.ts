@@ -1,5 +1,5 @@
 /**
- * Frames to bytes. Synchronous and total.
+ * Frames to bytes. Synchronous; throws for a DATA frame whose payload is not as long as it says.
  *
  * Wire: `docs/PROTOCOL.md`, section 2.
  *
@@ -14,7 +14,8 @@ const COPY_LIMIT = 8 * 1024
 
 /**
  * Encodes a batch of frames as the chunks of one write. Small payloads share a buffer with the headers, large ones are
- * passed on by reference. The pieces of a DATA frame follow one another, and only the first brings the header.
+ * passed on by reference. The pieces of a DATA frame follow one another, and only the first brings the header. Throws a
+ * `RangeError` when a DATA frame announces another number of bytes than its pieces bring.
  *
  * @since 0.1.0
  * @category encoding
@@ -26,7 +27,10 @@ export const encode = (frames: ReadonlyArray<Frame>): ReadonlyArray<Uint8Array> 
   const chunks = list<Uint8Array>()
   let start = 0
   let at = 0
+  /** Payload bytes that the last header has announced, and that no piece has brought yet; unknown before a header. */
+  let owed: number | undefined = undefined
   for (const frame of frames) {
+    owed = owedAfter(owed, frame)
     at = writeFrame(block, at, frame)
     if (frame._tag === "Data" && frame.payload.length > COPY_LIMIT) {
       if (at > start) chunks.push(block.subarray(start, at))
@@ -45,6 +49,19 @@ export const encode = (frames: ReadonlyArray<Frame>): ReadonlyArray<Uint8Array> 
  * @category encoding
  */
 export const encodedLength = (frame: Frame): number => headerLength(frame) + payloadLength(frame)
+
+/**
+ * A payload that is not as long as its header says would turn the bytes behind it into frames. So it throws, and nothing
+ * of the batch is written.
+ */
+const owedAfter = (owed: number | undefined, frame: Frame): number | undefined => {
+  if (frame._tag !== "Data" || (owed === undefined && !frame.first)) return owed
+  const left = (frame.first || owed === undefined ? frame.length : owed) - frame.payload.length
+  if (left >= 0 && (left === 0 || !frame.last)) return left
+  throw new RangeError(
+    `DATA on stream ${frame.streamId} announces ${frame.length} bytes of payload, and brings ${frame.length - left}`
+  )
+}
 
 const headerLength = (frame: Frame): number => (frame._tag === "Data" && !frame.first ? 0 : HEADER_LENGTH)
 

@@ -12,7 +12,7 @@ import type { StreamCore } from "./stream.js"
  * @since 0.1.0
  * @category constructors
  */
-export class StreamEvent<Tag extends "Opened" | "Readable" | "Writable" | "Finished" | "Failed"> {
+export class StreamEvent<Tag extends "Opened" | "Readable" | "Writable" | "Finished" | "Failed" | "BytesLost"> {
   constructor(
     readonly _tag: Tag,
     readonly stream: StreamCore
@@ -24,6 +24,7 @@ export class StreamEvent<Tag extends "Opened" | "Readable" | "Writable" | "Finis
  * - `Readable`, `Writable`: the stream's last read or write was refused, and would now do something.
  * - `Finished`: the stream left the table, both directions ended in order.
  * - `Failed`: the stream left the table, and `failure` says why.
+ * - `BytesLost`: bytes that the application had written were detached before they were sent; `Failed` follows.
  * - `OpenAvailable`: an `open` that was refused for want of room would now succeed.
  * - `Pong`, `PingLost`: a heartbeat was answered (round trip in milliseconds), or never will be.
  * - `GoneAway`: the peer sent GOAWAY.
@@ -39,6 +40,7 @@ export type Event =
   | StreamEvent<"Writable">
   | StreamEvent<"Finished">
   | StreamEvent<"Failed">
+  | StreamEvent<"BytesLost">
   | { readonly _tag: "OpenAvailable" }
   | { readonly _tag: "Pong"; readonly nonce: number; readonly roundTrip: number }
   | {

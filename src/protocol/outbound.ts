@@ -51,8 +51,14 @@ export class Outbound {
   private goAway: GoAway | undefined = undefined
   private goAwayWaits = false
 
-  /** `finSent` is told when a FIN was taken: the stream's state moves on. */
-  constructor(private readonly finSent: (stream: StreamCore) => void) {}
+  /**
+   * `finSent` is called when a FIN was taken: the stream's state moves on. `bytesLost` is called when the next bytes of a
+   * stream are gone, and ends it.
+   */
+  constructor(
+    private readonly finSent: (stream: StreamCore) => void,
+    private readonly bytesLost: (stream: StreamCore) => void
+  ) {}
 
   /** RSTs that wait. */
   get pendingResets(): number {
@@ -162,6 +168,10 @@ export class Outbound {
     const quantum = alone ? LONGEST_PAYLOAD : QUANTUM
     let taken = 0
     while (stream.hasOutput && taken < quantum) {
+      if (stream.outbound.isBroken) {
+        this.bytesLost(stream)
+        return taken
+      }
       taken += this.takeFrame(stream, quantum - taken, frames)
     }
     this.given.add(taken)

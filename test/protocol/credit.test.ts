@@ -10,7 +10,10 @@ const KIB = 1024
 /** KiB that are consumed of a window of 256 + 512 KiB until an increment is due, at a round trip in milliseconds. */
 const untilGranted = (roundTrip: number): number => {
   const options = connectionOptions("server")
-  const outbound = new Outbound(() => undefined)
+  const outbound = new Outbound(
+    () => undefined,
+    () => undefined
+  )
   const credit = new Credit(options, new StreamTable(options), outbound)
   const stream = new StreamCore(3, "Remote", options, undefined)
   credit.timed(roundTrip)

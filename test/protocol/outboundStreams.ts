@@ -19,10 +19,13 @@ export interface Rig {
 
 export const makeRig = (): Rig => {
   const finished: Array<number> = []
-  const outbound = new Outbound((stream) => {
-    stream.state = "HalfClosedLocal"
-    finished.push(stream.id)
-  })
+  const outbound = new Outbound(
+    (stream) => {
+      stream.state = "HalfClosedLocal"
+      finished.push(stream.id)
+    },
+    (stream) => outbound.unschedule(stream)
+  )
   return {
     outbound,
     finished,

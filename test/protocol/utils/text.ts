@@ -61,6 +61,7 @@ export const showEvent = (event: Event): string => {
     case "Readable":
     case "Writable":
     case "Finished":
+    case "BytesLost":
       return `${event._tag} ${event.stream.id}`
     case "Pong":
       return `Pong ${event.nonce} after ${event.roundTrip}`

@@ -40,7 +40,8 @@ const EVENT_NUMBERS: { readonly [T in Event["_tag"]]: number } = {
   PingLost: 107,
   GoneAway: 108,
   Idle: 109,
-  Ended: 110
+  Ended: 110,
+  BytesLost: 111
 }
 
 const onEvent = (world: World, end: End, event: Event): void => {
@@ -78,7 +79,9 @@ const onEvent = (world: World, end: End, event: Event): void => {
       return
     }
     case "Ended":
-      onEnded(world, end, event.end)
+      return onEnded(world, end, event.end)
+    case "BytesLost":
+      return world.require(false, "nothing is detached here", event.stream.id)
   }
 }
 
