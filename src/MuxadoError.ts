@@ -8,7 +8,7 @@
  */
 import * as Data from "effect/Data"
 import type { ErrorCode } from "./protocol/errorCode.js"
-import { errorCodeName } from "./protocol/errorCode.js"
+import { showErrorCode } from "./protocol/errorCode.js"
 
 /**
  * Which side of the session caused something.
@@ -41,8 +41,8 @@ export class ProtocolViolation extends Data.TaggedError("ProtocolViolation")<{
 }> {
   override get message(): string {
     return this.initiator === "Local"
-      ? `The peer broke the protocol (${errorCodeName(this.code)}): ${this.detail}`
-      : `The peer says that we broke the protocol (${errorCodeName(this.code)}): ${this.detail}`
+      ? `The peer broke the protocol (${showErrorCode(this.code)})${said(this.detail)}`
+      : `The peer says that this side broke the protocol (${showErrorCode(this.code)})${said(this.detail)}`
   }
 }
 
@@ -60,9 +60,20 @@ export class StreamReset extends Data.TaggedError("StreamReset")<{
 }> {
   override get message(): string {
     const who = this.initiator === "Local" ? "this side" : "the peer"
-    return `Stream ${this.streamId} was reset by ${who}: ${errorCodeName(this.code)}`
+    return `Stream ${this.streamId} was reset by ${who}: ${showErrorCode(this.code)}`
   }
 }
+
+/** A text that may come from the peer, behind a colon, in one line. */
+const said = (text: string): string => (text === "" ? "" : `: ${escapeControls(text)}`)
+
+/** Control characters would let a peer write lines of its own into a log. */
+const escapeControls = (text: string): string =>
+  // eslint-disable-next-line no-control-regex -- they are what is looked for
+  text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
+    const short = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[character]
+    return short ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
+  })
 
 /**
  * The peer fell silent, or took no bytes, for longer than the session allows; the session is over. `silentFor` is in
@@ -102,8 +113,7 @@ export class RemoteGoneAway extends Data.TaggedError("RemoteGoneAway")<{
   readonly processed: Processed
 }> {
   override get message(): string {
-    const debug = this.debug === "" ? "" : `: ${this.debug}`
-    return `The peer is going away (${errorCodeName(this.code)}, last stream ${this.lastStreamId})${debug}`
+    return `The peer is going away (${showErrorCode(this.code)}, last stream ${this.lastStreamId})${said(this.debug)}`
   }
 }
 
@@ -132,17 +142,21 @@ export class TransportFailed extends Data.TaggedError("TransportFailed")<{
 }
 
 /**
- * This side closed the session, or is draining it and opens no more streams.
+ * This side closed the session, or is draining it and opens no more streams. `code` and `debug` are what it said to the
+ * peer of why, with `goAway` or `closeWith`; `undefined` when it said nothing.
  *
  * @since 0.1.0
  * @category errors
  */
 export class SessionClosed extends Data.TaggedError("SessionClosed")<{
+  readonly code?: ErrorCode | undefined
+  readonly debug?: string | undefined
   readonly initiator: Initiator
   readonly processed: Processed
 }> {
   override get message(): string {
-    return "The session was closed by this side"
+    const code = this.code === undefined ? "" : ` (${showErrorCode(this.code)})`
+    return `The session was closed by this side${code}${said(this.debug ?? "")}`
   }
 }
 

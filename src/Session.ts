@@ -13,6 +13,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as FrameReader from "./FrameReader.js"
 import * as FrameWriter from "./FrameWriter.js"
+import { describeValue, isUint32 } from "./internal/bytes.js"
 import { drive } from "./internal/driver.js"
 import { sessionError } from "./internal/errors.js"
 import type { Restore } from "./internal/restore.js"
@@ -39,6 +40,18 @@ import { Transport } from "./Transport.js"
  */
 export interface OpenOptions {
   readonly type?: number | undefined
+}
+
+/**
+ * What a GOAWAY says: `code` is any uint32, 0 (NoError) unless given. `debug` is a text for a person, sent as UTF-8 and
+ * cut between two characters after 256 bytes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface GoAwayOptions {
+  readonly code?: number | undefined
+  readonly debug?: string | undefined
 }
 
 /**
@@ -101,13 +114,11 @@ export interface SessionService {
   /** The round trip of a heartbeat. Fails with `InvalidOptions` on an untyped session, or why there is no answer. */
   readonly ping: Effect.Effect<Duration.Duration, SessionError | StreamReset | InvalidOptions>
   /**
-   * Tells the peer at once that no more of its streams are taken; those that are open go on. Rust's muxado ends at any
-   * GOAWAY: to leave gracefully, `drain`.
+   * Tells the peer at once that no more of its streams are taken, and why; those that are open go on. Rust's muxado ends
+   * at any GOAWAY: to leave gracefully, `drain`. The first code or text that says something stays the reason that both
+   * sides see, whatever the GOAWAY that closes the session says.
    */
-  readonly goAway: (options?: {
-    readonly code?: number | undefined
-    readonly debug?: string | undefined
-  }) => Effect.Effect<void>
+  readonly goAway: (options?: GoAwayOptions) => Effect.Effect<void>
   /**
    * Leaves without loss: takes and opens no more streams, opens `draining`, waits for the streams in flight, then
    * closes. After `grace` (the option `drainTimeout` unless given) those left are reset with StreamCancelled.
@@ -118,8 +129,13 @@ export interface SessionService {
    * when the transport is gone, within `closeTimeout` for each of the two, even if the transport never answers.
    */
   readonly close: Effect.Effect<void>
-  /** Waits until one of the sides leaves: a drain here, a GOAWAY from the peer, or the end. */
-  readonly draining: Effect.Effect<void>
+  /** `close`, and tells the peer why. */
+  readonly closeWith: (options: GoAwayOptions) => Effect.Effect<void>
+  /**
+   * Waits until one of the sides leaves: a drain here, a GOAWAY from the peer, or the end. Says which, with the code and
+   * the text of the GOAWAY.
+   */
+  readonly draining: Effect.Effect<SessionError>
   /** Waits for the end of the session, and says why it ended and by whom. */
   readonly closed: Effect.Effect<SessionError>
   readonly stats: Effect.Effect<SessionStats>
@@ -161,7 +177,8 @@ export const make = Effect.fn("effect-muxado/Session.make")(function* (
   })
   // an ending goes on although whoever asked for it is interrupted; it is bounded in time, and works after the scope's
   const ending = (effect: Effect.Effect<void>) => Effect.flatMap(Effect.forkDaemon(effect), Fiber.join)
-  const close = ending(driver.close)
+  const closeWith = (reason: GoAwayOptions) =>
+    saying("closeWith", reason, (code, debug) => ending(driver.close(code, debug)))
   const drain = (grace: Duration.DurationInput = resolved.drainTimeout) => ending(driver.drain(grace))
   yield* Effect.addFinalizer(() =>
     // whoever would have accepted these has gone before
@@ -170,7 +187,7 @@ export const make = Effect.fn("effect-muxado/Session.make")(function* (
       driver.drain(resolved.drainTimeout)
     )
   )
-  return fromRuntime(role, transport.peer, runtime, resolved, { close, drain })
+  return fromRuntime(role, transport.peer, runtime, resolved, { close: closeWith({}), closeWith, drain })
 })
 
 /** The transports that carry a session, or did: what one session leaves unread is no beginning for another. */
@@ -217,7 +234,7 @@ const fromRuntime = (
   peer: Peer | undefined,
   runtime: SessionRuntime,
   options: ResolvedOptions,
-  endings: Pick<SessionService, "close" | "drain">
+  endings: Pick<SessionService, "close" | "closeWith" | "drain">
 ): SessionService => {
   const typeOf = (requested: OpenOptions | undefined): number | undefined | InvalidOptions => {
     const type = requested?.type
@@ -276,15 +293,29 @@ const fromRuntime = (
           Effect.map(runtime.ping(nonce), Duration.millis)
         )
       : invalid(UNTYPED),
-    goAway: (said) =>
-      Effect.sync(() =>
-        runtime.step((connection) => connection.goAway(said?.code ?? ErrorCode.NoError, said?.debug ?? ""))
+    goAway: (reason = {}) =>
+      saying("goAway", reason, (code, debug) =>
+        Effect.sync(() => runtime.step((connection) => connection.goAway(code, debug)))
       ),
     ...endings,
-    draining: Deferred.await(runtime.draining),
+    draining: Effect.map(Deferred.await(runtime.draining), (end) => sessionError(end, "maybe")),
     closed: Effect.map(Deferred.await(runtime.ended), (end) => sessionError(end, "maybe")),
     stats: Effect.sync(() => ({ ...runtime.connection.stats(runtime.now()), ...runtime.totals.numbers }))
   }
+}
+
+/** With the code and text that the peer gets; a wrong one is a defect, since an ending has no error. */
+const saying = (
+  operation: string,
+  { code = ErrorCode.NoError, debug = "" }: GoAwayOptions,
+  use: (code: number, debug: string) => Effect.Effect<void>
+): Effect.Effect<void> => {
+  const wrong = isUint32(code)
+    ? typeof debug === "string"
+      ? undefined
+      : `the debug text must be a string, not ${describeValue(debug)}`
+    : `the code must be an integer from 0 to 4294967295, not ${describeValue(code)}`
+  return wrong === undefined ? use(code, debug) : Effect.die(new InvalidOptions({ detail: `${operation}: ${wrong}` }))
 }
 
 const UNTYPED = "an untyped session has neither stream types nor heartbeats"

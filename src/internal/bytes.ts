@@ -52,3 +52,7 @@ export const stable = (bytes: Uint8Array): Uint8Array => {
   const buffer: ArrayBufferLike & Buffer = bytes.buffer
   return buffer.resizable === true || !(buffer instanceof ArrayBuffer) ? new Uint8Array(bytes) : bytes
 }
+
+/** A code of the wire. */
+export const isUint32 = (value: unknown): value is number =>
+  typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 0xffffffff

@@ -25,7 +25,7 @@ interface Parts {
 }
 
 interface Driver {
-  readonly close: Effect.Effect<void>
+  readonly close: (code: number, debug: string) => Effect.Effect<void>
   readonly drain: (grace: Duration.DurationInput) => Effect.Effect<void>
 }
 
@@ -64,10 +64,10 @@ export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driv
         Effect.ensuring(Fiber.interruptAll([reading, writing, timing]))
       )
     )
-    const closeWithin = (limit: Duration.Duration) =>
+    const closeWithin = (limit: Duration.Duration, code: number, debug: string) =>
       Effect.suspend(() => {
         sending = Duration.max(parts.closeTimeout, limit)
-        runtime.step((connection) => connection.close())
+        runtime.step((connection) => connection.close(code, debug))
         return atMost(Deferred.await(runtime.ended), sending).pipe(
           Effect.zipRight(Effect.sync(() => runtime.step((connection) => connection.abort()))),
           Effect.zipRight(Fiber.await(gone)),
@@ -85,10 +85,14 @@ export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driv
               runtime.step((connection) => connection.resetAll(ErrorCode.StreamCancelled))
             })
           ),
-          Effect.zipRight(Effect.suspend(() => closeWithin(Duration.millis(Math.max(0, deadline - runtime.now())))))
+          Effect.zipRight(
+            Effect.suspend(() =>
+              closeWithin(Duration.millis(Math.max(0, deadline - runtime.now())), ErrorCode.NoError, "")
+            )
+          )
         )
       })
-    return { close: closeWithin(parts.closeTimeout), drain }
+    return { close: (code, debug) => closeWithin(parts.closeTimeout, code, debug), drain }
   })
 
 /** A session outlives the request that starts it, so its fibers carry neither its async context nor its interruption. */

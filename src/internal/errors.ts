@@ -8,7 +8,8 @@ import {
   StreamReset,
   TransportFailed
 } from "../MuxadoError.js"
-import type { SessionEnd, StreamFailure } from "../protocol/end.js"
+import type { Closed, SessionEnd, StreamFailure } from "../protocol/end.js"
+import { debugText } from "../protocol/frame.js"
 
 type Processed = "no" | "maybe"
 
@@ -28,16 +29,18 @@ export const sessionError = (end: SessionEnd, processed: Processed): SessionErro
       return new RemoteGoneAway({
         lastStreamId: end.lastStreamId,
         code: end.code,
-        debug: new TextDecoder().decode(end.debug),
+        debug: debugText(end.debug),
         initiator: "Remote",
         processed
       })
     case "TransportFailed":
       return new TransportFailed({ reason: end.reason, cause: end.cause, initiator: end.initiator, processed })
     case "Closed":
-      return new SessionClosed({ initiator: "Local", processed })
+      return new SessionClosed({ ...reasonOf(end), initiator: "Local", processed })
   }
 }
+
+const reasonOf = ({ code, debug }: Closed) => (code === undefined ? {} : { code, debug: debug ?? "" })
 
 export const streamError = (streamId: number, failure: StreamFailure): StreamError =>
   failure._tag === "Reset"

@@ -14,7 +14,7 @@ import type { Scheduler } from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
 import type { FrameBatch } from "../FrameReader.js"
 import type { SessionError } from "../MuxadoError.js"
-import { SessionClosed, StreamReset, TransportFailed } from "../MuxadoError.js"
+import { StreamReset, TransportFailed } from "../MuxadoError.js"
 import { Connection } from "../protocol/connection.js"
 import type { ConnectionOptions } from "../protocol/options.js"
 import type { SessionEnd } from "../protocol/end.js"
@@ -59,7 +59,7 @@ export class SessionRuntime {
   /** While draining: nothing is left to do. */
   readonly idle: Deferred.Deferred<void>
   /** One of the sides leaves. */
-  readonly draining: Deferred.Deferred<void>
+  readonly draining: Deferred.Deferred<SessionEnd>
   /** Writes frames without a fiber's turn, where the transport can. */
   tryWrite: TryWrite<Frame> | undefined = undefined
 
@@ -94,7 +94,7 @@ export class SessionRuntime {
       readonly ended: Deferred.Deferred<SessionEnd>
       readonly drainBegun: Deferred.Deferred<void>
       readonly idle: Deferred.Deferred<void>
-      readonly draining: Deferred.Deferred<void>
+      readonly draining: Deferred.Deferred<SessionEnd>
     }
   ) {
     this.connection = new Connection(options, this.now())
@@ -113,7 +113,7 @@ export class SessionRuntime {
       const drainBegun = yield* Deferred.make<void>()
       const ended = yield* Deferred.make<SessionEnd>()
       const idle = yield* Deferred.make<void>()
-      const draining = yield* Deferred.make<void>()
+      const draining = yield* Deferred.make<SessionEnd>()
       return new SessionRuntime(options, clock, outsideScheduler(scheduler), detached(runtime), {
         ended,
         drainBegun,
@@ -237,17 +237,22 @@ export class SessionRuntime {
       case "PingLost":
         return this.settlePing(event.nonce, Exit.fail(pingError(event)))
       case "GoneAway":
-        Deferred.unsafeDone(this.draining, Effect.void)
+        this.leaves(this.connection.remoteEnd)
         return this.opening.pump()
       case "Idle":
         return Deferred.unsafeDone(this.idle, Effect.void)
       case "Ended":
         Deferred.unsafeDone(this.ended, Effect.succeed(event.end))
         Deferred.unsafeDone(this.idle, Effect.void)
-        Deferred.unsafeDone(this.draining, Effect.void)
+        this.leaves(event.end)
         this.acceptors.notifyAll()
         return this.opening.pump()
     }
+  }
+
+  /** One of the sides leaves, and this is why. */
+  private leaves(end: SessionEnd | undefined): void {
+    if (end !== undefined) Deferred.unsafeDone(this.draining, Effect.succeed(end))
   }
 
   private track(stream: StreamCore): StreamHandle {
@@ -268,7 +273,7 @@ export class SessionRuntime {
   /** Why nothing more can be asked of the session. */
   error(processed: "no" | "maybe"): SessionError {
     const end = this.connection.refusal
-    return end === undefined ? new SessionClosed({ initiator: "Local", processed }) : sessionError(end, processed)
+    return sessionError(end ?? { _tag: "Closed" }, processed)
   }
 
   // --- what the driver fibers do
@@ -323,7 +328,7 @@ export class SessionRuntime {
   beginDraining(): void {
     this.step((connection) => connection.drain())
     Deferred.unsafeDone(this.drainBegun, Effect.void)
-    Deferred.unsafeDone(this.draining, Effect.void)
+    this.leaves(this.connection.refusal)
     this.acceptors.notifyAll()
     this.opening.pump()
   }

@@ -28,7 +28,6 @@ const BLOCKED: ReadResult = { _tag: "Blocked" }
 const END: ReadResult = { _tag: "End" }
 const STOPPED: ReadResult = { _tag: "Stopped" }
 const FINISHED: WriteResult = { _tag: "Finished" }
-const CLOSED: SessionEnd = { _tag: "Closed" }
 
 /**
  * A session's protocol, over any transport.
@@ -61,7 +60,7 @@ export class Connection {
 
   /** The transport is gone. A peer that had said goodbye is not blamed for it. */
   transportFailed(end: Extract<SessionEnd, { _tag: "TransportFailed" }>): void {
-    this.core.over(this.core.closing ? CLOSED : (this.core.remoteEnd ?? end))
+    this.core.over(this.core.closing ? this.core.closed : (this.core.remoteEnd ?? end))
   }
 
   /** The transport has taken the last batch. */
@@ -78,7 +77,7 @@ export class Connection {
     const verdict = core.liveness.check(now)
     if (verdict === "Probe") {
       if (!this.ping(nonce, now)) core.liveness.cannotProbe(now)
-    } else if (verdict !== "Alive") return core.over(core.closing ? CLOSED : this.endOf(verdict))
+    } else if (verdict !== "Alive") return core.over(core.closing ? core.closed : this.endOf(verdict))
     core.credit.release(now)
     for (const stream of core.stinted.takeDue(now)) {
       stream.acceptsSmallCredit = true
@@ -255,17 +254,23 @@ export class Connection {
     const core = this.core
     if (core.end !== undefined || core.closing) return
     core.refusing = true
-    core.outbound.setGoAway(core.farewell(code, text), "Now")
+    core.say(code, text)
+    core.outbound.setGoAway(core.farewell(core.closed.code ?? code, core.closed.debug ?? text), "Now")
   }
 
-  /** Fails every stream here, sends what was accepted, then GOAWAY; `Ended` follows when that was taken. */
-  close(): void {
+  /**
+   * Fails every stream here, sends what was accepted, then GOAWAY; `Ended` follows when that was taken. What `goAway` has
+   * said before stays the reason.
+   */
+  close(code: number = ErrorCode.NoError, text: string = ""): void {
+    if (this.core.closing) return
+    this.core.say(code, text)
     this.core.beginClosing()
   }
 
   /** The session is over at once: nothing more is sent. */
   abort(): void {
-    this.core.over(CLOSED)
+    this.core.over(this.core.closed)
   }
 
   // --- outputs
@@ -289,7 +294,7 @@ export class Connection {
     for (const frame of frames) if (frame._tag === "Data") core.budgets.sent(frame.payload.length)
     if (core.responder !== undefined && core.responder.inbound.length > 0) this.receiver.echo(core.responder)
     if (frames.length > 0) core.liveness.writeBegan(now)
-    if (core.closing && !core.outbound.hasFrames) core.over(CLOSED)
+    if (core.closing && !core.outbound.hasFrames) core.over(core.closed)
     core.announceRoom()
     core.announceIdle()
     return frames
@@ -308,7 +313,12 @@ export class Connection {
 
   /** Why no more streams will be opened or accepted, once that is so. */
   get refusal(): SessionEnd | undefined {
-    return this.core.end ?? (this.core.draining ? CLOSED : undefined)
+    return this.core.end ?? (this.core.draining ? this.core.closed : undefined)
+  }
+
+  /** Why the peer leaves, once it has sent GOAWAY. */
+  get remoteEnd(): SessionEnd | undefined {
+    return this.core.remoteEnd
   }
 
   /** Why the session is over, once it is. */

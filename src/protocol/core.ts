@@ -7,7 +7,7 @@ import type { Cost } from "./budgets.js"
 import { Budgets } from "./budgets.js"
 import { Credit } from "./credit.js"
 import { DeadlineQueue } from "./deadlineQueue.js"
-import type { GoneAway, SessionEnd, StreamFailure } from "./end.js"
+import type { Closed, GoneAway, SessionEnd, StreamFailure } from "./end.js"
 import { endBy } from "./end.js"
 import type { ErrorCode } from "./errorCode.js"
 import { ErrorCode as Code } from "./errorCode.js"
@@ -64,6 +64,9 @@ export class Core {
   closing = false
   end: SessionEnd | undefined = undefined
   remoteGoAway: GoneAway | undefined = undefined
+
+  /** The end that this side's own leaving is, with what it has said of why. */
+  closed: Closed = { _tag: "Closed" }
 
   /** The time of the last input. */
   now: number
@@ -274,6 +277,12 @@ export class Core {
 
   // --- the end of the session
 
+  /** This side says why it leaves. The first reason that says something stays, for every GOAWAY and for this side. */
+  say(code: ErrorCode, debug: string): void {
+    if (this.closed.code !== undefined || (code === Code.NoError && debug === "")) return
+    this.closed = { _tag: "Closed", code, debug }
+  }
+
   /** A GOAWAY. From the first on no streams are taken, so a later one does not raise what was processed. */
   farewell(code: ErrorCode, text: string): GoAway {
     this.lastTaken ??= this.table.highestRemote
@@ -323,16 +332,17 @@ export class Core {
     if (this.end !== undefined || this.closing) return
     this.closing = true
     this.draining = true
+    const { closed } = this
     for (const stream of this.table.values()) {
       const nothing = stream.synDue && stream.outbound.length === 0 && !stream.finishing
       if (nothing) this.outbound.unschedule(stream)
-      stream.failure = { _tag: "SessionEnded", end: { _tag: "Closed" }, processed: nothing ? "no" : "maybe" }
+      stream.failure = { _tag: "SessionEnded", end: closed, processed: nothing ? "no" : "maybe" }
       stream.readBlocked = false
       if (stream.shown) this.emit(new StreamEvent("Failed", stream))
       else if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
     }
     this.forgetWaiting()
-    this.outbound.setGoAway(this.farewell(Code.NoError, ""), "Last")
+    this.outbound.setGoAway(this.farewell(closed.code ?? Code.NoError, closed.debug ?? ""), "Last")
   }
 
   // --- rest

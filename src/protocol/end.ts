@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { ErrorCode } from "./errorCode.js"
+import { debugText } from "./frame.js"
 
 /**
  * Which side caused something.
@@ -27,6 +28,18 @@ export interface GoneAway {
 }
 
 /**
+ * This side closed the session; what it said to the peer of why, if anything.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Closed {
+  readonly _tag: "Closed"
+  readonly code?: ErrorCode
+  readonly debug?: string
+}
+
+/**
  * Why a session is over. Times are in milliseconds.
  *
  * @since 0.1.0
@@ -47,7 +60,7 @@ export type SessionEnd =
       readonly cause: unknown
       readonly initiator: Side
     }
-  | { readonly _tag: "Closed" }
+  | Closed
 
 /**
  * Why a stream failed, and whether the peer may have acted on it.
@@ -65,20 +78,31 @@ export type StreamFailure =
   | { readonly _tag: "SessionEnded"; readonly end: SessionEnd; readonly processed: "no" | "maybe" }
 
 /**
+ * What is known of why the peer leaves once it has sent another GOAWAY: the first reason that says something stays, since
+ * the GOAWAY that closes a session mostly says nothing. That this side broke the rules replaces it. The last stream id
+ * only goes down.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const goneAwayAgain = (first: GoneAway | undefined, next: GoneAway): GoneAway => {
+  if (first === undefined) return next
+  const saysSomething = first.code !== ErrorCode.NoError || first.debug.length > 0
+  const worse = isViolation(next.code) && !isViolation(first.code)
+  const { code, debug } = saysSomething && !worse ? first : next
+  return { _tag: "GoneAway", lastStreamId: Math.min(first.lastStreamId, next.lastStreamId), code, debug }
+}
+
+const isViolation = (code: ErrorCode): boolean =>
+  code === ErrorCode.ProtocolError || code === ErrorCode.FlowControlError || code === ErrorCode.FrameSizeError
+
+/**
  * What a GOAWAY of the peer means for the end of the session: it leaves, or it says that we broke the rules.
  *
  * @since 0.1.0
  * @category conversions
  */
-export const endBy = (goneAway: GoneAway): SessionEnd => {
-  switch (goneAway.code) {
-    case ErrorCode.ProtocolError:
-    case ErrorCode.FlowControlError:
-    case ErrorCode.FrameSizeError: {
-      const detail = new TextDecoder().decode(goneAway.debug)
-      return { _tag: "Violation", code: goneAway.code, detail, initiator: "Remote" }
-    }
-    default:
-      return goneAway
-  }
-}
+export const endBy = (goneAway: GoneAway): SessionEnd =>
+  isViolation(goneAway.code)
+    ? { _tag: "Violation", code: goneAway.code, detail: debugText(goneAway.debug), initiator: "Remote" }
+    : goneAway

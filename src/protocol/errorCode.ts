@@ -49,3 +49,11 @@ const names: ReadonlyMap<number, string> = new Map(Object.entries(ErrorCode).map
  * @category rendering
  */
 export const errorCodeName = (code: ErrorCode): string => names.get(code) ?? `0x${code.toString(16)}`
+
+/**
+ * A code for a person to read, by its name and its number: `InternalError (2)`, `0x63 (99)`.
+ *
+ * @since 0.1.0
+ * @category rendering
+ */
+export const showErrorCode = (code: ErrorCode): string => `${errorCodeName(code)} (${code})`

@@ -245,16 +245,20 @@ export const goAway = (lastStreamId: number, code: ErrorCode, debug: Uint8Array 
 export const goAwayFiller: Unknown = { _tag: "Unknown", type: 15, flags: 0, streamId: 0, length: 0 }
 
 /**
- * The debug bytes of a GOAWAY that is sent: printable ASCII, at most 256 of them.
+ * The debug bytes of a GOAWAY that is sent: UTF-8, at most 256 bytes, cut between two characters.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const debugBytes = (text: string): Uint8Array => {
-  const bytes = new Uint8Array(Math.min(text.length, MAX_SENT_DEBUG))
-  for (let i = 0; i < bytes.length; i++) {
-    const code = text.charCodeAt(i)
-    bytes[i] = code >= 0x20 && code < 0x7f ? code : 0x3f
-  }
-  return bytes
+  const bytes = new Uint8Array(MAX_SENT_DEBUG)
+  return bytes.slice(0, new TextEncoder().encodeInto(text, bytes).written)
 }
+
+/**
+ * The text of a GOAWAY's debug bytes. A character that was cut off at their end is left out.
+ *
+ * @since 0.1.0
+ * @category rendering
+ */
+export const debugText = (bytes: Uint8Array): string => new TextDecoder().decode(bytes, { stream: true })

@@ -6,6 +6,8 @@
  * @since 0.1.0
  */
 import type { Core } from "./core.js"
+import type { GoneAway } from "./end.js"
+import { goneAwayAgain } from "./end.js"
 import { ErrorCode } from "./errorCode.js"
 import { StreamEvent } from "./event.js"
 import type { Data, GoAway, InboundFrame, Malformed, WindowIncrement } from "./frame.js"
@@ -312,9 +314,9 @@ export class Receiver {
     const { code, debug, lastStreamId } = frame
     if (core.remoteGoAway !== undefined) core.charge("stray")
     if (core.end !== undefined) return
-    // a second GOAWAY may only lower what was processed
-    const last = Math.min(lastStreamId, core.remoteGoAway?.lastStreamId ?? lastStreamId)
-    core.remoteGoAway = { _tag: "GoneAway", lastStreamId: last, code, debug: debug.slice() }
+    const said: GoneAway = { _tag: "GoneAway", lastStreamId, code, debug: debug.slice() }
+    core.remoteGoAway = goneAwayAgain(core.remoteGoAway, said)
+    const last = core.remoteGoAway.lastStreamId
     core.emit({ _tag: "GoneAway", lastStreamId: last, code })
     if (core.closing) return
     for (const stream of core.table.values()) {
@@ -329,12 +331,13 @@ export class Receiver {
   private malformed(frame: Malformed): void {
     // Rust's own GOAWAY announces 8 bytes too few; short as it is, it says that the peer leaves
     if (frame.type === FrameType.GoAway && frame.code === ErrorCode.FrameSizeError) {
-      return this.core.violation(frame.code, frame.message, {
+      const said: GoneAway = {
         _tag: "GoneAway",
-        lastStreamId: this.core.remoteGoAway?.lastStreamId ?? 0x7fffffff,
+        lastStreamId: 0x7fffffff,
         code: ErrorCode.NoError,
         debug: new Uint8Array(0)
-      })
+      }
+      return this.core.violation(frame.code, frame.message, goneAwayAgain(this.core.remoteGoAway, said))
     }
     // nor does it count its text fully: what follows one is the rest of that, and looks like anything
     this.core.violation(frame.code, frame.message, this.core.remoteEnd)

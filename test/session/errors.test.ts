@@ -143,7 +143,7 @@ describe("messages", () => {
       const stream = yield* client.open()
       yield* MuxStream.reset(stream, ErrorCode.EnhanceYourCalm)
       const reset = yield* Effect.flip(MuxStream.read(stream))
-      assert.strictEqual(reset.message, `Stream ${stream.id} was reset by this side: EnhanceYourCalm`)
+      assert.strictEqual(reset.message, `Stream ${stream.id} was reset by this side: EnhanceYourCalm (10)`)
       yield* link.cut
       assert.strictEqual((yield* client.closed).message, "The transport failed while reading: reset by the peer")
     }).pipe(scenario)

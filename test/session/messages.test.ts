@@ -8,14 +8,17 @@ const dead = { silentFor: 25_000.4, since: 0, ...remote } as const
 const messages: ReadonlyArray<readonly [MuxadoError.MuxadoError, string]> = [
   [
     new MuxadoError.ProtocolViolation({ code: 1, detail: "DATA on stream 0", ...local }),
-    "The peer broke the protocol (ProtocolError): DATA on stream 0"
+    "The peer broke the protocol (ProtocolError (1)): DATA on stream 0"
   ],
   [
     new MuxadoError.ProtocolViolation({ code: 8, detail: "too short", ...remote }),
-    "The peer says that we broke the protocol (FrameSizeError): too short"
+    "The peer says that this side broke the protocol (FrameSizeError (8)): too short"
   ],
-  [new MuxadoError.StreamReset({ streamId: 3, code: 6, ...remote }), "Stream 3 was reset by the peer: StreamCancelled"],
-  [new MuxadoError.StreamReset({ streamId: 3, code: 77, ...local }), "Stream 3 was reset by this side: 0x4d"],
+  [
+    new MuxadoError.StreamReset({ streamId: 3, code: 6, ...remote }),
+    "Stream 3 was reset by the peer: StreamCancelled (6)"
+  ],
+  [new MuxadoError.StreamReset({ streamId: 3, code: 77, ...local }), "Stream 3 was reset by this side: 0x4d (77)"],
   [
     new MuxadoError.SessionDead({ reason: "Heartbeat", ...dead }),
     "The session is dead: heartbeats went unanswered for 25000 ms"
@@ -30,11 +33,11 @@ const messages: ReadonlyArray<readonly [MuxadoError.MuxadoError, string]> = [
   ],
   [
     new MuxadoError.RemoteGoneAway({ lastStreamId: 9, code: 0, debug: "", ...remote }),
-    "The peer is going away (NoError, last stream 9)"
+    "The peer is going away (NoError (0), last stream 9)"
   ],
   [
     new MuxadoError.RemoteGoneAway({ lastStreamId: 9, code: 10, debug: "enough", ...remote }),
-    "The peer is going away (EnhanceYourCalm, last stream 9): enough"
+    "The peer is going away (EnhanceYourCalm (10), last stream 9): enough"
   ],
   [
     new MuxadoError.TransportFailed({ reason: "Open", cause: new Error("refused"), ...local }),
@@ -44,6 +47,14 @@ const messages: ReadonlyArray<readonly [MuxadoError.MuxadoError, string]> = [
   [new MuxadoError.TransportFailed({ reason: "Write", cause: "?", ...remote }), "The transport failed while writing"],
   [new MuxadoError.TransportFailed({ reason: "Ended", ...remote }), "The transport ended without a GOAWAY"],
   [new MuxadoError.SessionClosed(local), "The session was closed by this side"],
+  [
+    new MuxadoError.SessionClosed({ code: 99, debug: "two\nlines\u001b", ...local }),
+    "The session was closed by this side (0x63 (99)): two\\nlines\\u001b"
+  ],
+  [
+    new MuxadoError.ReadLimitExceeded({ streamId: 5, maxBytes: 9 }),
+    "Stream 5 brought more than 9 bytes, which is the maxBytes of readAll"
+  ],
   [new MuxadoError.StreamClosed({ streamId: 5, operation: "read", ...local }), "Stream 5 is closed for reading"],
   [new MuxadoError.StreamClosed({ streamId: 5, operation: "write", ...local }), "Stream 5 is closed for writing"],
   [new MuxadoError.StreamsExhausted(local), "The session has no stream ids left"],
