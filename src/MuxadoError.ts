@@ -8,7 +8,7 @@
  */
 import * as Data from "effect/Data"
 import type { ErrorCode } from "./protocol/errorCode.js"
-import { showErrorCode } from "./protocol/errorCode.js"
+import { ErrorCode as Code, showErrorCode } from "./protocol/errorCode.js"
 
 /**
  * Which side of the session caused something.
@@ -60,7 +60,7 @@ export class StreamReset extends Data.TaggedError("StreamReset")<{
 }> {
   override get message(): string {
     const who = this.initiator === "Local" ? "this side" : "the peer"
-    return `Stream ${this.streamId} was reset by ${who}: ${showErrorCode(this.code)}`
+    return `Stream ${this.streamId} was reset by ${who}: ${showErrorCode(this.code)}${hintFor(this.code)}`
   }
 }
 
@@ -75,6 +75,18 @@ const escapeControls = (text: string): string =>
     return short ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
   })
 
+/** A wrong setting of one side is the usual cause of these codes. */
+const hintFor = (code: ErrorCode): string => {
+  switch (code) {
+    case Code.FlowControlError:
+      return " (are the windows of both sides configured alike?)"
+    case Code.ProtocolError:
+      return " (is one side typed and the other not?)"
+    default:
+      return ""
+  }
+}
+
 /**
  * The peer fell silent, or took no bytes, for longer than the session allows; the session is over. `silentFor` is in
  * milliseconds, `since` in milliseconds of the session's clock.
@@ -86,6 +98,8 @@ export class SessionDead extends Data.TaggedError("SessionDead")<{
   readonly reason: "Heartbeat" | "WriteStalled" | "PartialFrame"
   readonly silentFor: number
   readonly since: number
+  /** No heartbeat of the session was answered: the peer may not know heartbeats. */
+  readonly neverAnswered?: boolean | undefined
   readonly initiator: Initiator
   readonly processed: Processed
 }> {
@@ -95,7 +109,9 @@ export class SessionDead extends Data.TaggedError("SessionDead")<{
       WriteStalled: "a write made no progress",
       PartialFrame: "a frame was left unfinished"
     }[this.reason]
-    return `The session is dead: ${what} for ${Math.round(this.silentFor)} ms`
+    const hint =
+      this.neverAnswered === true ? " (the peer has answered none: is its session typed, as this one is?)" : ""
+    return `The session is dead: ${what} for ${Math.round(this.silentFor)} ms${hint}`
   }
 }
 
@@ -126,6 +142,8 @@ export class RemoteGoneAway extends Data.TaggedError("RemoteGoneAway")<{
 export class TransportFailed extends Data.TaggedError("TransportFailed")<{
   readonly reason: "Open" | "Read" | "Write" | "Ended"
   readonly cause?: unknown
+  /** The other end, where it is known: `127.0.0.1:7000`, `unix:/path`, `ws://host`. */
+  readonly endpoint?: string | undefined
   readonly initiator: Initiator
   readonly processed: Processed
 }> {
@@ -137,7 +155,7 @@ export class TransportFailed extends Data.TaggedError("TransportFailed")<{
       Ended: "ended without a GOAWAY"
     }[this.reason]
     const cause = this.cause instanceof Error ? `: ${this.cause.message}` : ""
-    return `The transport ${what}${cause}`
+    return `The transport${this.endpoint === undefined ? "" : ` to ${this.endpoint}`} ${what}${cause}`
   }
 }
 
@@ -260,3 +278,81 @@ export type OpenError = SessionError | StreamsExhausted | InvalidOptions
  * @category errors
  */
 export type MuxadoError = StreamError | OpenError
+
+/**
+ * Whether a value is an error of this library, of whatever copy of it.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isMuxadoError = (value: unknown): value is MuxadoError =>
+  typeof value === "object" &&
+  value !== null &&
+  "_tag" in value &&
+  typeof value._tag === "string" &&
+  TAGS.has(value._tag) &&
+  "processed" in value &&
+  (value.processed === "no" || value.processed === "maybe") &&
+  "initiator" in value &&
+  (value.initiator === "Local" || value.initiator === "Remote")
+
+const TAGS: ReadonlySet<string> = new Set<MuxadoError["_tag"]>([
+  "InvalidOptions",
+  "ProtocolViolation",
+  "ReadLimitExceeded",
+  "RemoteGoneAway",
+  "SessionClosed",
+  "SessionDead",
+  "StreamClosed",
+  "StreamReset",
+  "StreamsExhausted",
+  "TransportFailed"
+])
+
+/**
+ * Where a call that failed with `error` may be made again without doing anything twice.
+ *
+ * - `"SameSession"`: the peer refused the stream for want of room and did nothing. Wait between two attempts: a full peer
+ *   takes immediate, endless retries for an attack.
+ * - `"NewSession"`: the peer did nothing, and this session opens no more streams, or has no ids left.
+ * - `"Never"`: the peer may have acted on the call (`processed: "maybe"`), the call is wrong, this side itself has reset the
+ *   stream, or the value is not an error of this library.
+ *
+ * @example
+ * ```ts
+ * import { Effect, Schedule } from "effect"
+ * import { MuxadoError, MuxStream, type Session } from "effect-muxado"
+ *
+ * const call = (session: Session.SessionService) =>
+ *   session.withStream((stream) =>
+ *     Effect.zipRight(MuxStream.write(stream, "hello"), Effect.zipRight(MuxStream.finish(stream), MuxStream.readAll(stream)))
+ *   ).pipe(
+ *     Effect.timeout("5 seconds"),
+ *     Effect.retry({
+ *       while: (error) => MuxadoError.retry(error) === "SameSession",
+ *       schedule: Schedule.exponential("10 millis").pipe(Schedule.compose(Schedule.recurs(5)))
+ *     })
+ *   )
+ * ```
+ *
+ * @since 0.1.0
+ * @category retrying
+ */
+export const retry = (error: unknown): "SameSession" | "NewSession" | "Never" => {
+  if (!isMuxadoError(error) || error.processed !== "no") return "Never"
+  switch (error._tag) {
+    case "StreamReset":
+      return error.initiator === "Remote" ? "SameSession" : "Never"
+    case "InvalidOptions":
+    case "ReadLimitExceeded":
+    case "StreamClosed":
+      return "Never"
+    case "ProtocolViolation":
+    case "RemoteGoneAway":
+    case "SessionClosed":
+    case "SessionDead":
+    case "StreamsExhausted":
+    case "TransportFailed":
+      return "NewSession"
+  }
+}

@@ -43,6 +43,18 @@ export interface OpenOptions {
 }
 
 /**
+ * How streams are served: at most `concurrency` handlers at once (`"unbounded"` unless given), and the code (any uint32)
+ * with which a handler's failure resets its stream.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServeOptions<E> {
+  readonly concurrency?: number | "unbounded" | undefined
+  readonly resetCode?: ((error: E) => number) | undefined
+}
+
+/**
  * What a GOAWAY says: `code` is any uint32, 0 (NoError) unless given. `debug` is a text for a person, sent as UTF-8 and
  * cut between two characters after 256 bytes.
  *
@@ -103,13 +115,18 @@ export interface SessionService {
   readonly accept: Effect.Effect<MuxStream, SessionError, Scope.Scope>
   /**
    * Runs `handler` in a fiber of its own for every stream that the peer opens, at most `concurrency` at once (the others
-   * wait in the backlog), and completes when the session takes no more streams and all handlers are done. A handler's
-   * failure resets its stream; a defect is logged as well; neither harms the session. A handler is interrupted when its
-   * stream is reset by the peer or lost with the session. Interrupting `serve` interrupts all handlers.
+   * wait in the backlog), and completes when the session takes no more streams and all handlers are done.
+   *
+   * A handler that fails resets its stream, with the code that `resetCode` gives for the error, or StreamCancelled. One
+   * that dies resets it with InternalError. Neither harms the session. A failure that is not an error of this library is
+   * logged as a warning, a defect as an error, with the stream's id and type. A handler is interrupted when its stream is
+   * reset by the peer or lost with the session. Interrupting `serve` interrupts all handlers.
+   *
+   * A handler begins a trace of its own: the spans in it link to the span in which `serve` runs.
    */
   readonly serve: <A, E, R>(
     handler: (stream: MuxStream) => Effect.Effect<A, E, R>,
-    options?: { readonly concurrency?: number | "unbounded" | undefined }
+    options?: ServeOptions<E>
   ) => Effect.Effect<void, never, Exclude<R, Scope.Scope>>
   /** The round trip of a heartbeat. Fails with `InvalidOptions` on an untyped session, or why there is no answer. */
   readonly ping: Effect.Effect<Duration.Duration, SessionError | StreamReset | InvalidOptions>
@@ -283,10 +300,11 @@ const fromRuntime = (
     ),
     serve: (handler, served) => {
       const concurrency = served?.concurrency ?? "unbounded"
-      if (concurrency !== "unbounded" && !(concurrency >= 1)) {
-        return Effect.dieMessage(`serve: the concurrency must be at least 1, not ${concurrency}`)
+      if (concurrency !== "unbounded" && !(typeof concurrency === "number" && concurrency >= 1)) {
+        const detail = `serve: the concurrency must be at least 1, not ${describeValue(concurrency)}`
+        return Effect.die(new InvalidOptions({ detail }))
       }
-      return serve(runtime, handler, concurrency === "unbounded" ? Infinity : concurrency)
+      return serve(runtime, handler, concurrency === "unbounded" ? Infinity : concurrency, served?.resetCode)
     },
     ping: options.typed
       ? Effect.flatMap(Random.nextIntBetween(0, HEARTBEAT_TYPE), (nonce) =>

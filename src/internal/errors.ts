@@ -22,6 +22,7 @@ export const sessionError = (end: SessionEnd, processed: Processed): SessionErro
         reason: end.reason,
         silentFor: end.silentFor,
         since: end.since,
+        ...(end.neverAnswered === true ? { neverAnswered: true } : {}),
         initiator: "Remote",
         processed
       })
@@ -34,7 +35,13 @@ export const sessionError = (end: SessionEnd, processed: Processed): SessionErro
         processed
       })
     case "TransportFailed":
-      return new TransportFailed({ reason: end.reason, cause: end.cause, initiator: end.initiator, processed })
+      return new TransportFailed({
+        reason: end.reason,
+        cause: end.cause,
+        ...(end.endpoint === undefined ? {} : { endpoint: end.endpoint }),
+        initiator: end.initiator,
+        processed
+      })
     case "Closed":
       return new SessionClosed({ ...reasonOf(end), initiator: "Local", processed })
   }

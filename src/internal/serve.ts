@@ -1,15 +1,22 @@
 /** A supervised fiber for every stream that the peer opens. */
 import * as Cause from "effect/Cause"
+import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import { isMuxadoError } from "../MuxadoError.js"
 import type { MuxStream } from "../MuxStream.js"
+import { ErrorCode } from "../protocol/errorCode.js"
 import type { Queued } from "../protocol/turnQueue.js"
 import { TurnQueue } from "../protocol/turnQueue.js"
+import { describeValue, isUint32 } from "./bytes.js"
 import type { Server, SessionRuntime } from "./sessionRuntime.js"
 import type { StreamHandle } from "./streamHandle.js"
 import type { AnyFiber } from "./waiting.js"
@@ -27,12 +34,13 @@ type Handler<A, E, R> = (stream: MuxStream) => Effect.Effect<A, E, R>
 export const serve = <A, E, R>(
   session: SessionRuntime,
   handler: Handler<A, E, R>,
-  concurrency: number
+  concurrency: number,
+  resetCode: ((error: E) => number) | undefined
 ): Effect.Effect<void, never, Exclude<R, Scope.Scope>> =>
   Effect.flatMap(Effect.runtime<Exclude<R, Scope.Scope>>(), (runtime) =>
     Effect.acquireUseRelease(
       Effect.sync(() => {
-        const crew = new Crew(session, handler, runtime, concurrency)
+        const crew = new Crew(session, handler, rooted(runtime), concurrency, resetCode)
         session.subscribe(crew)
         return crew
       }),
@@ -44,6 +52,27 @@ export const serve = <A, E, R>(
         })
     )
   )
+
+/**
+ * A handler is short-lived and its connection is not: it begins a trace of its own, with a link to the span in which the
+ * session is served.
+ */
+const rooted = <R>({ context, fiberRefs, runtimeFlags }: Runtime.Runtime<R>): Runtime.Runtime<R> => {
+  const span = Context.getOption(context, Tracer.ParentSpan)
+  if (span._tag === "None") return Runtime.make({ context, fiberRefs, runtimeFlags })
+  const services = new Map(context.unsafeMap)
+  services.delete(Tracer.ParentSpan.key)
+  const links = Chunk.of<Tracer.SpanLink>({ _tag: "SpanLink", span: span.value, attributes: {} })
+  return Runtime.make({
+    context: Context.unsafeMake<R>(services),
+    fiberRefs: FiberRefs.updateAs(fiberRefs, {
+      fiberId: FiberId.none,
+      fiberRef: FiberRef.currentTracerSpanLinks,
+      value: links
+    }),
+    runtimeFlags
+  })
+}
 
 /** A fiber in the queue of its crew: a `Set` would leave a trace of each; see `protocol/turnQueue.ts`. */
 class Member implements Queued<Member> {
@@ -69,7 +98,8 @@ class Crew<A, E, R> implements Server {
     private readonly handler: Handler<A, E, R>,
     private readonly runtime: Runtime.Runtime<Exclude<R, Scope.Scope>>,
     /** So many more streams are taken at once. */
-    public free: number
+    public free: number,
+    private readonly resetCode: ((error: E) => number) | undefined
   ) {}
 
   start(stream: StreamHandle): void {
@@ -117,9 +147,10 @@ class Crew<A, E, R> implements Server {
   }
 
   /** A handler is done, and so is its scope. */
-  private ended(member: Member, stream: StreamHandle, exit: Exit.Exit<unknown, unknown>): void {
-    stream.endWith(exit)
-    this.report(stream, exit)
+  private ended(member: Member, stream: StreamHandle, exit: Exit.Exit<unknown, E>): void {
+    const coded = this.coded(exit)
+    stream.endWith(coded.exit, coded.code)
+    this.report(stream, coded.exit)
     this.session.release(this)
     this.leave(member)
   }
@@ -135,14 +166,36 @@ class Crew<A, E, R> implements Server {
     if (this.members.size === 0) this.empty.notifyAll()
   }
 
+  /** The code that the peer is to see for a failure of the handler, and the exit: `resetCode` may die, too. */
+  private coded(exit: Exit.Exit<unknown, E>): {
+    readonly exit: Exit.Exit<unknown, E>
+    readonly code: number | undefined
+  } {
+    const none = { exit, code: undefined }
+    if (this.resetCode === undefined || Exit.isSuccess(exit) || Cause.isDie(exit.cause)) return none
+    const failure = Cause.failureOption(exit.cause)
+    if (failure._tag === "None") return none
+    try {
+      const code = this.resetCode(failure.value)
+      if (isUint32(code)) return { exit, code }
+      throw new RangeError(`resetCode must give an integer from 0 to 4294967295, not ${describeValue(code)}`)
+    } catch (error) {
+      return { exit: Exit.failCause(Cause.sequential(exit.cause, Cause.die(error))), code: ErrorCode.InternalError }
+    }
+  }
+
   private report(stream: StreamHandle, exit: Exit.Exit<unknown, unknown>): void {
     if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return
-    const fiber = Runtime.runFork(
-      this.runtime,
-      Cause.isDie(exit.cause)
-        ? Effect.logError(`The handler of stream ${stream.id} died`, exit.cause)
-        : Effect.logDebug(`The handler of stream ${stream.id} failed`, exit.cause)
-    )
+    const { id, type } = stream
+    const who = `The handler of stream ${id}`
+    const failure = Cause.failureOption(exit.cause)
+    const line = Cause.isDie(exit.cause)
+      ? Effect.logError(`${who} died`, exit.cause)
+      : failure._tag === "Some" && isMuxadoError(failure.value)
+        ? // the stream or the session ended, which others report
+          Effect.logDebug(`${who} failed: ${failure.value.message}`)
+        : Effect.logWarning(`${who} failed`, exit.cause)
+    const fiber = Runtime.runFork(this.runtime, Effect.annotateLogs(line, { streamId: id, streamType: type }))
     const member = this.join(fiber)
     fiber.addObserver(() => this.leave(member))
   }

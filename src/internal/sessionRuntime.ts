@@ -84,6 +84,7 @@ export class SessionRuntime {
   private flushDue = false
   private unsent: ReadonlyArray<Frame> | undefined = undefined
   private armedFor = 0
+  private suspected = false
 
   private constructor(
     options: ConnectionOptions,
@@ -152,6 +153,10 @@ export class SessionRuntime {
       this.dispatching = false
     }
     this.announceDemand()
+    if (this.connection.suspicion !== undefined && !this.suspected) {
+      this.suspected = true
+      this.log(Effect.logWarning(`Are both sides of the session typed? ${this.connection.suspicion}`))
+    }
     if (this.connection.hasFrames) this.announceOutput()
     if (this.connection.nextDeadline() < this.armedFor) {
       this.armedFor = 0
@@ -309,8 +314,10 @@ export class SessionRuntime {
   }
 
   transportFailed(error: TransportFailed): void {
-    const { cause, initiator, reason } = error
-    this.step((connection) => connection.transportFailed({ _tag: "TransportFailed", reason, cause, initiator }))
+    const { cause, endpoint, initiator, reason } = error
+    this.step((connection) =>
+      connection.transportFailed({ _tag: "TransportFailed", reason, cause, endpoint, initiator })
+    )
   }
 
   /** Milliseconds until the core wants to be called again; `Infinity` when it does not. */

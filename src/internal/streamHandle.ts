@@ -11,7 +11,7 @@ import type { MuxStream } from "../MuxStream.js"
 import { ErrorCode } from "../protocol/errorCode.js"
 import type { ReadResult } from "../protocol/results.js"
 import type { StreamCore } from "../protocol/stream.js"
-import { describeValue, isBytes, stable } from "./bytes.js"
+import { describeValue, isBytes, isUint32, stable } from "./bytes.js"
 import { streamError } from "./errors.js"
 import { Gathered } from "./gathered.js"
 import type { Restore } from "./restore.js"
@@ -321,7 +321,9 @@ export class StreamHandle implements MuxStream {
   }
 
   reset(code: number): Effect.Effect<void> {
-    return Effect.sync(() => this.resetNow(code))
+    if (isUint32(code)) return Effect.sync(() => this.resetNow(code))
+    const detail = `reset: the code must be an integer from 0 to 4294967295, not ${describeValue(code)}`
+    return Effect.die(new InvalidOptions({ detail }))
   }
 
   /** The application never saw it. */
@@ -330,11 +332,11 @@ export class StreamHandle implements MuxStream {
     this.stopReadingNow()
   }
 
-  /** Ends the stream as the exit of its scope or handler says. */
-  endWith(exit: Exit.Exit<unknown, unknown>): void {
+  /** Ends the stream as the exit of its scope or handler says; a failure is told the peer as `code`, if there is one. */
+  endWith(exit: Exit.Exit<unknown, unknown>, code?: number): void {
     this.onFailure = undefined
     if (Exit.isSuccess(exit)) return this.closeNow()
-    this.resetNow(Cause.isDie(exit.cause) ? ErrorCode.InternalError : ErrorCode.StreamCancelled)
+    this.resetNow(code ?? (Cause.isDie(exit.cause) ? ErrorCode.InternalError : ErrorCode.StreamCancelled))
     // nobody is left to read what a stream that was over before still holds
     this.stopReadingNow()
   }
@@ -354,7 +356,7 @@ export class StreamHandle implements MuxStream {
 
   private resetNow(code: number): void {
     this.onFailure = undefined
-    this.session.step((connection) => connection.reset(this.core, code >>> 0))
+    this.session.step((connection) => connection.reset(this.core, code))
   }
 
   // --- what the session tells

@@ -316,6 +316,11 @@ export class Connection {
     return this.core.end ?? (this.core.draining ? this.core.closed : undefined)
   }
 
+  /** What makes it likely that one side is typed and the other is not, in words. */
+  get suspicion(): string | undefined {
+    return this.core.suspicion
+  }
+
   /** Why the peer leaves, once it has sent GOAWAY. */
   get remoteEnd(): SessionEnd | undefined {
     return this.core.remoteEnd
@@ -349,7 +354,9 @@ export class Connection {
 
   /** The text of Rust's GOAWAY runs over its frame, and may look like the beginning of one that is never completed. */
   private endOf(verdict: Extract<SessionEnd, { _tag: "Dead" }>): SessionEnd {
-    return verdict.reason === "PartialFrame" ? (this.core.remoteEnd ?? verdict) : verdict
+    if (verdict.reason === "PartialFrame") return this.core.remoteEnd ?? verdict
+    const answered = this.core.heartbeats.roundTrip !== undefined
+    return verdict.reason === "WriteStalled" || answered ? verdict : { ...verdict, neverAnswered: true }
   }
 
   private refusesOpen(): SessionEnd | undefined {

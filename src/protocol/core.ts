@@ -68,6 +68,9 @@ export class Core {
   /** The end that this side's own leaving is, with what it has said of why. */
   closed: Closed = { _tag: "Closed" }
 
+  /** What makes it likely that one side is typed and the other is not. */
+  suspicion: string | undefined = undefined
+
   /** The time of the last input. */
   now: number
 

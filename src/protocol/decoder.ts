@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import { ErrorCode } from "./errorCode.js"
+import { foreignProtocol } from "./foreign.js"
 import type { InboundFrame } from "./frame.js"
 import { Flag, FrameType, HEADER_LENGTH, MAX_DEBUG_LENGTH, MAX_UINT31, Piece } from "./frame.js"
 import { list } from "./list.js"
@@ -41,6 +42,8 @@ export class Decoder {
   private gatheredLength = 0
 
   private failed = false
+  /** A header was read: what follows is muxado. */
+  private begun = false
 
   /** Whether a frame was begun and is not complete. */
   get midFrame(): boolean {
@@ -84,6 +87,13 @@ export class Decoder {
   /** Judges a header. `more` says whether the chunk goes on: if not, DATA announces itself without payload. */
   private begin(more: boolean, frames: Array<InboundFrame>): void {
     this.remaining = this.length
+    if (!this.begun) {
+      this.begun = true
+      const foreign = foreignProtocol(this.headerBytes())
+      if (foreign !== undefined) {
+        return this.fail(ErrorCode.ProtocolError, `the first bytes are ${foreign}, not muxado`, frames)
+      }
+    }
     switch (this.type) {
       case FrameType.Data: {
         if (this.streamId === 0) return this.fail(ErrorCode.ProtocolError, "DATA on stream 0", frames)
@@ -121,6 +131,21 @@ export class Decoder {
         })
       }
     }
+  }
+
+  /** The header that was read last, as it stands on the wire. */
+  private headerBytes(): Uint8Array {
+    const { flags, length, streamId, type } = this
+    return Uint8Array.of(
+      length >>> 16,
+      length >>> 8,
+      length,
+      (type << 4) | flags,
+      streamId >>> 24,
+      streamId >>> 16,
+      streamId >>> 8,
+      streamId
+    )
   }
 
   private takePayload(chunk: Uint8Array, at: number, frames: Array<InboundFrame>): number {

@@ -52,12 +52,15 @@ export type SessionEnd =
       readonly reason: "Heartbeat" | "WriteStalled" | "PartialFrame"
       readonly silentFor: number
       readonly since: number
+      /** No heartbeat was ever answered. */
+      readonly neverAnswered?: boolean
     }
   | GoneAway
   | {
       readonly _tag: "TransportFailed"
       readonly reason: "Open" | "Read" | "Write" | "Ended"
       readonly cause: unknown
+      readonly endpoint?: string | undefined
       readonly initiator: Side
     }
   | Closed

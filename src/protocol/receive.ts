@@ -19,6 +19,9 @@ import { canReceive } from "./streamState.js"
 
 const TYPE_LENGTH = 4
 
+const beginsHeartbeats = (payload: Uint8Array): boolean =>
+  payload[0] === 0xff && payload[1] === 0xff && payload[2] === 0xff && payload[3] === 0xff
+
 /** What an empty frame counts of the bytes that may still be on their way for a stream that is over. */
 const EMPTY_LENGTH = 256
 
@@ -161,8 +164,14 @@ export class Receiver {
     const stream = new StreamCore(id, "Remote", core.options, undefined)
     stream.receiveWindow.receive(frame.length)
     core.table.add(stream)
-    if (core.options.typed) core.untyped.add(stream, core.now)
-    else this.show(stream)
+    if (core.options.typed) {
+      core.untyped.add(stream, core.now)
+    } else {
+      if (beginsHeartbeats(frame.payload)) {
+        core.suspicion ??= `stream ${id} begins as heartbeats do: the peer's session seems to be typed, this one is untyped`
+      }
+      this.show(stream)
+    }
     return stream
   }
 
@@ -237,7 +246,10 @@ export class Receiver {
 
   private fin(stream: StreamCore): void {
     const core = this.core
-    if (core.options.typed && stream.type === undefined) return core.fault(stream, ErrorCode.ProtocolError)
+    if (core.options.typed && stream.type === undefined) {
+      core.suspicion ??= `stream ${stream.id} ended before its 4-byte type: the peer's session may be untyped, this one is typed`
+      return core.fault(stream, ErrorCode.ProtocolError)
+    }
     // a heartbeat stream ends with an RST: to a FIN, Rust's responder would answer for ever
     if (stream.isHeartbeat) {
       core.reset(stream, ErrorCode.StreamCancelled)
