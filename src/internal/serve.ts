@@ -187,15 +187,15 @@ class Crew<A, E, R> implements Server {
   private report(stream: StreamHandle, exit: Exit.Exit<unknown, unknown>): void {
     if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return
     const { id, type } = stream
-    const who = `The handler of stream ${id}`
+    const typed = type === undefined ? "" : ` (type ${type})`
     const failure = Cause.failureOption(exit.cause)
     const line = Cause.isDie(exit.cause)
-      ? Effect.logError(`${who} died`, exit.cause)
+      ? Effect.logError(`The handler of stream ${id} died`, exit.cause)
       : failure._tag === "Some" && isMuxadoError(failure.value)
         ? // the stream or the session ended, which others report
-          Effect.logDebug(`${who} failed: ${failure.value.message}`)
-        : Effect.logWarning(`${who} failed`, exit.cause)
-    const fiber = Runtime.runFork(this.runtime, Effect.annotateLogs(line, { streamId: id, streamType: type }))
+          Effect.logDebug(`The handler of stream ${id}${typed} failed: ${failure.value.message}`)
+        : Effect.logWarning(`The handler of stream ${id}${typed} failed`, exit.cause)
+    const fiber = Runtime.runFork(this.runtime, line)
     const member = this.join(fiber)
     fiber.addObserver(() => this.leave(member))
   }
