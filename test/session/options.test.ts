@@ -1,6 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { MuxadoError, SessionOptions } from "effect-muxado"
-import { Frame, FrameLog, FrameReader, FrameWriter, MuxStream, Session, Transport } from "effect-muxado"
+import * as SocketServer from "@effect/platform/SocketServer"
+import type { SessionOptions } from "effect-muxado"
+import {
+  Frame,
+  FrameLog,
+  FrameReader,
+  FrameWriter,
+  MuxadoError,
+  MuxStream,
+  Session,
+  SessionServer,
+  Transport
+} from "effect-muxado"
 import { NodeSessionServer } from "effect-muxado/node"
 import { SimulatedTransport } from "effect-muxado/testing"
 import * as Context from "effect/Context"
@@ -11,6 +22,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
 import { describe as describeValue } from "../../src/internal/describe.js"
 import { resolve, resolveServer, resolveSession, toConnectionOptions } from "../../src/SessionOptions.js"
 import { echo, exchange, makePair, scenario, sessionOver, settle, string, text } from "./utils/sessions.js"
@@ -286,6 +298,65 @@ describe("SessionOptions", () => {
       assert.strictEqual((yield* Effect.flip(Layer.build(layer)))._tag, "InvalidOptions")
       const listening = yield* Effect.flip(NodeSessionServer.makeTcp({ port: 0 }, wrong))
       assert.strictEqual(listening._tag, "InvalidOptions")
+    }).pipe(scenario)
+  )
+
+  it.effect("wrong options of any kind end in InvalidOptions in every constructor, never in a defect", () =>
+    Effect.gen(function* () {
+      const { client } = yield* SimulatedTransport.makePair()
+      const over = Layer.succeed(Transport.Transport, client)
+      const getter: unknown = Object.defineProperty({}, "window", { get: throwing, enumerable: true })
+      for (const value of [null, [], "window", 7, () => {}, new Map(), getter, { window: 10n }, { widnow: 1 }]) {
+        const wrong = untyped(value)
+        const withRole = value as { readonly role: "client" }
+        const parts = Layer.provideMerge(Layer.merge(FrameReader.layer, FrameWriter.layer), over)
+        const attempts: ReadonlyArray<Effect.Effect<unknown, unknown, Scope.Scope>> = [
+          sessionOver("client", client, wrong),
+          Session.fromTransport(client, withRole),
+          Layer.build(Layer.provide(Session.layer(withRole), parts)),
+          Layer.build(Layer.provide(Session.layerClient(wrong), over)),
+          Layer.build(Layer.provide(Session.layerServer(wrong), over)),
+          NodeSessionServer.makeTcp({ port: 0 }, wrong),
+          NodeSessionServer.makeUnix({ path: "/nowhere/at/all" }, wrong),
+          Layer.build(NodeSessionServer.layerTcp({ port: 0 }, wrong)),
+          SessionServer.make(wrong).pipe(
+            Effect.provideService(
+              SocketServer.SocketServer,
+              SocketServer.SocketServer.of({
+                address: { _tag: "UnixAddress", path: "" },
+                run: () => Effect.dieMessage("it ran")
+              })
+            )
+          )
+        ]
+        for (const attempt of attempts) {
+          const error = yield* Effect.flip(attempt)
+          assert.instanceOf(error, MuxadoError.InvalidOptions)
+          assert.match(error.message, /window|widnow|the options must be an object/)
+        }
+      }
+      const sever = "sever" as "server"
+      const error = yield* Effect.flip(sessionOver(sever, client))
+      assert.include(error.message, 'role: must be "client" or "server", not "sever"')
+    }).pipe(scenario)
+  )
+
+  it.effect("are read when a constructor is called: what the caller changes before it runs has no effect", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const given = { role: "client" as const, typed: true }
+      const starting = Session.fromTransport(link.client, given)
+      const served = { window: 1000 }
+      const layer = Session.layerServer(served)
+      const listening = { window: 1000 }
+      const server = NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, listening)
+      Object.assign(given, { typed: "no", role: "nobody" })
+      served.window = 3
+      listening.window = 3
+      const client = yield* starting
+      yield* Layer.build(Layer.provide(layer, Layer.succeed(Transport.Transport, link.server)))
+      assert.strictEqual(client.role, "client")
+      assert.strictEqual((yield* server).address._tag, "TcpAddress")
     }).pipe(scenario)
   )
 
