@@ -4,12 +4,12 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Logger from "effect/Logger"
-import type * as Scope from "effect/Scope"
 import type { Command } from "./echo/arguments.js"
 import { parse, USAGE } from "./echo/arguments.js"
 import { dial } from "./echo/dial.js"
 import { complain, errorFields, outliveReaders, printEvent } from "./echo/output.js"
 import { serve } from "./echo/serve.js"
+import { onFirstSignal } from "./shared/signals.js"
 
 const FAILED = 1
 const WRONG_USAGE = 2
@@ -33,26 +33,11 @@ const run = (command: Command, stop: Effect.Effect<void>): Effect.Effect<number>
   }
 }
 
-/** Waits for the first SIGTERM or SIGINT, which is heard from now on; a second one kills. */
-const listenForSignals: Effect.Effect<Effect.Effect<void>, never, Scope.Scope> = Effect.map(
-  Effect.acquireRelease(
-    Effect.map(Deferred.make<void>(), (signalled) => {
-      const forget = (): void => {
-        process.off("SIGTERM", onSignal)
-        process.off("SIGINT", onSignal)
-      }
-      const onSignal = (): void => {
-        forget()
-        Deferred.unsafeDone(signalled, Effect.void)
-      }
-      process.on("SIGTERM", onSignal)
-      process.on("SIGINT", onSignal)
-      return { forget, signalled }
-    }),
-    ({ forget }) => Effect.sync(forget)
-  ),
-  ({ signalled }) => Deferred.await(signalled)
-)
+/** Waits for the first SIGTERM or SIGINT, which is heard from now on. */
+const listenForSignals: Effect.Effect<Effect.Effect<void>> = Effect.map(Deferred.make<void>(), (signalled) => {
+  onFirstSignal(() => Deferred.unsafeDone(signalled, Effect.void))
+  return Deferred.await(signalled)
+})
 
 const main = Effect.gen(function* () {
   yield* outliveReaders
@@ -63,7 +48,6 @@ const main = Effect.gen(function* () {
   }
   return yield* run(command.right, yield* listenForSignals)
 }).pipe(
-  Effect.scoped,
   // log lines are no part of the interface
   Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger)))
 )

@@ -2,7 +2,8 @@
  * Fails on a run-time import cycle in src, and on an import that a layer may not have.
  *
  * - `src/protocol` is sans-IO: it imports itself and Effect's plain data modules, nothing that runs.
- * - What `src/index.ts` reaches runs anywhere: no Node module, no `@effect/platform-node`.
+ * - What `src/index.ts` reaches runs anywhere: no Node module, no `@effect/platform-node`. It is bundled for browsers, so
+ *   it imports no `effect/Schema` either, which is larger than all of this library.
  * - What `src/testing/index.ts` reaches needs no `@effect/platform-node`.
  */
 import { isBuiltin } from "node:module"
@@ -23,6 +24,8 @@ const plainModules: ReadonlySet<string> = new Set(
 const isNodeOnly = (request: string): boolean => isBuiltin(request) || isPlatformNode(request)
 
 const isPlatformNode = (request: string): boolean => request.startsWith("@effect/platform-node")
+
+const isLarge = (request: string): boolean => request === "effect/Schema" || request === "effect/ParseResult"
 
 /** Every file that `entry` reaches, itself included, with the way there. */
 const reachable = (tree: DependencyTree, entry: string): ReadonlyMap<string, string> => {
@@ -58,6 +61,7 @@ const runTimeTree = await parseDependencyTree("src/**/*.ts", { transform: true }
 const faults = [
   ...parseCircular(runTimeTree).map((cycle) => `import cycle: ${cycle.join(" -> ")}`),
   ...protocolEscapes(tree).map((path) => `not for src/protocol: ${path}`),
+  ...forbidden(runTimeTree, "src/index.ts", isLarge).map((path) => `too large for the root module: ${path}`),
   ...forbidden(tree, "src/index.ts", isNodeOnly).map((path) => `not for the root module: ${path}`),
   ...forbidden(tree, "src/testing/index.ts", isPlatformNode).map((path) => `not for the testing module: ${path}`)
 ]

@@ -229,7 +229,7 @@ export class StreamsExhausted extends Data.TaggedError("StreamsExhausted")<{
 }
 
 /**
- * An option or an argument makes no sense; nothing was done. `detail` names what is wrong.
+ * An option or an argument makes no sense; nothing was done. `detail` has one line for each thing that is wrong.
  *
  * @since 0.1.0
  * @category errors
@@ -242,7 +242,8 @@ export class InvalidOptions extends Data.TaggedError("InvalidOptions")<{
   readonly processed: Processed = "no"
 
   override get message(): string {
-    return `Invalid options: ${this.detail}`
+    const lines = this.detail.split("\n")
+    return lines.length === 1 ? `Invalid options: ${this.detail}` : ["Invalid options:", ...lines].join("\n  ")
   }
 }
 

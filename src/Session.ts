@@ -7,6 +7,7 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
@@ -27,8 +28,8 @@ import type { MuxStream } from "./MuxStream.js"
 import { ErrorCode } from "./protocol/errorCode.js"
 import { HEARTBEAT_TYPE } from "./protocol/heartbeat.js"
 import type { ConnectionStats } from "./protocol/results.js"
-import type { ResolvedOptions, SessionOptions } from "./SessionOptions.js"
-import { resolve, toConnectionOptions } from "./SessionOptions.js"
+import type { ResolvedOptions, ResolvedSession, SessionOptions } from "./SessionOptions.js"
+import { resolve, resolveSession, toConnectionOptions } from "./SessionOptions.js"
 import type { Peer, TransportService } from "./Transport.js"
 import { Transport } from "./Transport.js"
 
@@ -168,20 +169,34 @@ export class Session extends Context.Tag("effect-muxado/Session")<Session, Sessi
 
 /**
  * Starts a session over the transport, reader and writer of its context. Its scope's end drains it: within
- * `drainTimeout`, and what `close` may take. Fails with `InvalidOptions`.
+ * `drainTimeout`, and what `close` may take. Fails with `InvalidOptions`. The options are read when it is called.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fn("effect-muxado/Session.make")(function* (
+export const make = (
   role: "client" | "server",
-  options: SessionOptions = {}
+  options?: SessionOptions
+): Effect.Effect<
+  SessionService,
+  InvalidOptions,
+  Transport | FrameReader.FrameReader | FrameWriter.FrameWriter | Scope.Scope
+> => start(withRole(role, options))
+
+/** The options as they are now, resolved. The role is checked with them: it may come from a program without types. */
+const withRole = (role: "client" | "server", options: SessionOptions | undefined): Resolving =>
+  Either.flatMap(resolveSession({ role }), () => Either.map(resolve(options), (resolved) => ({ role, resolved })))
+
+type Resolving = Either.Either<ResolvedSession, InvalidOptions>
+
+const start = Effect.fn("effect-muxado/Session.make")(function* (
+  resolving: Resolving
 ): Effect.fn.Return<
   SessionService,
   InvalidOptions,
   Transport | FrameReader.FrameReader | FrameWriter.FrameWriter | Scope.Scope
 > {
-  const resolved = yield* resolve(options)
+  const { resolved, role } = yield* resolving
   const transport = yield* Transport
   if (carriers.has(transport)) return yield* new InvalidOptions({ detail: CARRIES_ONE })
   carriers.add(transport)
@@ -237,14 +252,17 @@ const CARRIES_ONE =
 export const fromTransport = (
   transport: TransportService,
   options: SessionOptions & { readonly role: "client" | "server" }
-): Effect.Effect<SessionService, InvalidOptions, Scope.Scope> => {
-  const { role, ...rest } = options
-  return make(role, rest).pipe(
+): Effect.Effect<SessionService, InvalidOptions, Scope.Scope> => startOver(transport, resolveSession(options))
+
+const startOver = (
+  transport: TransportService,
+  resolving: Resolving
+): Effect.Effect<SessionService, InvalidOptions, Scope.Scope> =>
+  start(resolving).pipe(
     Effect.provideService(Transport, transport),
     Effect.provideService(FrameReader.FrameReader, FrameReader.make(transport)),
     Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(transport))
   )
-}
 
 const fromRuntime = (
   role: "client" | "server",
@@ -348,20 +366,18 @@ const invalid = (detail: string): Effect.Effect<never, InvalidOptions> => Effect
  */
 export const layer = (
   options: SessionOptions & { readonly role: "client" | "server" }
-): Layer.Layer<Session, InvalidOptions, Transport | FrameReader.FrameReader | FrameWriter.FrameWriter> => {
-  const { role, ...rest } = options
-  return Layer.fresh(Layer.scoped(Session, make(role, rest)))
-}
+): Layer.Layer<Session, InvalidOptions, Transport | FrameReader.FrameReader | FrameWriter.FrameWriter> =>
+  Layer.fresh(Layer.scoped(Session, start(resolveSession(options))))
 
-const layerDefault =
-  (role: "client" | "server") =>
-  (options: SessionOptions = {}) =>
-    Layer.fresh(
-      Layer.scoped(
-        Session,
-        Effect.flatMap(Transport, (transport) => fromTransport(transport, { ...options, role }))
-      )
+const layerDefault = (role: "client" | "server") => (options?: SessionOptions) => {
+  const resolving = withRole(role, options)
+  return Layer.fresh(
+    Layer.scoped(
+      Session,
+      Effect.flatMap(Transport, (transport) => startOver(transport, resolving))
     )
+  )
+}
 
 /**
  * The session of the side that dialled: its streams have odd ids.

@@ -4,88 +4,15 @@
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as ParseResult from "effect/ParseResult"
-import * as Schema from "effect/Schema"
+import * as Either from "effect/Either"
+import { OptionsReader } from "./internal/optionsReader.js"
 import { InvalidOptions } from "./MuxadoError.js"
-import type { ConnectionOptions } from "./protocol/options.js"
 import { MAX_UINT31 } from "./protocol/frame.js"
+import type { ConnectionOptions } from "./protocol/options.js"
 import { CONVENTIONAL_WINDOW } from "./protocol/window.js"
 
-/** A positive, finite duration: a number of milliseconds, or what `Duration.decode` takes. */
-const Time = Schema.transformOrFail(Schema.Unknown, Schema.DurationFromSelf, {
-  strict: true,
-  decode: (input, _, ast) =>
-    Option.match(Duration.decodeUnknown(input), {
-      onNone: () => ParseResult.fail(new ParseResult.Type(ast, input, "expected a duration")),
-      onSome: (duration) =>
-        Duration.isFinite(duration) && Duration.greaterThan(duration, Duration.zero)
-          ? ParseResult.succeed(duration)
-          : ParseResult.fail(new ParseResult.Type(ast, input, "expected a positive, finite duration"))
-    }),
-  encode: ParseResult.succeed
-})
-
-const time = (fallback: Duration.DurationInput) =>
-  Schema.optionalWith(Time, { default: () => Duration.decode(fallback) })
-
-const count = (fallback: number, least: number, most: number) =>
-  Schema.optionalWith(Schema.Int.pipe(Schema.between(least, most)), { default: () => fallback })
-
-const rate = (burst: number, perSecond: number) =>
-  Schema.optionalWith(
-    Schema.Struct({
-      burst: count(burst, 1, 1_000_000_000),
-      perSecond: Schema.optionalWith(Schema.Number.pipe(Schema.between(0, 1_000_000_000)), { default: () => perSecond })
-    }),
-    { default: () => ({ burst, perSecond }) }
-  )
-
-const Heartbeat = Schema.Struct({
-  interval: time("10 seconds"),
-  tolerance: time("15 seconds")
-})
-
-const Options = Schema.Struct({
-  typed: Schema.optionalWith(Schema.Boolean, { default: () => true }),
-  heartbeat: Schema.optionalWith(Schema.Union(Schema.Literal(false), Heartbeat), {
-    default: () => ({ interval: Duration.seconds(10), tolerance: Duration.seconds(15) })
-  }),
-  window: count(CONVENTIONAL_WINDOW, 16, MAX_UINT31),
-  maxWindow: count(16 * 1024 * 1024, 16, MAX_UINT31),
-  growthLimit: count(64 * 1024 * 1024, 0, Number.MAX_SAFE_INTEGER),
-  peerWindow: Schema.optional(Schema.Int.pipe(Schema.between(16, MAX_UINT31))),
-  outboundLimit: count(1024 * 1024, 1024, MAX_UINT31),
-  receiveLimit: Schema.optional(Schema.Int.pipe(Schema.between(1024, Number.MAX_SAFE_INTEGER))),
-  acceptBacklog: count(128, 1, 1_000_000),
-  maxInboundStreams: count(1024, 1, 1_000_000),
-  maxOutboundStreams: count(1024, 1, 1_000_000),
-  maxSkippedIntervals: count(1024, 1, 1_000_000),
-  resetBudget: rate(2048, 1000),
-  refusalBudget: rate(4096, 1000),
-  strayBudget: rate(4096, 1000),
-  spareIncrements: count(1024, 0, 1_000_000_000),
-  typeTimeout: time("10 seconds"),
-  writeTimeout: time("30 seconds"),
-  partialFrameTimeout: time("30 seconds"),
-  drainTimeout: time("5 seconds"),
-  closeTimeout: time("2 seconds")
-}).pipe(
-  Schema.filter((options) =>
-    options.typed || options.heartbeat === false
-      ? undefined
-      : "heartbeats need typed streams: give `heartbeat: false` with `typed: false`"
-  ),
-  Schema.filter(({ receiveLimit, window }) =>
-    receiveLimit === undefined || receiveLimit >= window
-      ? undefined
-      : "the window of a single stream must fit into the receiveLimit of all of them"
-  )
-)
-
 /**
- * So much at once, and so much a second for ever.
+ * A leaky bucket: up to `burst` at once, drained at `perSecond`.
  *
  * @since 0.1.0
  * @category models
@@ -141,7 +68,10 @@ export interface SessionOptions {
    * windows of `maxInboundStreams` streams, which is 256 MiB, so that a peer that keeps to its windows loses nothing.
    */
   readonly receiveLimit?: number | undefined
-  /** Streams of the peer that may wait to be accepted; more draw an RST AcceptQueueFull. Default 128. */
+  /**
+   * Streams of the peer that may wait to be accepted; more draw an RST AcceptQueueFull. Default: `maxInboundStreams`, so
+   * that a `serve` with a low concurrency refuses no stream that the session has room for.
+   */
   readonly acceptBacklog?: number | undefined
   /** Live streams that the peer may have open; more draw an RST StreamRefused. Default 1,024. */
   readonly maxInboundStreams?: number | undefined
@@ -185,41 +115,196 @@ export interface ServerOptions extends SessionOptions {
 }
 
 /**
- * The options with every default filled in.
+ * The options of a session with every default filled in, as `resolve` makes them. They are frozen, and are session
+ * options themselves: to resolve them again costs a look-up.
  *
  * @since 0.1.0
  * @category models
  */
-export type ResolvedOptions = typeof Options.Type
-
-const decode = Schema.decodeUnknown(Options, { errors: "all", onExcessProperty: "error" })
-
-const decodeServer = Schema.decodeUnknown(Schema.Struct({ maxConnections: count(10_000, 1, 1_000_000_000) }))
-
-const invalid = (error: ParseResult.ParseError): InvalidOptions =>
-  new InvalidOptions({ detail: ParseResult.TreeFormatter.formatErrorSync(error), cause: error })
+export interface ResolvedOptions {
+  readonly typed: boolean
+  /** `false` for a side that sends no heartbeats. */
+  readonly heartbeat: false | { readonly interval: Duration.Duration; readonly tolerance: Duration.Duration }
+  /** Bytes, as are the five that follow. */
+  readonly window: number
+  readonly maxWindow: number
+  readonly growthLimit: number
+  /** `window` unless it was given. */
+  readonly peerWindow: number
+  readonly outboundLimit: number
+  /** `maxInboundStreams` times `window` unless it was given. */
+  readonly receiveLimit: number
+  /** Streams; `maxInboundStreams` unless it was given. */
+  readonly acceptBacklog: number
+  readonly maxInboundStreams: number
+  readonly maxOutboundStreams: number
+  readonly maxSkippedIntervals: number
+  readonly resetBudget: ResolvedRate
+  readonly refusalBudget: ResolvedRate
+  readonly strayBudget: ResolvedRate
+  readonly spareIncrements: number
+  readonly typeTimeout: Duration.Duration
+  readonly writeTimeout: Duration.Duration
+  readonly partialFrameTimeout: Duration.Duration
+  readonly drainTimeout: Duration.Duration
+  readonly closeTimeout: Duration.Duration
+}
 
 /**
- * Checks the options and fills in the defaults. Fails with `InvalidOptions`, which names every field that is wrong.
+ * A `Rate` with its defaults filled in.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ResolvedRate {
+  readonly burst: number
+  readonly perSecond: number
+}
+
+/**
+ * The options of a server with every default filled in: its own, and those of its sessions.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ResolvedServerOptions {
+  readonly maxConnections: number
+  /** What each session is made with: the same as `resolved`. */
+  readonly session: SessionOptions
+  readonly resolved: ResolvedOptions
+}
+
+/**
+ * The options of a session together with the side that it is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ResolvedSession {
+  readonly role: "client" | "server"
+  readonly resolved: ResolvedOptions
+}
+
+/**
+ * Checks the options as they are now, and fills in the defaults; what the caller changes afterwards has no effect. Fails
+ * with `InvalidOptions`, whose `detail` has one line for each option that is wrong or does not exist.
+ *
+ * @example
+ * ```ts
+ * import { Session } from "effect-muxado"
+ *
+ * // building it fails: "Invalid options: window: must be an integer from 16 to 2147483647 (bytes), not 3"
+ * export const wrong = Session.layerClient({ window: 3 })
+ * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const resolve = (options: SessionOptions): Effect.Effect<ResolvedOptions, InvalidOptions> =>
-  Effect.mapError(decode(options), invalid)
+export const resolve = (options?: SessionOptions): Either.Either<ResolvedOptions, InvalidOptions> => {
+  if (options !== undefined && isResolved(options)) return Either.right(options)
+  const reader = OptionsReader.over<keyof SessionOptions>(options)
+  return checked(reader, readSession(reader))
+}
 
 /**
- * Checks the options of a server: its own with the defaults filled in, those of its sessions as they were given and with
- * the defaults. Fails with `InvalidOptions`.
+ * As `resolve`, with the session's role among the options: `"client"` or `"server"`, which has no default.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const resolveServer = ({ maxConnections, ...session }: ServerOptions) =>
-  Effect.map(
-    Effect.zip(Effect.mapError(decodeServer({ maxConnections }), invalid), resolve(session)),
-    ([own, resolved]) => ({ ...own, session, resolved })
-  )
+export const resolveSession = (
+  options: SessionOptions & { readonly role: "client" | "server" }
+): Either.Either<ResolvedSession, InvalidOptions> => {
+  const reader = OptionsReader.over<keyof SessionOptions | "role">(options)
+  const role = reader.word("role", ["client", "server"])
+  return checked(reader, { role, resolved: readSession(reader) })
+}
+
+/**
+ * As `resolve`, for the options of a server. Its sessions share the result: their options are checked once.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const resolveServer = (options?: ServerOptions): Either.Either<ResolvedServerOptions, InvalidOptions> => {
+  const reader = OptionsReader.over<keyof ServerOptions>(options)
+  const maxConnections = reader.integer("maxConnections", 10_000, { least: 1, most: 1_000_000_000 })
+  const resolved = readSession(reader)
+  return checked(reader, { maxConnections, session: resolved, resolved })
+}
+
+const resolvedBefore = new WeakSet<object>()
+
+const isResolved = (options: SessionOptions): options is ResolvedOptions => resolvedBefore.has(options)
+
+const checked = <Name extends string, A>(reader: OptionsReader<Name>, result: A): Either.Either<A, InvalidOptions> => {
+  const lines = reader.lines()
+  return lines.length === 0 ? Either.right(result) : Either.left(new InvalidOptions({ detail: lines.join("\n") }))
+}
+
+/** A number of streams or of gaps between them. */
+const COUNT = { least: 1, most: 1_000_000 }
+
+const WINDOW = { least: 16, most: MAX_UINT31, unit: "bytes" } as const
+
+const readSession = (reader: OptionsReader<keyof SessionOptions>): ResolvedOptions => {
+  const window = reader.integer("window", CONVENTIONAL_WINDOW, WINDOW)
+  const maxInboundStreams = reader.integer("maxInboundStreams", 1024, COUNT)
+  const resolved: ResolvedOptions = {
+    typed: reader.boolean("typed", true),
+    heartbeat: reader.falseOrWithin("heartbeat", '{ interval: "10 seconds" }', readHeartbeat),
+    window,
+    maxWindow: reader.integer("maxWindow", 16 * 1024 * 1024, WINDOW),
+    growthLimit: reader.integer("growthLimit", 64 * 1024 * 1024, {
+      least: 0,
+      most: Number.MAX_SAFE_INTEGER,
+      unit: "bytes"
+    }),
+    peerWindow: reader.integer("peerWindow", window, WINDOW),
+    outboundLimit: reader.integer("outboundLimit", 1024 * 1024, { least: 1024, most: MAX_UINT31, unit: "bytes" }),
+    receiveLimit: reader.integer("receiveLimit", maxInboundStreams * window, {
+      least: 1024,
+      most: Number.MAX_SAFE_INTEGER,
+      unit: "bytes"
+    }),
+    acceptBacklog: reader.integer("acceptBacklog", maxInboundStreams, COUNT),
+    maxInboundStreams,
+    maxOutboundStreams: reader.integer("maxOutboundStreams", 1024, COUNT),
+    maxSkippedIntervals: reader.integer("maxSkippedIntervals", 1024, COUNT),
+    resetBudget: reader.within("resetBudget", "{ burst: 2048, perSecond: 1000 }", rate(2048)),
+    refusalBudget: reader.within("refusalBudget", "{ burst: 4096, perSecond: 1000 }", rate(4096)),
+    strayBudget: reader.within("strayBudget", "{ burst: 4096, perSecond: 1000 }", rate(4096)),
+    spareIncrements: reader.integer("spareIncrements", 1024, { least: 0, most: 1_000_000_000 }),
+    typeTimeout: reader.duration("typeTimeout", "10 seconds"),
+    writeTimeout: reader.duration("writeTimeout", "30 seconds"),
+    partialFrameTimeout: reader.duration("partialFrameTimeout", "30 seconds"),
+    drainTimeout: reader.duration("drainTimeout", "5 seconds"),
+    closeTimeout: reader.duration("closeTimeout", "2 seconds")
+  }
+  if (!resolved.typed && resolved.heartbeat !== false && !reader.isWrong("typed", "heartbeat")) {
+    reader.refuse("heartbeat", "must be false where typed is false: heartbeats need typed streams")
+  }
+  if (resolved.receiveLimit < window && !reader.isWrong("receiveLimit", "window")) {
+    const { receiveLimit } = resolved
+    reader.refuse("receiveLimit", `must be at least the window of one stream (${window} bytes), not ${receiveLimit}`)
+  }
+  resolvedBefore.add(resolved)
+  return Object.freeze(resolved)
+}
+
+const readHeartbeat = (reader: OptionsReader<"interval" | "tolerance">): Exclude<ResolvedOptions["heartbeat"], false> =>
+  Object.freeze({
+    interval: reader.duration("interval", "10 seconds"),
+    tolerance: reader.duration("tolerance", "15 seconds")
+  })
+
+const rate =
+  (burst: number) =>
+  (reader: OptionsReader<keyof Rate>): ResolvedRate =>
+    Object.freeze({
+      burst: reader.integer("burst", burst, { least: 1, most: 1_000_000_000 }),
+      perSecond: reader.number("perSecond", 1000, 0, 1_000_000_000)
+    })
 
 /**
  * The options as the protocol core takes them: milliseconds and bytes.
@@ -240,9 +325,9 @@ export const toConnectionOptions = (role: "client" | "server", options: Resolved
   window: options.window,
   maxWindow: options.maxWindow,
   growthLimit: options.growthLimit,
-  peerWindow: options.peerWindow ?? options.window,
+  peerWindow: options.peerWindow,
   outboundLimit: options.outboundLimit,
-  receiveLimit: options.receiveLimit ?? options.maxInboundStreams * options.window,
+  receiveLimit: options.receiveLimit,
   acceptBacklog: options.acceptBacklog,
   maxInboundStreams: options.maxInboundStreams,
   maxOutboundStreams: options.maxOutboundStreams,

@@ -6,13 +6,14 @@
 import * as SocketServer from "@effect/platform/SocketServer"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { runConnections } from "./internal/connections.js"
 import type { InvalidOptions } from "./MuxadoError.js"
 import type { SessionService } from "./Session.js"
-import type { ServerOptions } from "./SessionOptions.js"
+import type { ResolvedServerOptions, ServerOptions } from "./SessionOptions.js"
 import { resolveServer } from "./SessionOptions.js"
 import { fromSocket } from "./Transport.js"
 
@@ -52,13 +53,19 @@ export const run = <A, E, R>(
 
 /**
  * Sessions over the sockets of any platform `SocketServer` (WebSocket among them), with what `Transport.fromSocket` can
- * and cannot give. Fails with `InvalidOptions`.
+ * and cannot give. Fails with `InvalidOptions`. The options are read when it is called.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = Effect.fn("effect-muxado/SessionServer.make")(function* (options: ServerOptions = {}) {
-  const resolved = yield* resolveServer(options)
+export const make = (
+  options?: ServerOptions
+): Effect.Effect<SessionServerService, InvalidOptions, SocketServer.SocketServer> => start(resolveServer(options))
+
+const start = Effect.fn("effect-muxado/SessionServer.make")(function* (
+  resolving: Either.Either<ResolvedServerOptions, InvalidOptions>
+) {
+  const resolved = yield* resolving
   const server = yield* SocketServer.SocketServer
   return SessionServer.of({
     address: server.address,
@@ -74,7 +81,5 @@ export const make = Effect.fn("effect-muxado/SessionServer.make")(function* (opt
  * @since 0.1.0
  * @category layers
  */
-export const layer = (
-  options: ServerOptions = {}
-): Layer.Layer<SessionServer, InvalidOptions, SocketServer.SocketServer> =>
+export const layer = (options?: ServerOptions): Layer.Layer<SessionServer, InvalidOptions, SocketServer.SocketServer> =>
   Layer.fresh(Layer.effect(SessionServer, make(options)))

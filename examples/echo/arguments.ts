@@ -30,13 +30,14 @@ both:
   --no-heartbeat              sends no heartbeats, whatever the two options below say
   --heartbeat-interval MS     silence before a heartbeat is sent (default 10000)
   --heartbeat-tolerance MS    silence after it before the session is dead (default 15000)
-  --accept-backlog N          streams of the peer that may wait to be accepted (default 128)
+  --accept-backlog N          streams of the peer that may wait to be accepted (default --max-inbound-streams)
   --max-inbound-streams N     streams of the peer that may be open (default 1024)
   --window BYTES              window of each stream (default 262144). Both sides must agree
   --drain-timeout MS          how long the end waits for streams in flight (default 5000)
   --help                      this text
 
-SIGTERM and SIGINT drain: no new streams, those in flight go on to their end, then exit code 0. A second one kills.
+SIGTERM and SIGINT drain: no new streams, those in flight go on to their end, then exit code 0. Another one within a
+second is the same one; a later one kills.
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 `
 

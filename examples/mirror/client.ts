@@ -10,7 +10,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { createHash } from "node:crypto"
 import { DigestMismatch, FileSkipped, MalformedMessage, NotStored, VerdictMissing } from "./errors.js"
-import * as Progress from "./progress.js"
+import type { Progress } from "./progress.js"
 import { FileHeader, receiveMessage, sendMessage, StreamType, Verdict } from "./protocol.js"
 import { reasonOf } from "./reason.js"
 import type { Source } from "./source.js"
@@ -36,15 +36,13 @@ type Verdicts = Map<string, Deferred.Deferred<Verdict>>
 interface Job {
   readonly root: string
   readonly session: Session.SessionService
-  readonly progress: Progress.Progress
+  readonly progress: Progress
   readonly verdicts: Verdicts
 }
 
 /** Sends every file of the source over the session of the context; fails at the first that is not stored as sent. */
-export const mirror = Effect.fn("mirror")(function* (source: Source) {
+export const mirror = Effect.fn("mirror")(function* (source: Source, progress: Progress) {
   const session = yield* Session.Session
-  const bytes = source.files.reduce((sum, file) => sum + file.size, 0)
-  const progress = yield* Progress.make({ files: source.files.length, bytes })
   const job: Job = { root: source.root, session, progress, verdicts: new Map() }
   yield* Effect.forkScoped(session.serve((stream) => receiveVerdict(stream, job.verdicts)))
   const [elapsed, outcomes] = yield* Effect.forEach(source.files, (file) => leavingOut(sendFile(job, file.path)), {
@@ -99,7 +97,7 @@ const sendContent = Effect.fn("sendContent")(function* (
   stream: MuxStream.MuxStream,
   path: string,
   file: FileSystem.File,
-  progress: Progress.Progress
+  progress: Progress
 ) {
   const before = yield* orSkip(path, file.stat)
   const size = Number(before.size)

@@ -7,3 +7,9 @@ export const formatBytes = (bytes: number): string => {
   const power = bytes < 1024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10))
   return `${power === 0 ? Math.round(bytes) : (bytes / 1024 ** power).toFixed(1)} ${units[power]}`
 }
+
+/** How much there is of something. */
+export interface Amount {
+  readonly files: number
+  readonly bytes: number
+}

@@ -1,9 +1,5 @@
-/** The command line. */
-import * as Effect from "effect/Effect"
-import * as ParseResult from "effect/ParseResult"
-import * as Schema from "effect/Schema"
+/** The command line. It is read before anything is loaded that takes time to load, so there is only plain code here. */
 import { parseArgs } from "node:util"
-import { UsageError } from "./errors.js"
 
 export const USAGE = `Usage: npm start -- [DIR] [options]
 
@@ -15,47 +11,72 @@ TLS connection, a stream for each file, and compares the digests.
   --verbose                  says more on stderr
   --help`
 
-const Millis = Schema.NumberFromString.pipe(
-  Schema.int(),
-  Schema.between(1, 2 ** 31 - 1, { message: (issue) => `expected milliseconds, not ${String(issue.actual)}` })
-)
+/** What both processes are started with. */
+export interface Common {
+  readonly heartbeatInterval: number
+  readonly heartbeatTolerance: number
+  readonly verbose: boolean
+}
 
-const Values = Schema.Struct({
-  "heartbeat-interval": Schema.optionalWith(Millis, { default: () => 2000 }),
-  "heartbeat-tolerance": Schema.optionalWith(Millis, { default: () => 3000 }),
-  // how the client starts its server
-  "serve-into": Schema.optional(Schema.String),
-  verbose: Schema.optionalWith(Schema.Boolean, { default: () => false }),
-  help: Schema.optionalWith(Schema.Boolean, { default: () => false })
-})
+export interface Mirror extends Common {
+  readonly _tag: "Mirror"
+  /** A directory or a file; without it this project. */
+  readonly source: string | undefined
+}
 
-export type Options = typeof Values.Type & { readonly source: string | undefined }
+/** How the client starts its server. */
+export interface ServeInto extends Common {
+  readonly _tag: "ServeInto"
+  readonly directory: string
+}
 
-export const parse = Effect.fn("Options.parse")(function* (args: ReadonlyArray<string>) {
-  const { positionals, values } = yield* Effect.try({
-    try: () =>
-      parseArgs({
-        args: [...args],
-        allowPositionals: true,
-        options: {
-          "heartbeat-interval": { type: "string" },
-          "heartbeat-tolerance": { type: "string" },
-          "serve-into": { type: "string" },
-          verbose: { type: "boolean" },
-          help: { type: "boolean" }
-        }
-      }),
-    catch: (error) => new UsageError({ detail: error instanceof Error ? error.message : String(error) })
+export type Options =
+  Mirror | ServeInto | { readonly _tag: "Help" } | { readonly _tag: "Wrong"; readonly detail: string }
+
+export const parse = (args: ReadonlyArray<string>): Options => {
+  try {
+    const { positionals, values } = split(args)
+    if (values.help === true) return { _tag: "Help" }
+    if (positionals.length > 1) return { _tag: "Wrong", detail: `one DIR, not ${positionals.length}` }
+    const common: Common = {
+      heartbeatInterval: millis("heartbeat-interval", values["heartbeat-interval"], 2000),
+      heartbeatTolerance: millis("heartbeat-tolerance", values["heartbeat-tolerance"], 3000),
+      verbose: values.verbose === true
+    }
+    const directory = values["serve-into"]
+    return directory === undefined
+      ? { _tag: "Mirror", ...common, source: positionals[0] }
+      : { _tag: "ServeInto", ...common, directory }
+  } catch (error) {
+    return { _tag: "Wrong", detail: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+/** The arguments that `parse` makes these options of. */
+export const toArguments = (options: Common): ReadonlyArray<string> => [
+  "--heartbeat-interval",
+  String(options.heartbeatInterval),
+  "--heartbeat-tolerance",
+  String(options.heartbeatTolerance),
+  ...(options.verbose ? ["--verbose"] : [])
+]
+
+const split = (args: ReadonlyArray<string>) =>
+  parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      "heartbeat-interval": { type: "string" },
+      "heartbeat-tolerance": { type: "string" },
+      "serve-into": { type: "string" },
+      verbose: { type: "boolean" },
+      help: { type: "boolean" }
+    }
   })
-  if (positionals.length > 1) return yield* new UsageError({ detail: `one DIR, not ${positionals.length}` })
-  const decoded = yield* Effect.mapError(Schema.decodeUnknown(Values)(values), usageError)
-  const options: Options = { ...decoded, source: positionals[0] }
-  return options
-})
 
-const usageError = (error: ParseResult.ParseError): UsageError =>
-  new UsageError({
-    detail: ParseResult.ArrayFormatter.formatErrorSync(error)
-      .map((issue) => `--${issue.path.join(".")}: ${issue.message}`)
-      .join(", ")
-  })
+const millis = (name: string, given: string | undefined, fallback: number): number => {
+  if (given === undefined) return fallback
+  const value = /^\d{1,10}$/.test(given) ? Number(given) : 0
+  if (value >= 1 && value < 2 ** 31) return value
+  throw new RangeError(`--${name}: expected milliseconds from 1 to ${2 ** 31 - 1}, not ${JSON.stringify(given)}`)
+}

@@ -1,5 +1,5 @@
 /** The receiving side, in a process of its own: stores the files of one session, and judges each of them. */
-import { NodeStream } from "@effect/platform-node"
+import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import type { SocketServerError } from "@effect/platform/SocketServer"
@@ -30,13 +30,18 @@ import { reasonOf } from "./reason.js"
  * Announces itself on stdout, takes one session, and ends with it; or with the process that started this one, whose end
  * closes our stdin. The directory goes in the end.
  */
-export const serveInto = Effect.fn("serveInto")(function* (directory: string, options: SessionOptions) {
+export const serveInto = Effect.fn("serveInto")(function* (
+  directory: string,
+  options: SessionOptions,
+  verbose: boolean
+) {
   const fs = yield* FileSystem.FileSystem
   // it is about to be removed with all that is in it
   const present = yield* fs.readDirectory(directory)
   if (present.length > 0) return yield* new ServerFailed({ detail: `${directory} is not empty` })
   yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(directory, { recursive: true, force: true })))
   const identity = yield* throwAwayCertificate()
+  if (verbose) yield* Console.error("server certificate made")
   const { address, run } = yield* NodeSessionServer.makeTls({ host: "127.0.0.1", port: 0, ...identity }, options)
   if (address._tag !== "TcpAddress") return yield* new ServerFailed({ detail: `listening on ${address.path}` })
   yield* Console.log(yield* Schema.encode(Announcement)({ port: address.port, certificate: identity.cert }))

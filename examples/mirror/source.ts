@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as NodeFs from "node:fs/promises"
 import { fileURLToPath } from "node:url"
 import { FileSkipped, SourceUnavailable } from "./errors.js"
+import type { Amount } from "./format.js"
 import { reasonOf } from "./reason.js"
 
 /** A file as it was when it was listed; `path` is relative to the source, with "/" between the names. */
@@ -19,6 +20,11 @@ export interface Source {
   readonly files: ReadonlyArray<SourceFile>
   readonly skipped: ReadonlyArray<FileSkipped>
 }
+
+export const amountOf = ({ files }: Source): Amount => ({
+  files: files.length,
+  bytes: files.reduce((sum, file) => sum + file.size, 0)
+})
 
 /** Everything below a directory, or one single file. */
 export const fromPath = Effect.fn("Source.fromPath")(function* (given: string) {

@@ -5,11 +5,12 @@
  */
 import { SocketServerError } from "@effect/platform/SocketServer"
 import * as Effect from "effect/Effect"
+import type * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { runConnections } from "../internal/connections.js"
 import type { InvalidOptions } from "../MuxadoError.js"
-import type { ServerOptions } from "../SessionOptions.js"
+import type { ResolvedServerOptions, ServerOptions } from "../SessionOptions.js"
 import { resolveServer } from "../SessionOptions.js"
 import type { SessionServerService } from "../SessionServer.js"
 import { SessionServer } from "../SessionServer.js"
@@ -51,9 +52,9 @@ const RUN_BEFORE = "The server runs, or has run: it listens once"
 
 const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
   where: ListenOptions,
-  options: ServerOptions = {}
+  resolving: Either.Either<ResolvedServerOptions, InvalidOptions>
 ): Effect.fn.Return<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> {
-  const resolved = yield* resolveServer(options)
+  const resolved = yield* resolving
   const listener = yield* listen(where)
   let ran = false
   return SessionServer.of({
@@ -84,7 +85,7 @@ export const makeTcp = (
   where: TcpOptions,
   options?: ServerOptions
 ): Effect.Effect<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> =>
-  make({ _tag: "Tcp", ...where }, options)
+  make({ _tag: "Tcp", ...where }, resolveServer(options))
 
 /**
  * Sessions over TLS: a client whose handshake fails or stalls is dropped and never seen. Fails as `makeTcp` does.
@@ -96,7 +97,7 @@ export const makeTls = (
   where: TlsOptions,
   options?: ServerOptions
 ): Effect.Effect<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> =>
-  make({ _tag: "Tls", options: where }, options)
+  make({ _tag: "Tls", options: where }, resolveServer(options))
 
 /**
  * Sessions over a unix socket. Fails as `makeTcp` does.
@@ -108,7 +109,7 @@ export const makeUnix = (
   where: UnixOptions,
   options?: ServerOptions
 ): Effect.Effect<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> =>
-  make({ _tag: "Unix", ...where }, options)
+  make({ _tag: "Unix", ...where }, resolveServer(options))
 
 /**
  * `makeTcp` as a layer.

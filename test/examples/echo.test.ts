@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Tls from "node:tls"
 import { connect, DATA, echo, freePort, GOAWAY, hex, holdingProxy, refused, RST, syns, tcp } from "./echoSupport.js"
+import { signalOften, signalUntilEnd } from "./signals.js"
 
 /** Each of the processes takes a second or more to start where there is much to do. */
 const LONG = 120_000
@@ -104,6 +105,35 @@ describe("echo serve and dial", () => {
         const end = ends.find((line) => line["event"] === "session-closed" && line["session"] === 1)
         assert.containSubset(end, { tag: "SessionClosed", initiator: "Local", stats: { accepted: 4 } })
         assert.strictEqual(server.stderr, "")
+      }),
+    LONG
+  )
+
+  it.scopedLive(
+    "signals within a second are one, which drains; a later one kills at once",
+    () =>
+      Effect.gen(function* () {
+        const servers = yield* Effect.all([1, 2].map(() => echo("serve", "--port", 0, "--drain-timeout", 30_000)))
+        const inFlight = yield* Effect.forEach(servers, (server) =>
+          Effect.gen(function* () {
+            const port = yield* server.port
+            const proxy = yield* holdingProxy(port, 256 * 1024)
+            const client = yield* echo("dial", "--port", proxy.port, "--streams", 4, "--bytes", 1_000_000)
+            yield* proxy.holding
+            yield* Effect.promise(() => signalOften(server.child))
+            yield* refused(port)
+            assert.deepStrictEqual([server.child.exitCode, server.child.signalCode], [null, null])
+            return { client, proxy }
+          })
+        )
+        const [patient, killed] = servers
+        assert(patient !== undefined && killed !== undefined)
+        yield* inFlight[0]?.proxy.release ?? Effect.void
+        assert.strictEqual(yield* inFlight[0]?.client.exit ?? Effect.succeed(null), 0)
+        assert.strictEqual(yield* patient.exit, 0)
+        // its stream is held, so that only a signal ends it within its 30 seconds
+        yield* Effect.promise(() => signalUntilEnd(killed.child))
+        assert.strictEqual(killed.child.signalCode, "SIGTERM")
       }),
     LONG
   )

@@ -1,9 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { ChildProcess } from "node:child_process"
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
+import { signalOften } from "./signals.js"
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest"
 
 let work: string
@@ -25,9 +27,16 @@ afterAll(() => Fs.rm(temporary, { recursive: true, force: true }))
 const leftBehind = async (): Promise<ReadonlyArray<string>> =>
   (await Fs.readdir(temporary)).filter((name) => name.startsWith("mirror-"))
 
-/** Runs the example; `onLine` sees every line that it writes to stderr, as it comes. */
-const run = async (args: ReadonlyArray<string>, onLine: (line: string) => void = () => {}) => {
-  const child = spawn(process.execPath, ["--import", "tsx", "examples/mirror.ts", ...args], {
+interface Run {
+  /** Node's own arguments beside those that `npm start` gives it. */
+  readonly node?: ReadonlyArray<string>
+  /** Sees every line that the program writes to stderr, as it comes. */
+  readonly onLine?: (line: string, child: ChildProcess) => void
+}
+
+/** Runs the example. */
+const run = async (args: ReadonlyArray<string>, { node = [], onLine = () => {} }: Run = {}) => {
+  const child = spawn(process.execPath, ["--import", "tsx", ...node, "examples/mirror.ts", ...args], {
     env: { ...process.env, TMPDIR: temporary },
     stdio: ["ignore", "pipe", "pipe"]
   })
@@ -40,14 +49,23 @@ const run = async (args: ReadonlyArray<string>, onLine: (line: string) => void =
     partial = lines.pop() ?? ""
     for (const line of lines) {
       stderr.push(line)
-      onLine(line)
+      onLine(line, child)
     }
   })
   await once(child, "close")
-  return { code: child.exitCode, stdout: stdout.trimEnd().split("\n"), stderr }
+  return { code: child.exitCode, signal: child.signalCode, stdout: stdout.trimEnd().split("\n"), stderr }
 }
 
-const PROGRESS = /^[\d ]+ of [\d ]+ files, .* of .*$/
+const FIRST = /^Mirroring (.*): starting a second process, and TLS between the two$/
+
+const PROGRESS = /^[\d ]+ of [\d ]+ files, (.*) of .*$/
+
+/** Whether this line says that bytes have been sent. */
+const isUnderWay = (line: string): boolean => (PROGRESS.exec(line)?.[1] ?? "0 B") !== "0 B"
+
+/** What is left of the program's stderr without that which it says whenever it works. */
+const complaints = (stderr: ReadonlyArray<string>): ReadonlyArray<string> =>
+  stderr.filter((line) => !FIRST.test(line) && !PROGRESS.test(line) && !/^server (pid|certificate)/.test(line))
 
 const isRunning = (pid: number): boolean => {
   try {
@@ -57,21 +75,30 @@ const isRunning = (pid: number): boolean => {
   }
 }
 
-/** Mirrors a large file, and does something to the server's process once bytes have been sent. */
-const runAndSignal = async (signal: NodeJS.Signals, options: ReadonlyArray<string> = []) => {
+/** Mirrors a large file, and does something once bytes have been sent. */
+const runUntil = async (
+  underWay: (server: number, client: ChildProcess) => void,
+  options: ReadonlyArray<string> = []
+) => {
   const large = Path.join(work, "large")
   await Fs.writeFile(large, "")
   await Fs.truncate(large, 64 * 1024 ** 3)
-  let pid = 0
-  let signalled = false
-  const result = await run(["--verbose", ...options, large], (line) => {
+  let pid: number | undefined
+  let done = false
+  const onLine = (line: string, client: ChildProcess): void => {
     const found = /^server pid (\d+)$/.exec(line)
     if (found !== null) pid = Number(found[1])
-    else if (!signalled && PROGRESS.test(line)) signalled = process.kill(pid, signal)
-  })
-  const errors = result.stderr.filter((line) => !PROGRESS.test(line) && !line.startsWith("server pid"))
-  return { ...result, pid, errors }
+    if (pid === undefined || done || !isUnderWay(line)) return
+    done = true
+    underWay(pid, client)
+  }
+  const result = await run(["--verbose", ...options, large], { onLine })
+  assert(pid !== undefined)
+  return { ...result, pid, errors: complaints(result.stderr) }
 }
+
+const runAndSignal = (signal: NodeJS.Signals, options?: ReadonlyArray<string>) =>
+  runUntil((server) => process.kill(server, signal), options)
 
 describe("npm start", () => {
   it("mirrors a tree, and skips what is no file or cannot be read", { timeout: 60_000 }, async () => {
@@ -92,10 +119,8 @@ describe("npm start", () => {
 
     const { code, stderr, stdout } = await run([tree])
 
-    assert.deepStrictEqual(
-      stderr.filter((line) => !PROGRESS.test(line)),
-      []
-    )
+    assert.deepStrictEqual(FIRST.exec(stderr[0] ?? "")?.[1], tree)
+    assert.deepStrictEqual(complaints(stderr), [])
     assert.strictEqual(stdout.at(-1), "all 4 digests match")
     assert.deepStrictEqual(
       stdout.filter((line) => line.startsWith("skipped ") && line.includes(":")),
@@ -141,6 +166,43 @@ describe("npm start", () => {
     assert.strictEqual(errors.length, 1)
     assert.match(errors[0] ?? "", /^SessionDead: /)
     assert.strictEqual(code, 1)
+    assert.isFalse(isRunning(pid))
+    assert.deepStrictEqual(await leftBehind(), [])
+  })
+
+  it("says what it begins before it loads a library or makes the certificate", { timeout: 60_000 }, async () => {
+    await Fs.writeFile(Path.join(work, "file"), "content")
+    const trace = Path.join(work, "trace.mjs")
+    // the hooks have a thread of their own, and write to the same pipe before the module is loaded
+    await Fs.writeFile(
+      trace,
+      `import { register } from "node:module"
+      register("data:text/javascript," + encodeURIComponent(\`
+        import { writeSync } from "node:fs"
+        export const load = (url, context, next) => {
+          writeSync(2, "loads " + url + "\\\\n")
+          return next(url, context)
+        }\`))`
+    )
+    const { code, stderr } = await run(["--verbose", Path.join(work, "file")], { node: ["--import", trace] })
+    assert.strictEqual(code, 0)
+    const first = stderr.findIndex((line) => FIRST.test(line))
+    const library = stderr.findIndex((line) => /^loads .*\/node_modules\/(effect|@effect|selfsigned)\//.test(line))
+    const certificate = stderr.indexOf("server certificate made")
+    const progress = stderr.findIndex((line) => PROGRESS.test(line))
+    const pid = stderr.findIndex((line) => line.startsWith("server pid"))
+    assert.isAtLeast(first, 0)
+    assert.isAbove(library, first)
+    assert.isAbove(certificate, library)
+    // progress is shown while the second process still starts
+    assert.isAbove(progress, first)
+    assert.isAbove(pid, progress)
+  })
+
+  it("takes signals within a second for one: it ends once, and leaves nothing", { timeout: 60_000 }, async () => {
+    const { code, errors, pid, signal } = await runUntil((_, client) => void signalOften(client))
+    assert.deepStrictEqual([code, signal], [130, null])
+    assert.deepStrictEqual(errors, [])
     assert.isFalse(isRunning(pid))
     assert.deepStrictEqual(await leftBehind(), [])
   })

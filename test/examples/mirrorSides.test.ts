@@ -49,6 +49,8 @@ const sessions = Effect.gen(function* () {
   return { client: yield* sessionOver("client", pair.client), server: yield* sessionOver("server", pair.server) }
 })
 
+const silent = { bytesSent: () => {}, fileDone: () => {} }
+
 /** Mirrors one file of ten bytes to a server that does as `serve` says. */
 const mirrorTo = <R>(serve: (server: Session.SessionService) => Effect.Effect<void, never, R>) =>
   Effect.gen(function* () {
@@ -56,7 +58,7 @@ const mirrorTo = <R>(serve: (server: Session.SessionService) => Effect.Effect<vo
     yield* Effect.forkScoped(serve(server))
     yield* Effect.promise(() => Fs.writeFile(Path.join(from, "file"), "0123456789"))
     const source = yield* Source.fromPath(from)
-    return yield* Effect.provideService(mirror(source), Session.Session, client)
+    return yield* Effect.provideService(mirror(source, silent), Session.Session, client)
   }).pipe(Effect.scoped, Effect.provide(NodeContext.layer))
 
 /** A server that stores nothing, and says of each file what it is told to. */
@@ -153,7 +155,7 @@ describe("the client of the mirror", () => {
             )
         })
         const source = yield* Source.fromPath(from)
-        const mirrored = yield* mirror(source).pipe(
+        const mirrored = yield* mirror(source, silent).pipe(
           Effect.provideService(Session.Session, client),
           Effect.provideService(FileSystem.FileSystem, changing)
         )

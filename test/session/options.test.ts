@@ -1,90 +1,293 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as SocketServer from "@effect/platform/SocketServer"
 import type { SessionOptions } from "effect-muxado"
-import { Frame, FrameLog, FrameReader, FrameWriter, MuxStream, Session, Transport } from "effect-muxado"
+import {
+  Frame,
+  FrameLog,
+  FrameReader,
+  FrameWriter,
+  MuxadoError,
+  MuxStream,
+  Session,
+  SessionServer,
+  Transport
+} from "effect-muxado"
 import { NodeSessionServer } from "effect-muxado/node"
 import { SimulatedTransport } from "effect-muxado/testing"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
-import { resolve, toConnectionOptions } from "../../src/SessionOptions.js"
+import type * as Scope from "effect/Scope"
+import { describe as describeValue } from "../../src/internal/describe.js"
+import { resolve, resolveServer, resolveSession, toConnectionOptions } from "../../src/SessionOptions.js"
 import { echo, exchange, makePair, scenario, sessionOver, settle, string, text } from "./utils/sessions.js"
 
+/** The lines of the error, or none. */
+const linesOf = <A>(result: Either.Either<A, MuxadoError.InvalidOptions>): ReadonlyArray<string> =>
+  Either.match(result, { onLeft: ({ detail }) => detail.split("\n"), onRight: () => [] })
+
+/** What a program without types may give. */
+const untyped = (options: unknown): SessionOptions => options as SessionOptions
+
+const refused = (options: unknown): ReadonlyArray<string> => linesOf(resolve(untyped(options)))
+
+const throwing = (): never => {
+  throw new Error("hostile")
+}
+
 describe("SessionOptions", () => {
-  it.effect("every option has its default", () =>
-    Effect.gen(function* () {
-      const plain = yield* resolve({})
-      assert.deepStrictEqual(
-        yield* resolve({ window: undefined, heartbeat: undefined, closeTimeout: undefined }),
-        plain
-      )
-      assert.deepStrictEqual(plain, {
-        typed: true,
-        heartbeat: { interval: Duration.seconds(10), tolerance: Duration.seconds(15) },
-        window: 262_144,
-        maxWindow: 16_777_216,
-        growthLimit: 67_108_864,
-        outboundLimit: 1_048_576,
-        acceptBacklog: 128,
-        maxInboundStreams: 1024,
-        maxOutboundStreams: 1024,
-        maxSkippedIntervals: 1024,
-        resetBudget: { burst: 2048, perSecond: 1000 },
-        refusalBudget: { burst: 4096, perSecond: 1000 },
-        strayBudget: { burst: 4096, perSecond: 1000 },
-        spareIncrements: 1024,
-        typeTimeout: Duration.seconds(10),
-        writeTimeout: Duration.seconds(30),
-        partialFrameTimeout: Duration.seconds(30),
-        drainTimeout: Duration.seconds(5),
-        closeTimeout: Duration.seconds(2)
-      })
-      assert.strictEqual(toConnectionOptions("client", plain).receiveLimit, 1024 * 262_144)
-      const half = yield* resolve({ heartbeat: { interval: 500 } })
-      assert.deepStrictEqual(half.heartbeat, { interval: Duration.millis(500), tolerance: Duration.seconds(15) })
+  it("every option has its default", () => {
+    const plain = Either.getOrThrow(resolve({}))
+    assert.deepStrictEqual(
+      Either.getOrThrow(resolve({ window: undefined, heartbeat: undefined, closeTimeout: undefined })),
+      plain
+    )
+    assert.deepStrictEqual(Either.getOrThrow(resolve()), plain)
+    assert.deepStrictEqual(plain, {
+      typed: true,
+      heartbeat: { interval: Duration.seconds(10), tolerance: Duration.seconds(15) },
+      window: 262_144,
+      maxWindow: 16_777_216,
+      growthLimit: 67_108_864,
+      peerWindow: 262_144,
+      outboundLimit: 1_048_576,
+      receiveLimit: 1024 * 262_144,
+      acceptBacklog: 1024,
+      maxInboundStreams: 1024,
+      maxOutboundStreams: 1024,
+      maxSkippedIntervals: 1024,
+      resetBudget: { burst: 2048, perSecond: 1000 },
+      refusalBudget: { burst: 4096, perSecond: 1000 },
+      strayBudget: { burst: 4096, perSecond: 1000 },
+      spareIncrements: 1024,
+      typeTimeout: Duration.seconds(10),
+      writeTimeout: Duration.seconds(30),
+      partialFrameTimeout: Duration.seconds(30),
+      drainTimeout: Duration.seconds(5),
+      closeTimeout: Duration.seconds(2)
     })
-  )
+  })
+
+  it("a default follows the option that it depends on", () => {
+    const options = Either.getOrThrow(
+      resolve({ heartbeat: { interval: 500 }, resetBudget: { burst: 7 }, maxInboundStreams: 30, window: 1000 })
+    )
+    assert.deepStrictEqual(options.heartbeat, { interval: Duration.millis(500), tolerance: Duration.seconds(15) })
+    assert.deepStrictEqual(options.resetBudget, { burst: 7, perSecond: 1000 })
+    assert.deepStrictEqual([options.acceptBacklog, options.peerWindow, options.receiveLimit], [30, 1000, 30_000])
+    const connection = toConnectionOptions("client", options)
+    assert.deepStrictEqual(
+      [connection.acceptBacklog, connection.peerWindow, connection.receiveLimit, connection.heartbeat?.interval],
+      [30, 1000, 30_000, 500]
+    )
+    const few = Either.getOrThrow(resolve({ maxInboundStreams: 30, acceptBacklog: 4, heartbeat: false }))
+    assert.deepStrictEqual([few.acceptBacklog, few.heartbeat], [4, false])
+  })
 
   const counts = ["window", "peerWindow", "outboundLimit", "acceptBacklog", "maxInboundStreams", "maxOutboundStreams"]
   const times = ["typeTimeout", "writeTimeout", "partialFrameTimeout", "drainTimeout", "closeTimeout"]
+  const nothing: ReadonlyArray<unknown> = [null, Symbol("x"), () => 1, [], true]
   const invalid: ReadonlyArray<readonly [string, unknown]> = [
-    ...counts.flatMap((name) => [0, -1, 1.5, Number.NaN, Infinity, "12"].map((value) => [name, value] as const)),
+    ...counts.flatMap((name) =>
+      [0, -1, 1.5, Number.NaN, Infinity, "12", 12n, {}, ...nothing].map((value) => [name, value] as const)
+    ),
     ...times.flatMap((name) =>
-      [0, -1, Number.NaN, Infinity, "soon", "0 seconds", {}].map((value) => [name, value] as const)
+      [0, -1, Number.NaN, Infinity, "soon", "0 seconds", {}, Duration.infinity, Duration.zero, 0n, ...nothing].map(
+        (value) => [name, value] as const
+      )
     ),
     ["typed", "yes"],
     ["heartbeat", true],
+    ["heartbeat", null],
+    ["heartbeat", []],
     ["window", 2 ** 31],
     ["receiveLimit", 1023],
     ["maxSkippedIntervals", 0],
-    ["resetBudget", { burst: 0 }],
-    ["strayBudget", { perSecond: -1 }]
+    ["resetBudget", 5],
+    ["strayBudget", new Map()]
   ]
   for (const [name, value] of invalid) {
-    it.effect(`${name}: ${String(value)} is refused by name`, () =>
-      Effect.gen(function* () {
-        const error = yield* Effect.flip(resolve({ [name]: value }))
-        assert.strictEqual(error._tag, "InvalidOptions")
-        assert.include(error.message, `"${name}"`)
-        assert.deepStrictEqual([error.initiator, error.processed], ["Local", "no"])
-      })
-    )
+    it(`${name}: ${describeValue(value)} is refused by name, in one line`, () => {
+      const error = Either.getOrThrow(Either.flip(resolve(untyped({ [name]: value }))))
+      assert.strictEqual(error._tag, "InvalidOptions")
+      assert.match(error.message, new RegExp(`^Invalid options: ${name}: must be .*, not [^\n]+$`))
+      assert.deepStrictEqual([error.initiator, error.processed], ["Local", "no"])
+    })
   }
 
-  it.effect("what is wrong is named, all of it", () =>
-    Effect.gen(function* () {
-      const nested: SessionOptions = { heartbeat: { interval: 0, tolerance: -1 }, window: 0 }
-      const { message } = yield* Effect.flip(resolve(nested))
-      for (const name of ["heartbeat", "interval", "tolerance", "window"]) assert.include(message, `"${name}"`)
-      const misspelt = yield* Effect.flip(resolve({ ...(JSON.parse('{ "widnow": 3 }') as object) }))
-      assert.include(misspelt.message, "widnow")
-      const bare = yield* Effect.flip(resolve({ typed: false }))
-      assert.include(bare.message, "heartbeat: false")
-    })
-  )
+  it("each line names the option by its path, what is allowed and what was given", () => {
+    const lines: ReadonlyArray<readonly [unknown, string]> = [
+      [{ window: 3 }, "window: must be an integer from 16 to 2147483647 (bytes), not 3"],
+      [{ maxInboundStreams: "12" }, 'maxInboundStreams: must be an integer from 1 to 1000000, not "12"'],
+      [{ typed: 0 }, "typed: must be true or false, not 0"],
+      [
+        { heartbeat: { interval: "soon" } },
+        'heartbeat.interval: must be a positive, finite duration such as "10 seconds" or a number of milliseconds, ' +
+          'not "soon"'
+      ],
+      [
+        { heartbeat: "10 seconds" },
+        'heartbeat: must be false or an object such as { interval: "10 seconds" }, not "10 seconds"'
+      ],
+      [{ strayBudget: { perSecond: -1 } }, "strayBudget.perSecond: must be a number from 0 to 1000000000, not -1"],
+      [{ resetBudget: [1] }, "resetBudget: must be an object such as { burst: 2048, perSecond: 1000 }, not an array"],
+      [{ typed: false }, "heartbeat: must be false where typed is false: heartbeats need typed streams"],
+      [{ receiveLimit: 2000 }, "receiveLimit: must be at least the window of one stream (262144 bytes), not 2000"],
+      [null, "the options must be an object, not null"],
+      ["window", 'the options must be an object, not "window"'],
+      [[], "the options must be an object, not an array"],
+      [() => {}, "the options must be an object, not a function"],
+      [new Map([["window", 3]]), "the options must be an object, not a Map"],
+      [7n, "the options must be an object, not 7n"]
+    ]
+    for (const [options, line] of lines) assert.deepStrictEqual(refused(options), [line])
+  })
+
+  it("all that is wrong is reported at once, a line for each", () => {
+    const options = { window: 0, heartbeat: { interval: 0, tolerance: -1, often: 1 }, typed: null, widnow: 3 }
+    const error = Either.getOrThrow(Either.flip(resolve(untyped(options))))
+    const duration = 'must be a positive, finite duration such as "10 seconds" or a number of milliseconds'
+    assert.deepStrictEqual(error.message.split("\n"), [
+      "Invalid options:",
+      "  window: must be an integer from 16 to 2147483647 (bytes), not 0",
+      "  typed: must be true or false, not null",
+      `  heartbeat.interval: ${duration}, not 0`,
+      `  heartbeat.tolerance: ${duration}, not -1`,
+      "  heartbeat.often: there is no such option",
+      "  widnow: there is no such option (did you mean window?)"
+    ])
+    assert.deepStrictEqual(error.detail.split("\n").length, 6)
+  })
+
+  it("an option that does not exist is compared with those that do", () => {
+    const meant: ReadonlyArray<readonly [unknown, string]> = [
+      [{ maxStreams: 3 }, "maxStreams: there is no such option (did you mean maxInboundStreams?)"],
+      [{ backlog: 3 }, "backlog: there is no such option (did you mean acceptBacklog?)"],
+      [{ Window: 3 }, "Window: there is no such option (did you mean window?)"],
+      [{ heartbeatInterval: 3 }, "heartbeatInterval: there is no such option (did you mean heartbeat.interval?)"],
+      [
+        { heartbeat: { intervall: 3 } },
+        "heartbeat.intervall: there is no such option (did you mean heartbeat.interval?)"
+      ],
+      [{ keepAlive: 3 }, "keepAlive: there is no such option"],
+      [{ x: undefined }, "x: there is no such option"],
+      [{ "heartbeat.interval": 1 }, '"heartbeat.interval": there is no such option (did you mean heartbeat.interval?)'],
+      [{ "a\nb": 1 }, '"a\\nb": there is no such option'],
+      [{ [Symbol("s")]: 1 }, 'a symbol ("s"): there is no such option']
+    ]
+    for (const [options, line] of meant) assert.deepStrictEqual(refused(options), [line])
+    assert.include(refused({ maxConnections: 3 })[0], "maxConnections: there is no such option")
+    const many = refused(Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`nonsense${i}`, i])))
+    assert.deepStrictEqual([many.length, many.at(-1)], [21, "980 more options do not exist"])
+  })
+
+  it("no value from outside makes it throw", () => {
+    const hostile = { toString: throwing, valueOf: throwing, toJSON: throwing, [Symbol.toPrimitive]: throwing }
+    const revoked = Proxy.revocable({}, {})
+    revoked.revoke()
+    const TypeId = Symbol.for("effect/Duration")
+    const pretender = { [TypeId]: TypeId, value: { _tag: "Millis", millis: "1" } }
+    const values = [
+      hostile,
+      revoked.proxy,
+      pretender,
+      { [TypeId]: 1 },
+      new Proxy({}, { get: throwing, ownKeys: throwing }),
+      Object.defineProperty({}, Symbol.toStringTag, { get: throwing, enumerable: true }),
+      [Number.NaN, Number.NaN],
+      10n ** 400n,
+      -(10n ** 400n),
+      "x".repeat(1_000_000),
+      "\u2028\u202e\ud800\n",
+      Symbol("\n".repeat(100)),
+      Object.assign(Object.create(null), {}) as unknown
+    ]
+    const names = ["window", "typed", "closeTimeout", "heartbeat", "resetBudget"]
+    for (const value of values) {
+      for (const name of names) {
+        const lines = refused({ [name]: value, other: value })
+        assert.isAtLeast(lines.length, 1)
+        for (const line of lines) assert.match(line, /^[\x20-\x7e]{1,250}$/)
+      }
+      const whole = resolve(untyped(value))
+      assert(Either.isRight(whole) ? value === values.at(-1) : whole.left._tag === "InvalidOptions")
+    }
+    const getter: unknown = Object.defineProperty({ typed: 3 }, "window", { get: throwing, enumerable: true })
+    assert.deepStrictEqual(refused(getter), [
+      "window: cannot be read: its getter throws",
+      "typed: must be true or false, not 3"
+    ])
+    const secretive = new Proxy({ window: 3 }, { ownKeys: throwing })
+    assert.deepStrictEqual(refused(secretive), [
+      "window: must be an integer from 16 to 2147483647 (bytes), not 3",
+      "the options cannot be read: the object refuses to list them"
+    ])
+  })
+
+  it("options of a class and of no prototype are options like others", () => {
+    class Ours {
+      get window() {
+        return 5000
+      }
+    }
+    assert.strictEqual(Either.getOrThrow(resolve(new Ours())).window, 5000)
+    const bare: unknown = Object.assign(Object.create(null), { window: 6000 })
+    assert.strictEqual(Either.getOrThrow(resolve(untyped(bare))).window, 6000)
+  })
+
+  it("what the caller changes afterwards has no effect", () => {
+    const interval = Duration.seconds(3)
+    const given = { window: 1000, heartbeat: { interval }, resetBudget: { burst: 9 } }
+    const resolved = Either.getOrThrow(resolve(given))
+    given.window = 3
+    given.heartbeat.interval = Duration.zero
+    given.resetBudget.burst = 0
+    Object.assign(interval, { value: { _tag: "Infinity" } })
+    assert.strictEqual(resolved.window, 1000)
+    assert.deepStrictEqual(resolved.heartbeat, { interval: Duration.seconds(3), tolerance: Duration.seconds(15) })
+    assert.strictEqual(resolved.resetBudget.burst, 9)
+    assert.throws(() => Object.assign(resolved, { window: 3 }), TypeError)
+    assert.throws(() => Object.assign(resolved.resetBudget, { burst: 3 }), TypeError)
+    assert.throws(() => Object.assign(resolved.heartbeat, { interval: 3 }), TypeError)
+  })
+
+  it("the sessions of a server share what was resolved: it is not read again", () => {
+    let reads = 0
+    const counted = Object.defineProperty({}, "window", { get: () => (reads++, 1000), enumerable: true })
+    const { resolved, session } = Either.getOrThrow(resolveServer(counted))
+    for (let i = 0; i < 10_000; i++) assert.strictEqual(Either.getOrThrow(resolve(session)), resolved)
+    assert.strictEqual(reads, 1)
+    // a copy is options like any others
+    assert.deepStrictEqual(Either.getOrThrow(resolve({ ...session })), resolved)
+  })
+
+  it("a server's own options and those of its sessions are checked together", () => {
+    assert.strictEqual(Either.getOrThrow(resolveServer()).maxConnections, 10_000)
+    assert.strictEqual(Either.getOrThrow(resolveServer({ maxConnections: 3 })).maxConnections, 3)
+    assert.deepStrictEqual(linesOf(resolveServer({ maxConnections: 0, window: 3, ...untyped({ maxConnection: 3 }) })), [
+      "maxConnections: must be an integer from 1 to 1000000000, not 0",
+      "window: must be an integer from 16 to 2147483647 (bytes), not 3",
+      "maxConnection: there is no such option (did you mean maxConnections?)"
+    ])
+    assert.deepStrictEqual(linesOf(resolveServer(untyped(null))), ["the options must be an object, not null"])
+  })
+
+  it("the role of a session is one of two words", () => {
+    const { resolved, role } = Either.getOrThrow(resolveSession({ role: "server", window: 1000 }))
+    assert.deepStrictEqual([role, resolved.window], ["server", 1000])
+    const wrong = (options: unknown) => linesOf(resolveSession(options as { readonly role: "client" }))
+    assert.deepStrictEqual(wrong({ role: "sever", window: 3 }), [
+      'role: must be "client" or "server", not "sever"',
+      "window: must be an integer from 16 to 2147483647 (bytes), not 3"
+    ])
+    assert.deepStrictEqual(wrong({}), ['role: must be "client" or "server", not undefined'])
+    assert.deepStrictEqual(wrong(null), ["the options must be an object, not null"])
+  })
 
   it.effect("are checked before anything is started, by sessions and servers alike", () =>
     Effect.gen(function* () {
@@ -95,6 +298,83 @@ describe("SessionOptions", () => {
       assert.strictEqual((yield* Effect.flip(Layer.build(layer)))._tag, "InvalidOptions")
       const listening = yield* Effect.flip(NodeSessionServer.makeTcp({ port: 0 }, wrong))
       assert.strictEqual(listening._tag, "InvalidOptions")
+    }).pipe(scenario)
+  )
+
+  it.effect("wrong options of any kind end in InvalidOptions in every constructor, never in a defect", () =>
+    Effect.gen(function* () {
+      const { client } = yield* SimulatedTransport.makePair()
+      const over = Layer.succeed(Transport.Transport, client)
+      const getter: unknown = Object.defineProperty({}, "window", { get: throwing, enumerable: true })
+      for (const value of [null, [], "window", 7, () => {}, new Map(), getter, { window: 10n }, { widnow: 1 }]) {
+        const wrong = untyped(value)
+        const withRole = value as { readonly role: "client" }
+        const parts = Layer.provideMerge(Layer.merge(FrameReader.layer, FrameWriter.layer), over)
+        const attempts: ReadonlyArray<Effect.Effect<unknown, unknown, Scope.Scope>> = [
+          sessionOver("client", client, wrong),
+          Session.fromTransport(client, withRole),
+          Layer.build(Layer.provide(Session.layer(withRole), parts)),
+          Layer.build(Layer.provide(Session.layerClient(wrong), over)),
+          Layer.build(Layer.provide(Session.layerServer(wrong), over)),
+          NodeSessionServer.makeTcp({ port: 0 }, wrong),
+          NodeSessionServer.makeUnix({ path: "/nowhere/at/all" }, wrong),
+          Layer.build(NodeSessionServer.layerTcp({ port: 0 }, wrong)),
+          SessionServer.make(wrong).pipe(
+            Effect.provideService(
+              SocketServer.SocketServer,
+              SocketServer.SocketServer.of({
+                address: { _tag: "UnixAddress", path: "" },
+                run: () => Effect.dieMessage("it ran")
+              })
+            )
+          )
+        ]
+        for (const attempt of attempts) {
+          const error = yield* Effect.flip(attempt)
+          assert.instanceOf(error, MuxadoError.InvalidOptions)
+          assert.match(error.message, /window|widnow|the options must be an object/)
+        }
+      }
+      const sever = "sever" as "server"
+      const error = yield* Effect.flip(sessionOver(sever, client))
+      assert.include(error.message, 'role: must be "client" or "server", not "sever"')
+    }).pipe(scenario)
+  )
+
+  it.effect("are read when a constructor is called: what the caller changes before it runs has no effect", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const given = { role: "client" as const, typed: true }
+      const starting = Session.fromTransport(link.client, given)
+      const served = { window: 1000 }
+      const layer = Session.layerServer(served)
+      const listening = { window: 1000 }
+      const server = NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, listening)
+      Object.assign(given, { typed: "no", role: "nobody" })
+      served.window = 3
+      listening.window = 3
+      const client = yield* starting
+      yield* Layer.build(Layer.provide(layer, Layer.succeed(Transport.Transport, link.server)))
+      assert.strictEqual(client.role, "client")
+      assert.strictEqual((yield* server).address._tag, "TcpAddress")
+    }).pipe(scenario)
+  )
+
+  it.effect("300 calls against a serve with concurrency 10 at default options all succeed", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair()
+      yield* Effect.fork(server.serve(echo, { concurrency: 10 }))
+      const answers = yield* Effect.forEach(
+        Array.from({ length: 300 }, (_, i) => `call ${i}`),
+        (call) => Effect.either(client.withStream((stream) => exchange(stream, text(call)))),
+        { concurrency: "unbounded" }
+      )
+      const failures = answers.flatMap((answer) => (Either.isLeft(answer) ? [answer.left.message] : []))
+      assert.deepStrictEqual(failures, [])
+      assert.deepStrictEqual(
+        answers.map((answer) => string(Either.getOrThrow(answer))),
+        Array.from({ length: 300 }, (_, i) => `call ${i}`)
+      )
     }).pipe(scenario)
   )
 })

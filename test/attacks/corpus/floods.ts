@@ -135,7 +135,7 @@ export const floods: ReadonlyArray<Attack> = [
     app: "hold",
     run: (peer) => peer.flood(ENDLESS, (n) => [Bytes.syn(Bytes.odd(n))]),
     outcome: ends(10),
-    stats: (stats) => assert.strictEqual(stats.accepted, 128),
+    stats: (stats) => assert.strictEqual(stats.accepted, 1024),
     heap: MIB
   },
   {
@@ -147,8 +147,8 @@ export const floods: ReadonlyArray<Attack> = [
         yield* peer.flood(3000, (n) => [Bytes.syn(Bytes.odd(n))])
         yield* peer.flood(3000, (n) => [Bytes.data(Bytes.odd(n), Bytes.hex("7a"))])
       }),
-    outcome: lives({ 9: 2872 }),
-    stats: (stats) => assert.deepStrictEqual([stats.accepted, stats.heldBytes], [128, 128]),
+    outcome: lives({ 5: 1976 }),
+    stats: (stats) => assert.deepStrictEqual([stats.accepted, stats.heldBytes], [1024, 1024]),
     heap: MIB
   },
   {
@@ -177,17 +177,17 @@ export const floods: ReadonlyArray<Attack> = [
     app: "hold",
     run: (peer) => peer.flood(10_000, (n) => [Bytes.syn(4 + 2 * n)]),
     outcome: ends(10),
-    stats: (stats) => assert.strictEqual(stats.accepted, 128),
+    stats: (stats) => assert.strictEqual(stats.accepted, 1024),
     heap: MIB
   },
   {
     id: "A50",
-    what: "to a client: 1 000 streams that it never accepts",
+    what: "to a client: 2 000 streams that it never accepts",
     role: "client",
     app: "hold",
-    run: (peer) => peer.flood(1000, (n) => [Bytes.syn(4 + 2 * n)]),
-    outcome: lives({ 9: 872 }),
-    stats: (stats) => assert.strictEqual(stats.accepted, 128),
+    run: (peer) => peer.flood(2000, (n) => [Bytes.syn(4 + 2 * n)]),
+    outcome: lives({ 5: 976 }),
+    stats: (stats) => assert.strictEqual(stats.accepted, 1024),
     heap: MIB
   }
 ]

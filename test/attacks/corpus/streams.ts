@@ -80,6 +80,7 @@ export const streams: ReadonlyArray<Attack> = [
     id: "A17",
     what: "200 streams that nobody accepts, and more for each",
     app: "hold",
+    options: { acceptBacklog: 128 },
     run: (peer) =>
       Effect.gen(function* () {
         yield* peer.send(...many(200, (n) => Bytes.syn(Bytes.odd(n), Bytes.hex("7a"))))
@@ -94,6 +95,7 @@ export const streams: ReadonlyArray<Attack> = [
     id: "A18",
     what: "200 streams that nobody accepts, and a window of bytes on each refused one",
     app: "hold",
+    options: { acceptBacklog: 128 },
     run: (peer) =>
       Effect.gen(function* () {
         yield* peer.send(...many(200, (n) => Bytes.syn(Bytes.odd(n), Bytes.hex("7a"))))
