@@ -1,34 +1,16 @@
 /** What counts as bytes where they come from outside, and what something else is called in an error. */
 
-const tagOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1)
+import { describe, tagOf } from "./describe.js"
 
 /** A `Uint8Array`, of this realm or of another (a `vm` context, a test environment). */
 export const isBytes = (value: unknown): value is Uint8Array =>
   value instanceof Uint8Array || (ArrayBuffer.isView(value) && tagOf(value) === "Uint8Array")
 
-/** What a value is, in a few words: `a string of 5 characters`, `an ArrayBuffer of 8 bytes`. */
+/** What was given instead of bytes: `a string of 5 characters`, `a Uint16Array of 8 bytes`, `null`. */
 export const describeValue = (value: unknown): string => {
-  if (value === null || value === undefined) return String(value)
-  switch (typeof value) {
-    case "string":
-      return `a string of ${value.length} characters`
-    case "number":
-    case "bigint":
-    case "boolean":
-      return `the ${typeof value} ${String(value)}`
-    case "function":
-      return "a function"
-    case "symbol":
-      return "a symbol"
-  }
-  const tag = tagOf(value)
-  const named = `${/^[AEIO]/.test(tag) ? "an" : "a"} ${tag}`
-  if (Array.isArray(value)) return `an Array of ${value.length} elements`
-  if (ArrayBuffer.isView(value)) return `${named} of ${value.byteLength} bytes`
-  if (tag === "ArrayBuffer" || tag === "SharedArrayBuffer") {
-    return `${named} of ${(value as ArrayBufferLike).byteLength} bytes`
-  }
-  return tag === "Object" ? "an object" : named
+  if (typeof value === "string") return `a string of ${value.length} characters`
+  const bytes = ArrayBuffer.isView(value) || value instanceof ArrayBuffer ? value.byteLength : undefined
+  return bytes === undefined ? describe(value) : `${describe(value)} of ${bytes} bytes`
 }
 
 /** The error for a chunk that a medium, or one who writes to it, should have given as bytes. */
