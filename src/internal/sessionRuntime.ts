@@ -230,8 +230,8 @@ export class SessionRuntime {
       case "BytesLost":
         return this.log(
           Effect.logWarning(
-            `Stream ${event.stream.id} is reset: bytes that were written to it were detached before they were sent, ` +
-              "by a transfer of their ArrayBuffer or by WebAssembly memory that grew"
+            `Stream ${event.stream.id} is reset: the memory of its bytes was detached before the session had sent them, ` +
+              "by a transfer of the ArrayBuffer or by WebAssembly memory that grew"
           )
         )
       case "OpenAvailable":

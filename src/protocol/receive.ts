@@ -40,6 +40,8 @@ const MAX_ECHOES = 1024
  */
 export class Receiver {
   private target: StreamCore | undefined = undefined
+  /** The last chunk of which a view was kept beside which others would have room. */
+  private viewed: WeakRef<ArrayBufferLike> | undefined = undefined
 
   constructor(private readonly core: Core) {}
 
@@ -215,10 +217,21 @@ export class Receiver {
     this.core.announceReadable(stream)
   }
 
-  /** A view of a large chunk would keep all of it alive: but not for long, where somebody waits for it. */
+  /**
+   * A view of a large chunk would keep all of it alive: but not for long, where a reader waits for it. Of one chunk only
+   * one view is kept, or two readers would share its memory, and one that transfers it would take it from the other.
+   */
   private keeps(stream: StreamCore, bytes: Uint8Array): "copy" | "reference" {
-    if (bytes.buffer.byteLength <= 2 * bytes.length) return "reference"
-    return stream.readBlocked && bytes.length >= WORTH_A_CHUNK ? "reference" : "copy"
+    const { buffer, byteOffset, length } = bytes
+    const size = buffer.byteLength
+    if (2 * length < size && (!stream.readBlocked || length < WORTH_A_CHUNK)) return "copy"
+    // a larger piece may follow: a copy of this one is cheaper
+    if (2 * (size - byteOffset - length) > size) return "copy"
+    // what is left of the chunk is too small to be kept as a view
+    if (size - length < WORTH_A_CHUNK) return "reference"
+    if (this.viewed?.deref() === buffer) return "copy"
+    this.viewed = new WeakRef(buffer)
+    return "reference"
   }
 
   /** Takes what is missing of the type from the front, and gives what follows it. */
