@@ -8,10 +8,27 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as LogLevel from "effect/LogLevel"
 import * as Level from "effect/LogLevel"
+import { StreamNames } from "./internal/streamNames.js"
+import type { FrameReaderService } from "./FrameReader.js"
 import { FrameReader } from "./FrameReader.js"
+import type { FrameWriterService } from "./FrameWriter.js"
 import { FrameWriter } from "./FrameWriter.js"
 import { errorCodeName } from "./protocol/errorCode.js"
 import type { InboundFrame } from "./protocol/frame.js"
+import { join } from "./protocol/join.js"
+
+/**
+ * How frames are logged: at `level` (`Debug` unless given), each line beginning with the name of the `session`, and the
+ * stream types of a typed session by the names that `types` gives them.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FrameLogOptions {
+  readonly level?: LogLevel.LogLevel | undefined
+  readonly session?: string | undefined
+  readonly types?: Readonly<Record<number, string>> | undefined
+}
 
 /**
  * A frame in one line, without its payload: `DATA 3 SYN 68 bytes`.
@@ -43,35 +60,64 @@ export const render = (frame: InboundFrame): string => {
 }
 
 /**
+ * A reader and a writer that log each frame, one line for each as it is on the wire: a large DATA frame, which is read
+ * piece by piece, has the line of its header. A logger that fails or dies harms no session.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  reader: FrameReaderService,
+  writer: FrameWriterService,
+  options: FrameLogOptions = {}
+): { readonly reader: FrameReaderService; readonly writer: FrameWriterService } => {
+  const level = options.level ?? Level.Debug
+  const session = options.session === undefined ? "" : `${options.session}: `
+  const names = options.types === undefined ? undefined : new StreamNames(options.types)
+  const log = (direction: "received" | "sent", frames: ReadonlyArray<InboundFrame>): Effect.Effect<void> =>
+    Effect.forEach(
+      frames,
+      (frame) => {
+        if (frame._tag === "Data" && !frame.first) return Effect.void
+        const name = names === undefined ? "" : names.of(frame)
+        return Effect.logWithLevel(level, `${session}${direction} ${render(wholeOf(frame))}${name}`)
+      },
+      { discard: true }
+    ).pipe(Effect.catchAllCause(() => Effect.void))
+  return {
+    reader: FrameReader.of({
+      take: Effect.tap(
+        Effect.suspend(() => reader.take),
+        (batch) => log("received", batch.frames)
+      )
+    }),
+    writer: FrameWriter.of({
+      write: (frames) => {
+        const joined = join(frames)
+        return Effect.zipRight(log("sent", joined), writer.write(joined))
+      }
+    })
+  }
+}
+
+/**
  * Logs each frame between a session and the reader and writer that it is given, neither of which know of it. Provide it
- * between them and `Session.layer`. `level` is `Debug` unless told otherwise.
+ * between them and `Session.layer`. The option `frameLog` of every client and server does the same without layers.
  *
  * @since 0.1.0
  * @category layers
  */
 export const layer = (
-  options: { readonly level?: LogLevel.LogLevel | undefined } = {}
+  options: FrameLogOptions = {}
 ): Layer.Layer<FrameReader | FrameWriter, never, FrameReader | FrameWriter> =>
   Layer.fresh(
     Layer.effectContext(
       Effect.gen(function* () {
-        const reader = yield* FrameReader
-        const writer = yield* FrameWriter
-        const level = options.level ?? Level.Debug
-        const log = (direction: "received" | "sent", frames: ReadonlyArray<InboundFrame>) =>
-          Effect.forEach(frames, (frame) => Effect.logWithLevel(level, `${direction} ${render(frame)}`), {
-            discard: true
-          })
-        return Context.empty().pipe(
-          Context.add(
-            FrameReader,
-            FrameReader.of({ take: Effect.tap(reader.take, (batch) => log("received", batch.frames)) })
-          ),
-          Context.add(
-            FrameWriter,
-            FrameWriter.of({ write: (frames) => Effect.zipRight(log("sent", frames), writer.write(frames)) })
-          )
-        )
+        const { reader, writer } = make(yield* FrameReader, yield* FrameWriter, options)
+        return Context.empty().pipe(Context.add(FrameReader, reader), Context.add(FrameWriter, writer))
       })
     )
   )
+
+/** The frame whose header this is, were all of it there. */
+const wholeOf = (frame: InboundFrame): InboundFrame => (frame._tag === "Data" ? { ...frame, last: true } : frame)

@@ -12,6 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
+import * as FrameLog from "./FrameLog.js"
 import * as FrameReader from "./FrameReader.js"
 import * as FrameWriter from "./FrameWriter.js"
 import { describeValue, isUint32 } from "./internal/bytes.js"
@@ -201,9 +202,10 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
   if (carriers.has(transport)) return yield* new InvalidOptions({ detail: CARRIES_ONE })
   carriers.add(transport)
   const runtime = yield* SessionRuntime.make(toConnectionOptions(role, resolved))
+  const parts = { reader: yield* FrameReader.FrameReader, writer: yield* FrameWriter.FrameWriter }
+  const { frameLog } = resolved
   const driver = yield* drive(runtime, {
-    reader: yield* FrameReader.FrameReader,
-    writer: yield* FrameWriter.FrameWriter,
+    ...(frameLog === false ? parts : FrameLog.make(parts.reader, parts.writer, frameLog)),
     transport,
     closeTimeout: resolved.closeTimeout
   })

@@ -5,6 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
+import type { FrameLogOptions } from "./FrameLog.js"
 import { OptionsReader } from "./internal/optionsReader.js"
 import { InvalidOptions } from "./MuxadoError.js"
 import { MAX_UINT31 } from "./protocol/frame.js"
@@ -97,6 +98,11 @@ export interface SessionOptions {
   readonly writeTimeout?: Duration.DurationInput | undefined
   /** How long the peer may be silent within a frame. Default 30 seconds. */
   readonly partialFrameTimeout?: Duration.DurationInput | undefined
+  /**
+   * Logs every frame: `true`, or at a level, with a name for the session and names for stream types. Slower. Default
+   * false.
+   */
+  readonly frameLog?: boolean | FrameLogOptions | undefined
   /** How long closing the session's scope waits for the streams in flight. Default 5 seconds. */
   readonly drainTimeout?: Duration.DurationInput | undefined
   /** How long `close` may take to send what was accepted, and then the transport to end. Default 2 seconds each. */
@@ -146,6 +152,8 @@ export interface ResolvedOptions {
   readonly typeTimeout: Duration.Duration
   readonly writeTimeout: Duration.Duration
   readonly partialFrameTimeout: Duration.Duration
+  /** `false` where frames are not logged. */
+  readonly frameLog: false | FrameLogOptions
   readonly drainTimeout: Duration.Duration
   readonly closeTimeout: Duration.Duration
 }
@@ -278,6 +286,7 @@ const readSession = (reader: OptionsReader<keyof SessionOptions>): ResolvedOptio
     typeTimeout: reader.duration("typeTimeout", "10 seconds"),
     writeTimeout: reader.duration("writeTimeout", "30 seconds"),
     partialFrameTimeout: reader.duration("partialFrameTimeout", "30 seconds"),
+    frameLog: reader.booleanOrWithin("frameLog", '{ session: "users" }', readFrameLog),
     drainTimeout: reader.duration("drainTimeout", "5 seconds"),
     closeTimeout: reader.duration("closeTimeout", "2 seconds")
   }
@@ -296,6 +305,13 @@ const readHeartbeat = (reader: OptionsReader<"interval" | "tolerance">): Exclude
   Object.freeze({
     interval: reader.duration("interval", "10 seconds"),
     tolerance: reader.duration("tolerance", "15 seconds")
+  })
+
+const readFrameLog = (reader: OptionsReader<keyof FrameLogOptions>): FrameLogOptions =>
+  Object.freeze({
+    level: reader.logLevel("level"),
+    session: reader.text("session"),
+    types: reader.numbered("types")
   })
 
 const rate =

@@ -1,5 +1,6 @@
 /** Reads options that a program gives: checks each of them, and has one line for each that is wrong. */
 import * as Duration from "effect/Duration"
+import * as LogLevel from "effect/LogLevel"
 import { describe, describeName, tagOf } from "./describe.js"
 import { nearest } from "./nearest.js"
 
@@ -87,6 +88,47 @@ export class OptionsReader<Name extends string> {
   ): A | false {
     const given = this.take(name)
     return given === false ? false : this.inside(name, given, `false or an object such as ${shape}`, use)
+  }
+
+  /** The options within this one, for which `true` stands if all of them are left out; `false` where it is not given. */
+  booleanOrWithin<Inner extends string, A>(
+    name: Name,
+    shape: string,
+    use: (inner: OptionsReader<Inner>) => A
+  ): A | false {
+    const given = this.take(name)
+    if (given === undefined || given === false || given === UNREADABLE) return false
+    return this.inside(name, given === true ? NOTHING : given, `true, false or an object such as ${shape}`, use)
+  }
+
+  text(name: Name): string | undefined {
+    return this.read<string | undefined>(name, undefined, "a string", (given) =>
+      typeof given === "string" ? given : undefined
+    )
+  }
+
+  logLevel(name: Name): LogLevel.LogLevel | undefined {
+    return this.read<LogLevel.LogLevel | undefined>(name, undefined, "a LogLevel of Effect", (given) =>
+      LogLevel.allLevels.find((level) => level === given)
+    )
+  }
+
+  /** Names for numbers, such as stream types. */
+  numbered(name: Name): Readonly<Record<number, string>> | undefined {
+    return this.read<Readonly<Record<number, string>> | undefined>(
+      name,
+      undefined,
+      'an object from stream types to names such as { 1: "rpc" }',
+      (given) => {
+        if (!isRecord(given)) return undefined
+        try {
+          const entries = Object.entries(given)
+          return entries.every(([, value]) => typeof value === "string") ? Object.fromEntries(entries) : undefined
+        } catch {
+          return undefined
+        }
+      }
+    )
   }
 
   /** Refuses an option that does not go with another one. */

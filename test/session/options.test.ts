@@ -68,6 +68,7 @@ describe("SessionOptions", () => {
       typeTimeout: Duration.seconds(10),
       writeTimeout: Duration.seconds(30),
       partialFrameTimeout: Duration.seconds(30),
+      frameLog: false,
       drainTimeout: Duration.seconds(5),
       closeTimeout: Duration.seconds(2)
     })
@@ -415,6 +416,62 @@ describe("FrameLog", () => {
         "INFO sent GOAWAY last 0 NoError",
         "INFO sent UNKNOWN type 15 on 0, 0 bytes"
       ])
+    }).pipe(scenario)
+  )
+
+  it.effect(
+    "is an option of every session: with its name, stream types by name, and frames as they are on the wire",
+    () =>
+      Effect.gen(function* () {
+        const link = yield* SimulatedTransport.makePair({ chunking: { min: 5000, max: 5000 } })
+        const lines: Array<string> = []
+        const logger = Logger.make<unknown, void>(({ message }) => {
+          if (!String(message).includes("WNDINC")) lines.push(String(message))
+        })
+        const server = yield* sessionOver("server", link.server, { heartbeat: false })
+        yield* Effect.fork(server.serve(MuxStream.readAll))
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const client = yield* Session.fromTransport(link.client, {
+              role: "client",
+              heartbeat: false,
+              frameLog: { session: "users", types: { 7: "upload" }, level: LogLevel.Info }
+            })
+            yield* client.withStream({ type: 7 }, (stream) =>
+              MuxStream.write(stream, new Uint8Array(100_000)).pipe(Effect.zipRight(MuxStream.finish(stream)))
+            )
+            yield* settle
+            yield* client.withStream((stream) => MuxStream.reset(stream, 6))
+          })
+        ).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+        assert.deepStrictEqual(lines, [
+          "users: sent DATA 3 SYN 4 bytes (upload)",
+          "users: sent DATA 3 FIN 100000 bytes (upload)",
+          "users: received DATA 3 FIN 0 bytes (upload)",
+          "users: sent GOAWAY last 0 NoError",
+          "users: sent UNKNOWN type 15 on 0, 0 bytes"
+        ])
+      }).pipe(scenario)
+  )
+
+  it.effect("a logger that dies harms no session", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const logger = Logger.make<unknown, void>(() => {
+        throw new Error("the log is full")
+      })
+      const server = yield* sessionOver("server", link.server, { heartbeat: false })
+      yield* Effect.fork(server.serve(echo))
+      const answer = yield* Session.fromTransport(link.client, {
+        role: "client",
+        heartbeat: false,
+        frameLog: { level: LogLevel.Info }
+      }).pipe(
+        Effect.flatMap((client) => client.withStream((stream) => exchange(stream, text("hello")))),
+        Effect.scoped,
+        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+      )
+      assert.strictEqual(string(answer), "hello")
     }).pipe(scenario)
   )
 
