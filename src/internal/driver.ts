@@ -1,10 +1,9 @@
-/** The fibers that move a session: one in, one out, one for time, and one that waits for the end. */
+/** The fibers that move a session: one in, one out, and one that waits for the end. `SessionTimer` has one for time. */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import type { FrameBatch, FrameReaderService } from "../FrameReader.js"
 import type { FrameWriterService } from "../FrameWriter.js"
@@ -12,7 +11,6 @@ import { TransportFailed } from "../MuxadoError.js"
 import { ErrorCode } from "../protocol/errorCode.js"
 import type { TransportService } from "../Transport.js"
 import { directReader, directWriter } from "./direct.js"
-import { firstOf } from "./firstOf.js"
 import { outsideScheduler } from "./outside.js"
 import type { SessionRuntime } from "./sessionRuntime.js"
 
@@ -29,8 +27,6 @@ interface Driver {
   readonly drain: (grace: Duration.DurationInput) => Effect.Effect<void>
 }
 
-const UINT32 = 0x1_0000_0000
-
 /**
  * After so many frames of one chunk, whoever they woke gets a turn, and what they answer leaves: the peer works on it
  * while the rest is received. All at once, the two sides would take turns instead.
@@ -44,7 +40,7 @@ export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driv
     runtime.tryWrite = directWriter.get(parts.writer)
     const reading = yield* forkOutside(readLoop(runtime, parts.reader))
     const writing = yield* forkOutside(writeLoop(runtime, parts.writer))
-    const timing = yield* forkOutside(timeLoop(runtime))
+    const timer = runtime.startTimer((cause) => failed(runtime, "Read", cause))
     const letGo = Effect.suspend(() => {
       const end = runtime.connection.end
       // nobody takes last words from a dead transport
@@ -61,7 +57,8 @@ export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driv
         Effect.zipRight(letGo),
         // a medium that cannot even be destroyed is left to itself
         Effect.ensuring(atMost(Effect.disconnect(destroy), parts.closeTimeout)),
-        Effect.ensuring(Fiber.interruptAll([reading, writing, timing]))
+        Effect.ensuring(Fiber.interruptAll([reading, writing])),
+        Effect.ensuring(timer.stop)
       )
     )
     const closeWithin = (limit: Duration.Duration, code: number, debug: string) =>
@@ -184,26 +181,6 @@ const failed = (runtime: SessionRuntime, reason: "Read" | "Write", cause: Cause.
       : new TransportFailed({ reason, cause: error, initiator: "Local", processed: "maybe" })
   )
 }
-
-/** In a process that was busy, timers come before what has arrived meanwhile: that must be heard before it is missed. */
-const oneTurn = Effect.sleep(Duration.zero)
-
-/** Calls the core when it wants to be called. */
-const timeLoop = (runtime: SessionRuntime): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const delay = runtime.armTimer()
-    const wait =
-      delay === Infinity
-        ? runtime.nearer.wait
-        : firstOf(Effect.zipRight(Effect.sleep(Duration.millis(delay)), oneTurn), runtime.nearer.wait)
-    return Effect.zipRight(
-      wait,
-      Effect.map(Random.nextIntBetween(0, UINT32), (nonce) => runtime.tick(nonce))
-    )
-  }).pipe(
-    Effect.forever,
-    Effect.catchAllCause((cause) => Effect.sync(() => failed(runtime, "Read", cause)))
-  )
 
 /** Endings run where nothing may interrupt them; what they wait for must stay interruptible, or no limit would hold. */
 const atMost = <A>(effect: Effect.Effect<A>, limit: Duration.DurationInput): Effect.Effect<void> =>

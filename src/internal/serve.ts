@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -44,7 +45,7 @@ export const serve = <A, E, R>(
         session.subscribe(crew)
         return crew
       }),
-      (crew) => Effect.zipRight(session.refusing, crew.awaitEmpty),
+      (crew) => Effect.zipRight(Deferred.await(session.refusing), crew.awaitEmpty),
       (crew) =>
         Effect.suspend(() => {
           session.unsubscribe(crew)

@@ -25,10 +25,10 @@ import { Piece } from "../protocol/frame.js"
 import type { StreamCore } from "../protocol/stream.js"
 import type { TryWrite } from "./direct.js"
 import { sessionError } from "./errors.js"
-import { firstOf } from "./firstOf.js"
 import { outsideScheduler } from "./outside.js"
 import type { Restore } from "./restore.js"
 import { Opening } from "./opening.js"
+import { SessionTimer } from "./sessionTimer.js"
 import { StreamHandle } from "./streamHandle.js"
 import { Totals } from "./totals.js"
 import { Signal, WaitSet } from "./waiting.js"
@@ -51,11 +51,9 @@ export class SessionRuntime {
   readonly connection: Connection
   /** There are frames to write. */
   readonly output = new Signal()
-  /** A deadline came up that is nearer than the one the timer waits for. */
-  readonly nearer = new Signal()
   readonly ended: Deferred.Deferred<SessionEnd>
-  /** This side takes no more streams. */
-  readonly drainBegun: Deferred.Deferred<void>
+  /** Done once the session takes no more streams: a drain here, or the end. */
+  readonly refusing: Deferred.Deferred<void>
   /** While draining: nothing is left to do. */
   readonly idle: Deferred.Deferred<void>
   /** One of the sides leaves. */
@@ -83,7 +81,7 @@ export class SessionRuntime {
   private opensDue = false
   private flushDue = false
   private unsent: ReadonlyArray<Frame> | undefined = undefined
-  private armedFor = 0
+  private timer: SessionTimer | undefined = undefined
   private suspected = false
 
   private constructor(
@@ -93,7 +91,7 @@ export class SessionRuntime {
     private readonly runtime: Runtime.Runtime<never>,
     deferreds: {
       readonly ended: Deferred.Deferred<SessionEnd>
-      readonly drainBegun: Deferred.Deferred<void>
+      readonly refusing: Deferred.Deferred<void>
       readonly idle: Deferred.Deferred<void>
       readonly draining: Deferred.Deferred<SessionEnd>
     }
@@ -101,7 +99,7 @@ export class SessionRuntime {
     this.connection = new Connection(options, this.now())
     this.waiting = MutableQueue.bounded(options.acceptBacklog)
     this.ended = deferreds.ended
-    this.drainBegun = deferreds.drainBegun
+    this.refusing = deferreds.refusing
     this.idle = deferreds.idle
     this.draining = deferreds.draining
   }
@@ -111,13 +109,13 @@ export class SessionRuntime {
       const clock = yield* Effect.clock
       const scheduler = yield* Effect.withFiberRuntime<Scheduler>((fiber) => Effect.succeed(fiber.currentScheduler))
       const runtime = yield* Effect.runtime<never>()
-      const drainBegun = yield* Deferred.make<void>()
+      const refusing = yield* Deferred.make<void>()
       const ended = yield* Deferred.make<SessionEnd>()
       const idle = yield* Deferred.make<void>()
       const draining = yield* Deferred.make<SessionEnd>()
       return new SessionRuntime(options, clock, outsideScheduler(scheduler), detached(runtime), {
         ended,
-        drainBegun,
+        refusing,
         idle,
         draining
       })
@@ -158,10 +156,7 @@ export class SessionRuntime {
       this.log(Effect.logWarning(`Are both sides of the session typed? ${this.connection.suspicion}`))
     }
     if (this.connection.hasFrames) this.announceOutput()
-    if (this.connection.nextDeadline() < this.armedFor) {
-      this.armedFor = 0
-      this.nearer.notify()
-    }
+    this.timer?.arm()
   }
 
   /** What fails for one stream ends that stream: the events behind it are those of others. */
@@ -248,6 +243,7 @@ export class SessionRuntime {
         return Deferred.unsafeDone(this.idle, Effect.void)
       case "Ended":
         Deferred.unsafeDone(this.ended, Effect.succeed(event.end))
+        Deferred.unsafeDone(this.refusing, Effect.void)
         Deferred.unsafeDone(this.idle, Effect.void)
         this.leaves(event.end)
         this.acceptors.notifyAll()
@@ -320,21 +316,26 @@ export class SessionRuntime {
     )
   }
 
-  /** Milliseconds until the core wants to be called again; `Infinity` when it does not. */
-  armTimer(): number {
-    // the last wait may have been interrupted, and a nearer deadline may come before the next begins
-    this.nearer.forget()
-    this.armedFor = this.connection.nextDeadline()
-    return this.armedFor === Infinity ? Infinity : Math.max(0, Math.ceil(this.armedFor - this.now()))
-  }
-
-  tick(nonce: number): void {
-    this.step((connection) => connection.tick(this.now(), nonce))
+  /** From now on the core is called when it wants to be; `failed` is called if that cannot go on. */
+  startTimer(failed: (cause: Cause.Cause<never>) => void): SessionTimer {
+    const timer = new SessionTimer(
+      {
+        nextDeadline: () => this.connection.nextDeadline(),
+        now: () => this.now(),
+        tick: (nonce) => this.step((connection) => connection.tick(this.now(), nonce)),
+        failed
+      },
+      this.runtime,
+      this.scheduler
+    )
+    this.timer = timer
+    timer.arm()
+    return timer
   }
 
   beginDraining(): void {
     this.step((connection) => connection.drain())
-    Deferred.unsafeDone(this.drainBegun, Effect.void)
+    Deferred.unsafeDone(this.refusing, Effect.void)
     this.leaves(this.connection.refusal)
     this.acceptors.notifyAll()
     this.opening.pump()
@@ -396,11 +397,6 @@ export class SessionRuntime {
     const handle = MutableQueue.poll(this.waiting, undefined)
     if (handle !== undefined) this.step((connection) => connection.accept(handle.core))
     return handle
-  }
-
-  /** Waits until the session takes no more streams. */
-  get refusing(): Effect.Effect<void> {
-    return firstOf(Deferred.await(this.ended), Deferred.await(this.drainBegun))
   }
 
   /** Takes the next stream of the peer; the caller is uninterruptible, and `restore` is its own. */

@@ -7,7 +7,7 @@ type Resume = (effect: Effect.Effect<void>) => void
 
 /**
  * Wakes the one fiber that waits, and remembers a call that came while nobody did. The signal carries nothing: whoever
- * is woken looks again. One who is interrupted stays until the next waits, or `forget`.
+ * is woken looks again. One who is interrupted stays until the next waits.
  */
 export class Signal {
   private raised = false
@@ -24,11 +24,6 @@ export class Signal {
   /** Whether somebody waits. */
   get isAwaited(): boolean {
     return this.waiter !== undefined
-  }
-
-  /** Nobody waits any more: a call from now on is remembered. */
-  forget(): void {
-    this.waiter = undefined
   }
 
   notify(): void {

@@ -393,15 +393,15 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/sessionRuntime",
     "frames lost that the transport did not take at once",
     "what is due is sent",
-    "    this.unsent = frames\n",
+    "    this.unsent = frames.map(withOwnPayload)\n",
     ""
   ),
   inSessions(
     "internal/sessionRuntime",
     "timer not set anew",
     "what is due in time is done in time",
-    "this.armedFor = 0\n      this.nearer.notify()",
-    "this.armedFor = 0"
+    "this.timer?.arm()",
+    ""
   ),
   inSessions(
     "internal/streamHandle",

@@ -1,0 +1,65 @@
+/** Calls a session when its next deadline is due: one fiber, which sleeps until the nearest, and none without one. */
+import type * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Random from "effect/Random"
+import * as Runtime from "effect/Runtime"
+import type { Scheduler } from "effect/Scheduler"
+
+interface Timed {
+  /** Milliseconds of the clock; `Infinity` for no deadline. */
+  readonly nextDeadline: () => number
+  readonly now: () => number
+  /** `nonce` is a random uint32. */
+  readonly tick: (nonce: number) => void
+  readonly failed: (cause: Cause.Cause<never>) => void
+}
+
+const UINT32 = 0x1_0000_0000
+
+/** In a process that was busy, timers come before what has arrived meanwhile: that must be heard before it is missed. */
+const oneTurn = Effect.sleep(Duration.zero)
+
+export class SessionTimer {
+  private fiber: Fiber.RuntimeFiber<void> | undefined = undefined
+  /** What the fiber sleeps until. */
+  private armedFor = Infinity
+  private readonly sleeping: Effect.Effect<void>
+
+  constructor(
+    private readonly timed: Timed,
+    private readonly runtime: Runtime.Runtime<never>,
+    private readonly scheduler: Scheduler
+  ) {
+    const loop: Effect.Effect<void> = Effect.suspend(() => {
+      this.armedFor = timed.nextDeadline()
+      if (this.armedFor === Infinity) {
+        this.fiber = undefined
+        return Effect.void
+      }
+      const delay = Duration.millis(Math.max(0, Math.ceil(this.armedFor - timed.now())))
+      return Effect.zipRight(Effect.sleep(delay), Effect.zipRight(oneTurn, Effect.zipRight(tick, loop)))
+    })
+    const tick = Effect.map(Random.nextIntBetween(0, UINT32), timed.tick)
+    this.sleeping = Effect.catchAllCause(loop, (cause) => Effect.sync(() => timed.failed(cause)))
+  }
+
+  /** A deadline may have come that is nearer than the one that is slept for. */
+  arm(): void {
+    const next = this.timed.nextDeadline()
+    if (next >= this.armedFor) return
+    this.armedFor = next
+    this.fiber?.unsafeInterruptAsFork(FiberId.none)
+    this.fiber = Runtime.runFork(this.runtime, this.sleeping, { scheduler: this.scheduler })
+  }
+
+  /** For good. */
+  get stop(): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.armedFor = -Infinity
+      return this.fiber === undefined ? Effect.void : Fiber.interrupt(this.fiber)
+    })
+  }
+}
