@@ -24,7 +24,7 @@ export type Each<A> = (take: (a: A) => void) => Effect.Effect<never, TransportFa
 export type TryWrite<A> = (as: ReadonlyArray<A>) => boolean
 
 export interface DirectTransport {
-  /** Chunks of 64 KiB at most. */
+  /** Chunks of any length above 0; after each MiB the event loop gets a turn. */
   readonly each: Each<Uint8Array>
   readonly tryWrite: TryWrite<Uint8Array>
 }
