@@ -36,12 +36,23 @@ const MEANINGS: Readonly<Record<string, string>> = {
 }
 
 /**
+ * There is a file at the path of a unix socket; the message says what it is, and what to do.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PathInUse extends Error {
+  readonly code = "EADDRINUSE"
+}
+
+/**
  * Says what an error means, its code in brackets: `the address is already in use (EADDRINUSE)`.
  *
  * @since 0.1.0
  * @category utilities
  */
 export const meaningOf = (cause: unknown): string => {
+  if (cause instanceof PathInUse) return `${cause.message} (${cause.code})`
   const code = codeOf(cause)
   const meaning = code === undefined ? undefined : MEANINGS[code]
   if (meaning !== undefined) return `${meaning} (${code})`
@@ -76,6 +87,8 @@ export const explained = (cause: unknown): unknown => {
  */
 export const listenFailed = (endpoint: string, cause: unknown): SocketServerError => {
   const error = new Error(`cannot listen on ${endpoint}: ${meaningOf(cause)}`, { cause })
+  // Where it is made is where the error below it was caught, which says nothing.
+  error.stack = `Error: ${error.message}`
   const code = codeOf(cause)
   return new ReadableServerError({ reason: "Open", cause: code === undefined ? error : withCode(error, code) })
 }

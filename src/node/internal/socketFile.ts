@@ -13,6 +13,7 @@ import { randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
+import { PathInUse } from "./explain.js"
 import { maxPathBytes } from "./where.js"
 
 /**
@@ -101,8 +102,7 @@ export const make = ({ mode, path, replaceStale = false }: SocketFileOptions): S
 const STALE =
   "the socket file is stale: nothing listens on it. Remove it, or set replaceStale: true to have it replaced"
 
-const inUse = (text: string): Effect.Effect<never, Error> =>
-  Effect.fail(Object.assign(new Error(text), { code: "EEXIST" }))
+const inUse = (text: string): Effect.Effect<never, Error> => Effect.fail(new PathInUse(text))
 
 const attempt = <A>(f: () => A): Effect.Effect<A, Error> =>
   Effect.try({ try: f, catch: (cause) => (cause instanceof Error ? cause : new Error(String(cause))) })

@@ -1,0 +1,72 @@
+/** The two ways by which a session takes bytes from a transport, and bytes that are there before either is used. */
+import { assert } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { directTransport } from "../../src/internal/direct.js"
+import type { TransportFailed } from "../../src/MuxadoError.js"
+import type { TransportService } from "../../src/Transport.js"
+
+/**
+ * The same transport, used as a session does that goes around the fibers: reads begin `each` and interrupt it at the
+ * first chunk, and writes are `tryWrite` where that takes them.
+ */
+export const directly = (transport: TransportService): TransportService => {
+  const direct = directTransport.get(transport)
+  if (direct === undefined) return assert.fail("the transport offers no direct path")
+  const queue: Array<Uint8Array> = []
+  const take = Effect.sync(() => queue.shift() ?? new Uint8Array(0))
+  const read: TransportService["read"] = Effect.suspend(() => {
+    if (queue.length > 0) return take
+    const arrived = Deferred.unsafeMake<Uint8Array, TransportFailed>(Fiber.id(Fiber.void))
+    return direct
+      .each((chunk) => {
+        queue.push(chunk)
+        Deferred.unsafeDone(arrived, Effect.succeed(chunk))
+      })
+      .pipe(
+        Effect.raceFirst(Deferred.await(arrived)),
+        // What came before a failure comes before it here, too.
+        Effect.catchAll((error) => (queue.length > 0 ? Effect.void : Effect.fail(error))),
+        Effect.zipRight(take)
+      )
+  })
+  return {
+    ...transport,
+    read,
+    write: (chunks) => Effect.suspend(() => (direct.tryWrite(chunks) ? Effect.void : transport.write(chunks)))
+  }
+}
+
+/** The transport without the bytes that its reader gets before all others, which must be `early`. */
+export const without = (transport: TransportService, early: Uint8Array): TransportService => {
+  let at = 0
+  let rest = new Uint8Array(0)
+  const take = Effect.sync(() => {
+    const chunk = rest
+    rest = new Uint8Array(0)
+    return chunk
+  })
+  const strip = (chunk: Uint8Array): void => {
+    const length = Math.min(chunk.length, early.length - at)
+    const isSame = Buffer.from(early.buffer, early.byteOffset + at, length).equals(chunk.subarray(0, length))
+    assert.isTrue(isSame, `the bytes that were there before the first read differ after ${at} of them`)
+    at += length
+    rest = Uint8Array.from(chunk.subarray(length))
+  }
+  const read: TransportService["read"] = Effect.suspend(() => {
+    if (rest.length > 0) return take
+    return transport.read.pipe(
+      Effect.tapError((error) =>
+        Effect.sync(() => {
+          if (error.reason === "Ended") assert.strictEqual(at, early.length, "early bytes are missing")
+        })
+      ),
+      Effect.flatMap((chunk) => {
+        strip(chunk)
+        return rest.length > 0 ? take : read
+      })
+    )
+  })
+  return { ...transport, read }
+}
