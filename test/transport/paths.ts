@@ -3,6 +3,7 @@ import { assert } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
 import { directTransport } from "../../src/internal/direct.js"
 import type { TransportFailed } from "../../src/MuxadoError.js"
 import type { TransportService } from "../../src/Transport.js"
@@ -16,20 +17,24 @@ export const directly = (transport: TransportService): TransportService => {
   if (direct === undefined) return assert.fail("the transport offers no direct path")
   const queue: Array<Uint8Array> = []
   const take = Effect.sync(() => queue.shift() ?? new Uint8Array(0))
+  // Not a race: an interruption must not leave before `each` has stopped.
+  const fetch = Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const arrived = Deferred.unsafeMake<void, TransportFailed>(FiberId.none)
+      const each = direct.each((chunk) => {
+        queue.push(chunk)
+        Deferred.unsafeDone(arrived, Effect.void)
+      })
+      const fiber = yield* Effect.forkDaemon(Effect.interruptible(each))
+      fiber.addObserver((exit) => Deferred.unsafeDone(arrived, exit))
+      const exit = yield* Effect.exit(restore(Deferred.await(arrived)))
+      yield* Fiber.interrupt(fiber)
+      return yield* exit
+    })
+  )
   const read: TransportService["read"] = Effect.suspend(() => {
     if (queue.length > 0) return take
-    const arrived = Deferred.unsafeMake<Uint8Array, TransportFailed>(Fiber.id(Fiber.void))
-    return direct
-      .each((chunk) => {
-        queue.push(chunk)
-        Deferred.unsafeDone(arrived, Effect.succeed(chunk))
-      })
-      .pipe(
-        Effect.raceFirst(Deferred.await(arrived)),
-        // What came before a failure comes before it here, too.
-        Effect.catchAll((error) => (queue.length > 0 ? Effect.void : Effect.fail(error))),
-        Effect.zipRight(take)
-      )
+    return Effect.zipRight(fetch, take)
   })
   return {
     ...transport,

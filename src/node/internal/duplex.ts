@@ -4,7 +4,9 @@
  *
  * @since 0.1.0
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import type { Duplex } from "node:stream"
@@ -76,6 +78,12 @@ interface Listener {
   readonly take: (chunk: Uint8Array) => void
   /** `readFailure` was set. */
   readonly failed: () => void
+}
+
+/** Chunks handed over as they come, until `stop` or the outcome. */
+interface Flow {
+  readonly outcome: Deferred.Deferred<never, TransportFailed>
+  readonly stop: () => void
 }
 
 const adapt = (duplex: Duplex, known: Known): Adapted => {
@@ -210,86 +218,94 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     return fill() ? take : (readFailure ?? awaitReadable)
   })
 
+  // Not with the cleanup of `Effect.async`, which a fiber that yields there and is interrupted never reaches: the source
+  // would flow on, into nothing.
   const each = (onChunk: (chunk: Uint8Array) => void): Effect.Effect<never, TransportFailed> =>
-    Effect.async((resume) => {
-      /** Handed over since the event loop last turned, as far as is known here. */
-      let handed = 0
-      let flowing = false
-      let isOver = false
-      let turn: NodeJS.Immediate | undefined
+    Effect.acquireUseRelease(
+      Effect.sync(() => startEach(onChunk)),
+      ({ outcome }) => Deferred.await(outcome),
+      ({ stop }) => Effect.sync(stop)
+    )
+  const startEach = (onChunk: (chunk: Uint8Array) => void): Flow => {
+    const outcome = Deferred.unsafeMake<never, TransportFailed>(FiberId.none)
+    /** Handed over since the event loop last turned, as far as is known here. */
+    let handed = 0
+    let flowing = false
+    let isOver = false
+    let turn: NodeJS.Immediate | undefined
 
-      // Flowing, a chunk is handed on where it arrives; with "readable" it would wait for a tick, and for a fiber.
-      const flow = (): void => {
-        flowing = true
-        duplex.off("readable", onReadable)
-        duplex.on("data", onData)
-        duplex.resume()
+    // Flowing, a chunk is handed on where it arrives; with "readable" it would wait for a tick, and for a fiber.
+    const flow = (): void => {
+      flowing = true
+      duplex.off("readable", onReadable)
+      duplex.on("data", onData)
+      duplex.resume()
+    }
+    const pause = (): void => {
+      flowing = false
+      duplex.off("data", onData)
+      duplex.pause()
+    }
+    const stop = (): void => {
+      if (isOver) return
+      isOver = true
+      listener = undefined
+      clearImmediate(turn)
+      pause()
+      if (!duplex.destroyed) duplex.on("readable", onReadable)
+    }
+    const end = (failure: Effect.Effect<never, TransportFailed>): void => {
+      if (isOver) return
+      stop()
+      Deferred.unsafeDone(outcome, failure)
+    }
+    /** Hands over what is held, as far as this stretch allows. */
+    const hand = (): void => {
+      const room = MAX_STRETCH - handed
+      const chunk = held.length <= room ? held : held.subarray(0, room)
+      held = held.length <= room ? NOTHING : held.subarray(room)
+      handed += chunk.length
+      try {
+        onChunk(chunk)
+      } catch (defect) {
+        end(Effect.die(defect))
       }
-      const pause = (): void => {
-        flowing = false
-        duplex.off("data", onData)
-        duplex.pause()
-      }
-      const stop = (): void => {
+    }
+    const askForTurn = (): void => {
+      turn ??= setImmediate(() => {
+        turn = undefined
+        handed = 0
+        if (!flowing) handAll()
+      })
+    }
+    /** Hands over what is there already; then comes what arrives, or the failure. */
+    const handAll = (): void => {
+      while (!isOver && handed < MAX_STRETCH && !discarded && fill()) hand()
+      if (isOver) return
+      if (handed >= MAX_STRETCH) askForTurn()
+      else if (readFailure !== undefined) end(readFailure)
+      else flow()
+    }
+    listener = {
+      take: (chunk) => {
+        held = chunk
+        hand()
         if (isOver) return
-        isOver = true
-        listener = undefined
-        clearImmediate(turn)
+        if (held.length > 0 || handed >= MAX_STRETCH) pause()
+        // Before it is needed: a turn that comes by itself costs no pause.
+        if (handed >= MAX_STRETCH / 4) askForTurn()
+      },
+      failed: () => {
+        if (discarded && readFailure !== undefined) return end(readFailure)
+        // While it pauses, the failure is found after the bytes that were there before it.
+        if (!flowing) return
         pause()
-        if (!duplex.destroyed) duplex.on("readable", onReadable)
+        handAll()
       }
-      const end = (failure: Effect.Effect<never, TransportFailed>): void => {
-        if (isOver) return
-        stop()
-        resume(failure)
-      }
-      /** Hands over what is held, as far as this stretch allows. */
-      const hand = (): void => {
-        const room = MAX_STRETCH - handed
-        const chunk = held.length <= room ? held : held.subarray(0, room)
-        held = held.length <= room ? NOTHING : held.subarray(room)
-        handed += chunk.length
-        try {
-          onChunk(chunk)
-        } catch (defect) {
-          end(Effect.die(defect))
-        }
-      }
-      const askForTurn = (): void => {
-        turn ??= setImmediate(() => {
-          turn = undefined
-          handed = 0
-          if (!flowing) handAll()
-        })
-      }
-      /** Hands over what is there already; then comes what arrives, or the failure. */
-      const handAll = (): void => {
-        while (!isOver && handed < MAX_STRETCH && !discarded && fill()) hand()
-        if (isOver) return
-        if (handed >= MAX_STRETCH) askForTurn()
-        else if (readFailure !== undefined) end(readFailure)
-        else flow()
-      }
-      listener = {
-        take: (chunk) => {
-          held = chunk
-          hand()
-          if (isOver) return
-          if (held.length > 0 || handed >= MAX_STRETCH) pause()
-          // Before it is needed: a turn that comes by itself costs no pause.
-          if (handed >= MAX_STRETCH / 4) askForTurn()
-        },
-        failed: () => {
-          if (discarded && readFailure !== undefined) return end(readFailure)
-          // While it pauses, the failure is found after the bytes that were there before it.
-          if (!flowing) return
-          pause()
-          handAll()
-        }
-      }
-      outside(handAll)
-      return Effect.sync(stop)
-    })
+    }
+    outside(handAll)
+    return { outcome, stop }
+  }
 
   // --- writing ---
 

@@ -204,17 +204,15 @@ const awaitListening = (server: Net.Server, options: ListenOptions): Effect.Effe
     } catch (cause) {
       return done(Effect.fail(cause))
     }
-    return Effect.sync(() => {
-      forget()
-      // It may still be looking up the host, and would tell of its failure then.
-      server.on("error", () => {})
-      server.on("listening", () => stop(server, undefined))
-    })
+    return Effect.sync(forget)
   })
 
 const stop = (server: Net.Server, file: SocketFile.SocketFile | undefined): void => {
   file?.remove()
-  if (server.listening) server.close()
+  if (server.listening) return void server.close()
+  // It may still be looking up the host, and would tell of its failure, or listen, then.
+  server.on("error", () => {})
+  server.on("listening", () => void server.close())
 }
 
 // --- the connections ---
