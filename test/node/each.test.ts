@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { directTransport } from "../../src/internal/direct.js"
 import { NodeTransport } from "../../src/node/index.js"
-import { MAX_STRETCH } from "../../src/node/internal/duplex.js"
+import { MAX_STRETCH } from "../../src/node/internal/turns.js"
 import { media, pattern, readToEnd, socketPair, turns } from "./support.js"
 
 const SIZE = 3 * MAX_STRETCH + 5

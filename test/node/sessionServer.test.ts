@@ -141,6 +141,21 @@ for (const medium of media) {
         yield* Layer.build(Layer.merge(Layer.provide(use, client), Layer.provide(Layer.fresh(use), client)))
         yield* Effect.sleep("50 millis")
         assert.strictEqual(sessions, 1)
+        const [otherServer, two] = yield* serverOn(medium)
+        let others = 0
+        yield* Effect.forkScoped(
+          otherServer.run((session) =>
+            Effect.zipRight(
+              Effect.sync(() => others++),
+              session.closed
+            )
+          )
+        )
+        yield* Layer.build(
+          Layer.merge(Layer.provide(use, client), Layer.provide(use, Layer.provide(Session.layerClient(fast), two)))
+        )
+        yield* Effect.sleep("50 millis")
+        assert.deepStrictEqual([sessions, others], [2, 1])
       })
     )
 
@@ -191,7 +206,7 @@ it.scopedLive("a handshake that fails or takes too long is one debug line with i
 )
 
 describe("wrong options", () => {
-  const wrong: ReadonlyArray<readonly [any, string]> = [
+  const wrong: ReadonlyArray<readonly [unknown, string]> = [
     [{ port: "x" }, "port must be an integer from"],
     [{ port: -1 }, "not -1"],
     [{ port: 70_000 }, "not 70000"],
@@ -203,18 +218,18 @@ describe("wrong options", () => {
     Effect.gen(function* () {
       for (const [options, text] of wrong) {
         for (const make of [NodeSessionServer.makeTcp, NodeSessionServer.makeTls]) {
-          const error = yield* Effect.flip(make(options))
+          const error = yield* Effect.flip(make(options as never))
           assert.strictEqual(error._tag, "InvalidOptions")
           assert.match(error.message, new RegExp(text))
         }
         for (const make of [NodeTransport.makeTcp, NodeTransport.makeTls]) {
-          const error = yield* Effect.flip(make(options))
+          const error = yield* Effect.flip(make(options as never))
           assert.deepStrictEqual([error.reason, error.processed], ["Open", "no"])
           assert.match(error.message, new RegExp(text))
         }
       }
-      for (const connectTimeout of ["abc", -1, Number.NaN] as any[]) {
-        const error = yield* Effect.flip(NodeTransport.makeTcp({ port: 1, connectTimeout }))
+      for (const connectTimeout of ["abc", -1, Number.NaN]) {
+        const error = yield* Effect.flip(NodeTransport.makeTcp({ port: 1, connectTimeout: connectTimeout as never }))
         assert.include(error.message, "connectTimeout must be a duration of more than 0")
       }
     })

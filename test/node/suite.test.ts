@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Duplex } from "node:stream"
 import { NodeTransport } from "../../src/node/index.js"
+import type { TransportService } from "../../src/Transport.js"
 import { directly, without } from "../transport/paths.js"
 import type { TransportPair } from "../transport/suite.js"
 import { noise, transportSuite } from "../transport/suite.js"
@@ -78,7 +79,18 @@ const makePair = (makeDuplexes: MakeDuplexes, early: Early | undefined, isDirect
     const [toClient, toServer] = [FIRST_BYTES.subarray(0, early.bytes), FIRST_BYTES.subarray(1, early.bytes + 1)]
     yield* early.fill(one, other, toClient)
     yield* early.fill(other, one, toServer)
-    return { client: without(client, toClient), server: without(server, toServer) }
+    let cut = false
+    const cutting = (side: TransportService): TransportService => ({
+      ...side,
+      destroy: Effect.zipRight(
+        Effect.sync(() => (cut = true)),
+        side.destroy
+      )
+    })
+    return {
+      client: cutting(without(client, toClient, () => cut)),
+      server: cutting(without(server, toServer, () => cut))
+    }
   })
 
 for (const early of earlies) {
