@@ -3,20 +3,22 @@
  *
  * @since 0.1.0
  */
-import { SocketServerError } from "@effect/platform/SocketServer"
+import type { SocketServerError } from "@effect/platform/SocketServer"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { runConnections } from "../internal/connections.js"
-import type { InvalidOptions } from "../MuxadoError.js"
+import { InvalidOptions } from "../MuxadoError.js"
 import type { ResolvedServerOptions, ServerOptions } from "../SessionOptions.js"
 import { resolveServer } from "../SessionOptions.js"
 import type { SessionServerService } from "../SessionServer.js"
 import { SessionServer } from "../SessionServer.js"
 import { fromDuplex } from "./internal/duplex.js"
+import { runFailed } from "./internal/explain.js"
 import type { ListenOptions, TlsListenOptions } from "./internal/listener.js"
 import { listen } from "./internal/listener.js"
+import { listenProblems } from "./internal/where.js"
 
 /**
  * Where to listen: port 0 picks a free one, and no `host` means every address.
@@ -39,13 +41,22 @@ export interface TcpOptions {
 export type TlsOptions = TlsListenOptions
 
 /**
- * Where to listen: the socket's path.
+ * Where to listen: the socket's path, at most 107 bytes on Linux and 103 elsewhere.
+ *
+ * - `mode` is the permissions of the socket file (`0o600`: this user alone may connect). The file never has others, not
+ *   even for a moment. Without it, the process's umask says.
+ * - `replaceStale: true` replaces a socket file on which nothing listens, as a server that was killed leaves it. It never
+ *   replaces one with a live server, nor a file that is not a socket. Without it, such a file is an error that says so.
+ *
+ * The server's end removes the file, unless another server has taken its place.
  *
  * @since 0.1.0
  * @category models
  */
 export interface UnixOptions {
   readonly path: string
+  readonly mode?: number | undefined
+  readonly replaceStale?: boolean | undefined
 }
 
 const RUN_BEFORE = "The server runs, or has run: it listens once"
@@ -54,20 +65,24 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
   where: ListenOptions,
   resolving: Either.Either<ResolvedServerOptions, InvalidOptions>
 ): Effect.fn.Return<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> {
-  const resolved = yield* resolving
+  const problems = listenProblems(where)
+  const resolved = yield* Effect.mapError(resolving, (error) =>
+    problems.length === 0 ? error : new InvalidOptions({ detail: [...problems, error.detail].join("\n") })
+  )
+  if (problems.length > 0) return yield* new InvalidOptions({ detail: problems.join("\n") })
   const listener = yield* listen(where)
   let ran = false
   return SessionServer.of({
     address: listener.address,
     run: (handler) =>
       Effect.suspend(() => {
-        if (ran) return Effect.fail(new SocketServerError({ reason: "Unknown", cause: new Error(RUN_BEFORE) }))
+        if (ran) return Effect.fail(runFailed(RUN_BEFORE))
         ran = true
         return runConnections(resolved, handler, (onConnection) =>
           Effect.scoped(
             Effect.zipRight(
-              listener.subscribe((socket) => void onConnection(fromDuplex(socket))),
-              Effect.never
+              listener.subscribe((socket, peer) => void onConnection(fromDuplex(socket, { peer }))),
+              listener.closed
             )
           ).pipe(Effect.ensuring(listener.stopListening))
         )
@@ -76,10 +91,20 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
 })
 
 /**
- * Sessions over plain TCP. Listens from now on; fails with `InvalidOptions`, or `SocketServerError` (`"Open"`).
+ * Sessions over plain TCP. Listens from now on. Fails with `InvalidOptions` before anything is created, or with
+ * `SocketServerError` (`"Open"`), whose message says where and why. `run` runs once; it fails with `SocketServerError`
+ * (`"Unknown"`) the second time, and when the scope of the server has closed.
  *
  * @since 0.1.0
  * @category constructors
+ * @example
+ * import { Effect } from "effect"
+ * import { NodeSessionServer } from "effect-muxado/node"
+ *
+ * const program = Effect.gen(function* () {
+ *   const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 7000 })
+ *   return yield* server.run((session) => session.serve((stream) => stream.finish))
+ * }).pipe(Effect.scoped)
  */
 export const makeTcp = (
   where: TcpOptions,
@@ -88,10 +113,15 @@ export const makeTcp = (
   make({ _tag: "Tcp", ...where }, resolveServer(options))
 
 /**
- * Sessions over TLS: a client whose handshake fails or stalls is dropped and never seen. Fails as `makeTcp` does.
+ * Sessions over TLS. A client whose handshake fails or takes too long is dropped: it is never a session, and one debug
+ * line says why, with its address. Fails as `makeTcp` does.
  *
  * @since 0.1.0
  * @category constructors
+ * @example
+ * import { NodeSessionServer } from "effect-muxado/node"
+ *
+ * const server = (key: string, cert: string) => NodeSessionServer.makeTls({ port: 7443, key, cert })
  */
 export const makeTls = (
   where: TlsOptions,
@@ -104,6 +134,10 @@ export const makeTls = (
  *
  * @since 0.1.0
  * @category constructors
+ * @example
+ * import { NodeSessionServer } from "effect-muxado/node"
+ *
+ * const server = NodeSessionServer.makeUnix({ path: "/run/my-service/mux.sock", mode: 0o600, replaceStale: true })
  */
 export const makeUnix = (
   where: UnixOptions,

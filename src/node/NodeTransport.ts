@@ -8,7 +8,7 @@
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
@@ -19,6 +19,8 @@ import type { TransportService } from "../Transport.js"
 import { Transport } from "../Transport.js"
 import { connect, KEEP_ALIVE_DELAY } from "./internal/connect.js"
 import * as internal from "./internal/duplex.js"
+import { tcpEndpoint, unixEndpoint } from "./internal/peer.js"
+import { tcpProblems, tlsProblems, unixProblems } from "./internal/where.js"
 
 /**
  * Where to connect to with TCP, and how; `host` is `"localhost"` unless given. `connectTimeout` is 10 seconds unless
@@ -78,69 +80,108 @@ export interface UnixOptions {
  * @since 0.1.0
  * @category constructors
  */
-export const fromDuplex: (duplex: Duplex) => Effect.Effect<TransportService, never, Scope.Scope> = internal.fromDuplex
+export const fromDuplex = (duplex: Duplex): Effect.Effect<TransportService, never, Scope.Scope> =>
+  internal.fromDuplex(duplex)
 
 /**
- * Connects with TCP, without Nagle's delay. Fails with TransportFailed `"Open"`, which is always safe to retry; an
- * interruption destroys the socket.
+ * Connects with TCP, without Nagle's delay. Fails with TransportFailed `"Open"`, which is always safe to retry; wrong
+ * options fail so too, before anything is connected. An interruption destroys the socket.
  *
  * @since 0.1.0
  * @category constructors
+ * @example
+ * import { Effect } from "effect"
+ * import { NodeTransport } from "effect-muxado/node"
+ *
+ * const program = Effect.gen(function* () {
+ *   const transport = yield* NodeTransport.makeTcp({ host: "127.0.0.1", port: 7000, connectTimeout: "3 seconds" })
+ *   yield* transport.write([new TextEncoder().encode("hello")])
+ * }).pipe(Effect.scoped)
  */
-export const makeTcp = (options: TcpOptions): Effect.Effect<TransportService, TransportFailed, Scope.Scope> => {
-  const { connectTimeout, ...tcp } = options
-  return connect({
-    start: () =>
-      Net.connect({
-        keepAlive: true,
-        keepAliveInitialDelay: KEEP_ALIVE_DELAY,
-        ...tcp,
-        noDelay: true,
-        allowHalfOpen: true
-      }),
-    ready: "connect",
-    timeout: connectTimeout
+export const makeTcp = (options: TcpOptions): Effect.Effect<TransportService, TransportFailed, Scope.Scope> =>
+  Effect.suspend(() => {
+    const { connectTimeout, ...tcp } = orNone(options)
+    return connect({
+      problems: tcpProblems(options),
+      endpoint: tcpEndpoint(String(tcp.host ?? "localhost"), tcp.port),
+      start: () =>
+        Net.connect({
+          keepAlive: true,
+          keepAliveInitialDelay: KEEP_ALIVE_DELAY,
+          ...tcp,
+          noDelay: true,
+          allowHalfOpen: true
+        }),
+      ready: "connect",
+      timeout: connectTimeout
+    })
   })
-}
 
 /**
  * Connects with TLS, without Nagle's delay; complete once the handshake is. Fails with TransportFailed `"Open"`, which
- * is always safe to retry; an interruption destroys the socket. With TLS 1.3, a server that rejects the client's
- * certificate does so after the client's handshake: the first read fails then.
+ * is always safe to retry; wrong options fail so too, before anything is connected. An interruption destroys the socket.
+ * With TLS 1.3, a server that rejects the client's certificate does so after the client's handshake: the first read
+ * fails then.
  *
  * @since 0.1.0
  * @category constructors
+ * @example
+ * import { NodeTransport } from "effect-muxado/node"
+ *
+ * const connecting = NodeTransport.makeTls({ host: "mux.example.com", port: 7443 })
  */
-export const makeTls = (options: TlsOptions): Effect.Effect<TransportService, TransportFailed, Scope.Scope> => {
-  const { connectTimeout, ...tls } = options
-  return connect({
-    start: () => {
-      const named = tls.servername === undefined && tls.host !== undefined && Net.isIP(tls.host) === 0
-      // Node takes it, although its types leave it to the socket's own options.
-      const halfOpen = { allowHalfOpen: true }
-      const socket = Tls.connect({ ...tls, ...(named ? { servername: tls.host } : {}), ...halfOpen })
-      socket.setNoDelay(true)
-      socket.setKeepAlive(true, KEEP_ALIVE_DELAY)
-      return socket
-    },
-    ready: "secureConnect",
-    timeout: connectTimeout
+export const makeTls = (options: TlsOptions): Effect.Effect<TransportService, TransportFailed, Scope.Scope> =>
+  Effect.suspend(() => {
+    const { connectTimeout, ...tls } = orNone(options)
+    const { host = "localhost", path, port, socket } = tls
+    return connect({
+      problems: tlsProblems(options),
+      endpoint:
+        socket !== undefined
+          ? undefined
+          : path !== undefined
+            ? unixEndpoint(String(path))
+            : tcpEndpoint(String(host), Number(port)),
+      start: () => {
+        const named = tls.servername === undefined && tls.host !== undefined && Net.isIP(tls.host) === 0
+        // Node takes it, although its types leave it to the socket's own options.
+        const halfOpen = { allowHalfOpen: true }
+        const socket = Tls.connect({ ...tls, ...(named ? { servername: tls.host } : {}), ...halfOpen })
+        socket.setNoDelay(true)
+        socket.setKeepAlive(true, KEEP_ALIVE_DELAY)
+        return socket
+      },
+      ready: "secureConnect",
+      timeout: connectTimeout
+    })
   })
-}
 
 /**
- * Connects to a unix socket. Fails with TransportFailed `"Open"`, which is always safe to retry; an interruption
- * destroys the socket.
+ * Connects to a unix socket. Fails with TransportFailed `"Open"`, which is always safe to retry; wrong options fail so
+ * too, and so does a path that is too long for the system, which Node would cut. An interruption destroys the socket.
  *
  * @since 0.1.0
  * @category constructors
+ * @example
+ * import { NodeTransport } from "effect-muxado/node"
+ *
+ * const connecting = NodeTransport.makeUnix({ path: "/run/my-service/mux.sock" })
  */
 export const makeUnix = (options: UnixOptions): Effect.Effect<TransportService, TransportFailed, Scope.Scope> =>
-  connect({
-    start: () => Net.connect({ path: options.path, allowHalfOpen: true }),
-    ready: "connect",
-    timeout: options.connectTimeout
+  Effect.suspend(() => {
+    const { connectTimeout, path } = orNone(options)
+    return connect({
+      problems: unixProblems(options),
+      endpoint: unixEndpoint(String(path)),
+      peer: { _tag: "Unix", path },
+      start: () => Net.connect({ path, allowHalfOpen: true }),
+      ready: "connect",
+      timeout: connectTimeout
+    })
   })
+
+/** So that options that are no object at all get as far as their check. */
+const orNone = <A extends object>(options: A): A => ({ ...options })
 
 // --- layers ---
 

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Duplex, PassThrough } from "node:stream"
 import { NodeTransport } from "../../src/node/index.js"
-import { BYTES_PER_TURN } from "../../src/node/internal/duplex.js"
+import { BYTES_PER_TURN } from "../../src/node/internal/turns.js"
 import { bytes, failed, failure, isDone, pair, pattern, readToEnd, text, turns, writeAll } from "./support.js"
 
 describe("reading", () => {

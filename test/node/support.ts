@@ -4,10 +4,11 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { mkdtemp, rm } from "node:fs/promises"
-import type * as Net from "node:net"
+import * as Net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Duplex } from "node:stream"
+import * as Tls from "node:tls"
 import type { TransportFailed } from "../../src/MuxadoError.js"
 import { NodeTransport } from "../../src/node/index.js"
 import type { Listener, ListenOptions } from "../../src/node/internal/listener.js"
@@ -147,6 +148,26 @@ export const accepted = (listener: Listener): Effect.Effect<Net.Socket> =>
       return yield* Deferred.await(first)
     })
   )
+
+/** Two connected sockets, the connecting one first, which go with the scope. */
+export const socketPair = (medium: Medium): Effect.Effect<readonly [Net.Socket, Net.Socket], unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    const listener = yield* Effect.flatMap(listenOptions(medium), listen)
+    const { address } = listener
+    const { ca, client } = yield* Effect.promise(certificates)
+    const dial = Effect.async<Net.Socket>((resume) => {
+      const done = (): void => resume(Effect.succeed(socket))
+      const socket =
+        address._tag === "UnixAddress"
+          ? Net.connect({ path: address.path }, done)
+          : medium === "tls"
+            ? Tls.connect({ host: "127.0.0.1", port: address.port, ca, ...client }, done)
+            : Net.connect({ host: "127.0.0.1", port: address.port, noDelay: true }, done)
+    })
+    const sockets = yield* Effect.all([dial, accepted(listener)], { concurrency: "unbounded" })
+    yield* Effect.addFinalizer(() => Effect.sync(() => sockets.forEach((socket) => socket.destroy())))
+    return sockets
+  })
 
 export interface Connection {
   readonly client: TransportService

@@ -1,31 +1,37 @@
 /**
- * A Node Duplex as a transport: six listeners for its whole life, and no work per byte.
+ * A Node Duplex as a transport: six listeners for its whole life, and no work per byte. All of them run outside of every
+ * `AsyncLocalStorage` context: a socket may have been made in a request, and it serves others.
  *
  * @since 0.1.0
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import type { Duplex } from "node:stream"
 import { isUint8Array } from "node:util/types"
 import { directTransport } from "../../internal/direct.js"
+import { outside } from "../../internal/outside.js"
 import { WaitSet } from "../../internal/waiting.js"
 import type { Initiator } from "../../MuxadoError.js"
 import { TransportFailed } from "../../MuxadoError.js"
-import type { TransportService } from "../../Transport.js"
+import type { Peer, TransportService } from "../../Transport.js"
+import { changed, sizeOf } from "./chunks.js"
 import { guardErrors } from "./errorGuard.js"
+import { endpointOf, peerOf } from "./peer.js"
+import { BYTES_PER_TURN, MAX_STRETCH } from "./turns.js"
 
 /**
- * The bytes written without a turn of the event loop after which a write waits for one.
- *
- * While the kernel takes everything, a loop of writes goes on in microtasks alone: Node never polls, and reading (the
- * peer's credit and heartbeats with it) stands still for as long as there is something to write. `setImmediate` comes
- * after the poll phase, and 256 KiB keeps its cost far below that of the writes.
+ * What is known of a connection beside its socket: the peer, and where it was dialled.
  *
  * @since 0.1.0
- * @category constants
+ * @category models
  */
-export const BYTES_PER_TURN = 262_144
+export interface Known {
+  readonly peer?: Peer | undefined
+  readonly endpoint?: string | undefined
+}
 
 /**
  * Adapts `duplex`, which is destroyed when the scope closes. See `NodeTransport.fromDuplex`.
@@ -33,10 +39,10 @@ export const BYTES_PER_TURN = 262_144
  * @since 0.1.0
  * @category constructors
  */
-export const fromDuplex = (duplex: Duplex): Effect.Effect<TransportService, never, Scope.Scope> =>
+export const fromDuplex = (duplex: Duplex, known: Known = {}): Effect.Effect<TransportService, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
-      Effect.sync(() => adapt(duplex)),
+      Effect.sync(() => adapt(duplex, known)),
       (adapted) => Effect.sync(adapted.release)
     ),
     (adapted) => adapted.transport
@@ -51,10 +57,17 @@ type Failure = Effect.Effect<never, TransportFailed>
 
 interface Listener {
   readonly take: (chunk: Uint8Array) => void
-  readonly fail: (failure: Failure) => void
+  /** `readFailure` was set. */
+  readonly failed: () => void
 }
 
-const adapt = (duplex: Duplex): Adapted => {
+/** Chunks handed over as they come, until `stop` or the outcome. */
+interface Flow {
+  readonly outcome: Deferred.Deferred<never, TransportFailed>
+  readonly stop: () => void
+}
+
+const adapt = (duplex: Duplex, known: Known): Adapted => {
   /** Waiting for bytes, for room, for the end of writing: each is called once, and then gone. */
   const readers = new WaitSet()
   /** Takes the chunks as they come, and the failure. */
@@ -63,6 +76,12 @@ const adapt = (duplex: Duplex): Adapted => {
   const enders = new Set<() => void>()
 
   const isSocket = duplex instanceof Net.Socket
+  // Taken now: a socket that has closed does not know it any more.
+  const peer = known.peer ?? peerOf(duplex)
+  const endpoint = known.endpoint ?? (peer === undefined ? undefined : endpointOf(peer))
+  const failure = (reason: "Read" | "Write" | "Ended", initiator: Initiator, cause: unknown): Failure =>
+    Effect.fail(new TransportFailed({ reason, cause, initiator, processed: "maybe", endpoint }))
+
   let readFailure: Failure | undefined
   let writeFailure: Failure | undefined
   /** Dropped by this side: what is still buffered is not read any more. */
@@ -77,42 +96,42 @@ const adapt = (duplex: Duplex): Adapted => {
   const failReading = (reason: "Read" | "Ended", initiator: Initiator, cause?: unknown): void => {
     readFailure ??= failure(reason, initiator, cause)
     readers.notifyAll()
-    listener?.fail(readFailure)
+    listener?.failed()
   }
   const failWriting = (initiator: Initiator, cause: unknown): void => {
     writeFailure ??= failure("Write", initiator, cause)
     wake(writers)
   }
-  const onReadable = (): void => readers.notifyAll()
-  const onData = (chunk: unknown): void => {
-    // The event loop has turned.
-    unturned = 0
-    if (isUint8Array(chunk)) listener?.take(chunk)
-    else noBytes()
-  }
+  const onReadable = (): void => outside(() => readers.notifyAll())
+  const onData = (chunk: unknown): void =>
+    outside(() => {
+      // The event loop has turned.
+      unturned = 0
+      if (isUint8Array(chunk)) listener?.take(chunk)
+      else noBytes()
+    })
   const noBytes = (): void => {
     onError(new TypeError("A transport's Duplex carries bytes: no strings (setEncoding), no objects"))
     discard()
   }
-  const onDrain = (): void => wake(writers)
-  const onEnd = (): void => failReading("Ended", "Remote")
-  const onFinish = (): void => {
-    failWriting("Local", new Error("The transport was ended"))
-    wake(enders)
-  }
-  const onError = (cause: unknown): void => {
-    failReading("Read", "Remote", cause)
-    failWriting("Remote", cause)
-    wake(enders)
-  }
+  const onDrain = (): void => outside(() => wake(writers))
+  const onEnd = (): void => outside(() => failReading("Ended", "Remote"))
+  const onFinish = (): void =>
+    outside(() => {
+      failWriting("Local", new Error("The transport was ended"))
+      wake(enders)
+    })
+  const fail = (initiator: Initiator, cause: unknown): void =>
+    outside(() => {
+      failReading("Read", initiator, cause)
+      failWriting(initiator, cause)
+      wake(enders)
+    })
+  const onError = (cause: unknown): void => fail("Remote", cause)
   const onClose = (): void => {
     // What the peer does to a socket shows as an end or an error, so a bare close is this process's doing. Other
     // Duplexes have no such rule.
-    const initiator = isSocket ? "Local" : "Remote"
-    const cause = duplex.errored ?? new Error("The transport was closed")
-    failReading("Read", initiator, cause)
-    failWriting(initiator, cause)
-    wake(enders)
+    fail(isSocket ? "Local" : "Remote", duplex.errored ?? new Error("The transport was closed"))
     detach()
   }
   const detach = (): void => {
@@ -128,10 +147,7 @@ const adapt = (duplex: Duplex): Adapted => {
     if (!discarded) {
       discarded = true
       held = NOTHING
-      const cause = new Error("The transport was destroyed")
-      failReading("Read", "Local", cause)
-      failWriting("Local", cause)
-      wake(enders)
+      fail("Local", new Error("The transport was destroyed"))
     }
     duplex.destroy()
   }
@@ -183,31 +199,100 @@ const adapt = (duplex: Duplex): Adapted => {
     return fill() ? take : (readFailure ?? awaitReadable)
   })
 
-  // Flowing, a chunk is handed on where it arrives; with "readable" it would wait for a tick, and for a fiber.
+  // Not with the cleanup of `Effect.async`, which a fiber that yields there and is interrupted never reaches: the source
+  // would flow on, into nothing.
   const each = (onChunk: (chunk: Uint8Array) => void): Effect.Effect<never, TransportFailed> =>
-    Effect.async((resume) => {
-      while (fill()) {
-        const chunk = held
-        held = NOTHING
-        onChunk(chunk)
-      }
-      if (readFailure !== undefined) return resume(readFailure)
-      listener = { take: onChunk, fail: resume }
+    Effect.acquireUseRelease(
+      Effect.sync(() => startEach(onChunk)),
+      ({ outcome }) => Deferred.await(outcome),
+      ({ stop }) => Effect.sync(stop)
+    )
+  const startEach = (onChunk: (chunk: Uint8Array) => void): Flow => {
+    const outcome = Deferred.unsafeMake<never, TransportFailed>(FiberId.none)
+    /** Handed over since the event loop last turned, as far as is known here. */
+    let handed = 0
+    let flowing = false
+    let isOver = false
+    let turn: NodeJS.Immediate | undefined
+
+    // Flowing, a chunk is handed on where it arrives; with "readable" it would wait for a tick, and for a fiber.
+    const flow = (): void => {
+      flowing = true
       duplex.off("readable", onReadable)
       duplex.on("data", onData)
-      return Effect.sync(() => {
-        listener = undefined
-        duplex.off("data", onData)
-        duplex.pause()
-        if (!duplex.destroyed) duplex.on("readable", onReadable)
+      duplex.resume()
+    }
+    const pause = (): void => {
+      flowing = false
+      duplex.off("data", onData)
+      duplex.pause()
+    }
+    const stop = (): void => {
+      if (isOver) return
+      isOver = true
+      listener = undefined
+      clearImmediate(turn)
+      pause()
+      if (!duplex.destroyed) duplex.on("readable", onReadable)
+    }
+    const end = (failure: Effect.Effect<never, TransportFailed>): void => {
+      if (isOver) return
+      stop()
+      Deferred.unsafeDone(outcome, failure)
+    }
+    /** Hands over what is held, as far as this stretch allows. */
+    const hand = (): void => {
+      const room = MAX_STRETCH - handed
+      const chunk = held.length <= room ? held : held.subarray(0, room)
+      held = held.length <= room ? NOTHING : held.subarray(room)
+      handed += chunk.length
+      try {
+        onChunk(chunk)
+      } catch (defect) {
+        end(Effect.die(defect))
+      }
+    }
+    const askForTurn = (): void => {
+      turn ??= setImmediate(() => {
+        turn = undefined
+        handed = 0
+        if (!flowing) handAll()
       })
-    })
+    }
+    /** Hands over what is there already; then comes what arrives, or the failure. */
+    const handAll = (): void => {
+      while (!isOver && handed < MAX_STRETCH && !discarded && fill()) hand()
+      if (isOver) return
+      if (handed >= MAX_STRETCH) askForTurn()
+      else if (readFailure !== undefined) end(readFailure)
+      else flow()
+    }
+    listener = {
+      take: (chunk) => {
+        held = chunk
+        hand()
+        if (isOver) return
+        if (held.length > 0 || handed >= MAX_STRETCH) pause()
+        // Before it is needed: a turn that comes by itself costs no pause.
+        if (handed >= MAX_STRETCH / 4) askForTurn()
+      },
+      failed: () => {
+        if (discarded && readFailure !== undefined) return end(readFailure)
+        // While it pauses, the failure is found after the bytes that were there before it.
+        if (!flowing) return
+        pause()
+        handAll()
+      }
+    }
+    outside(handAll)
+    return { outcome, stop }
+  }
 
   // --- writing ---
 
   const awaitTurn: Effect.Effect<void, TransportFailed> = Effect.async((resume) => {
     unturned = 0
-    const immediate = setImmediate(() => resume(written))
+    const immediate = outside(() => setImmediate(() => resume(written)))
     return Effect.sync(() => clearImmediate(immediate))
   })
   const awaitDrain: Effect.Effect<void, TransportFailed> = Effect.async((resume) => {
@@ -222,37 +307,59 @@ const adapt = (duplex: Duplex): Adapted => {
   )
   /** Whether there is room for more. */
   const put = (chunks: ReadonlyArray<Uint8Array>): boolean => {
+    // What Node cannot hand on at once waits in its queue by reference, and would be missing from the bytes of the
+    // connection if its memory were detached meanwhile.
+    const waits =
+      duplex.writableLength > 0 ||
+      duplex.writableCorked > 0 ||
+      (chunks.length > 1 && typeof duplex._writev !== "function")
+    const batch = waits ? [Buffer.concat(chunks)] : chunks
     let room = true
-    if (chunks.length > 1) duplex.cork()
-    for (const chunk of chunks) {
-      // Some Duplexes take an empty chunk for the end.
-      if (chunk.length > 0) {
-        room = duplex.write(chunk)
-        unturned += chunk.length
+    try {
+      if (batch.length > 1) duplex.cork()
+      for (const chunk of batch) {
+        // Some Duplexes take an empty chunk for the end.
+        if (chunk.length > 0) {
+          room = duplex.write(chunk)
+          unturned += chunk.length
+        }
       }
+      if (batch.length > 1) duplex.uncork()
+    } catch (cause) {
+      // How much of the batch it took is unknown, so no byte may follow.
+      fail("Local", cause)
+      duplex.destroy()
     }
-    if (chunks.length > 1) duplex.uncork()
     return room
   }
-  const write = (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, TransportFailed> =>
-    Effect.suspend(() => {
+  const write = (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, TransportFailed> => {
+    const size = sizeOf(chunks)
+    return Effect.suspend(() => {
       if (writeFailure === undefined && !duplex.writable) {
         failWriting("Local", new Error("The transport was ended or destroyed"))
       }
       if (writeFailure !== undefined) return writeFailure
+      if (typeof size !== "number") return failure("Write", "Local", size)
+      // Between the call and now, memory may have been detached: its length is 0 then.
+      const now = sizeOf(chunks)
+      if (now !== size) return failure("Write", "Local", typeof now === "number" ? changed(size, now) : now)
       const room = put(chunks)
       // What the kernel took at once is gone by now, although its "drain" is only due in the next tick.
       const drained = duplex.writableNeedDrain && duplex.writableLength < duplex.writableHighWaterMark
       return (room || drained) && duplex.writable ? written : awaitDrain
     })
+  }
 
   const tryWrite = (chunks: ReadonlyArray<Uint8Array>): boolean => {
     if (writeFailure !== undefined || !duplex.writable || unturned >= BYTES_PER_TURN) return false
-    const size = chunks.reduce((bytes, chunk) => bytes + chunk.length, 0)
+    const size = sizeOf(chunks)
+    // `write` says what is wrong with it.
+    if (typeof size !== "number") return false
     if (duplex.writableLength + size >= duplex.writableHighWaterMark || duplex.writableNeedDrain) return false
     put(chunks)
-    return true
+    return !isFailed()
   }
+  const isFailed = (): boolean => writeFailure !== undefined
 
   const end: Effect.Effect<void> = Effect.async((resume) => {
     if (duplex.writableFinished || duplex.destroyed || duplex.errored) return resume(Effect.void)
@@ -264,8 +371,8 @@ const adapt = (duplex: Duplex): Adapted => {
     return Effect.sync(() => void enders.delete(ender))
   })
 
-  const transport: TransportService = { read, write, end, destroy: Effect.sync(discard) }
-  // Other Duplexes may give chunks of any length.
+  const transport: TransportService = { peer, read, write, end, destroy: Effect.sync(discard) }
+  // Another Duplex may call back from within `write`, in the middle of a step of the session.
   if (isSocket) directTransport.set(transport, { each, tryWrite })
   return {
     transport,
@@ -277,9 +384,6 @@ const adapt = (duplex: Duplex): Adapted => {
 }
 
 const NOTHING = new Uint8Array(0)
-
-const failure = (reason: "Read" | "Write" | "Ended", initiator: Initiator, cause: unknown): Failure =>
-  Effect.fail(new TransportFailed({ reason, cause, initiator, processed: "maybe" }))
 
 const wake = (waiting: Set<() => void>): void => {
   for (const resume of waiting) {

@@ -3,15 +3,21 @@
  *
  * @since 0.1.0
  */
-import type { Address } from "@effect/platform/SocketServer"
-import { SocketServerError } from "@effect/platform/SocketServer"
+import type { Address, SocketServerError } from "@effect/platform/SocketServer"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
+import { outside } from "../../internal/outside.js"
+import type { Peer } from "../../Transport.js"
 import { KEEP_ALIVE_DELAY } from "./connect.js"
 import { guardErrors } from "./errorGuard.js"
+import { listenFailed, meaningOf, runFailed } from "./explain.js"
+import { endpointOf, peerOf, tcpEndpoint, unixEndpoint } from "./peer.js"
+import * as SocketFile from "./socketFile.js"
+import { isSocketFile } from "./where.js"
 
 /**
  * Where to listen. Port 0 picks a free one; no `host` means every address. TLS takes Node's own options: `requestCert`
@@ -23,7 +29,7 @@ import { guardErrors } from "./errorGuard.js"
 export type ListenOptions =
   | { readonly _tag: "Tcp"; readonly host?: string | undefined; readonly port: number }
   | { readonly _tag: "Tls"; readonly options: TlsListenOptions }
-  | { readonly _tag: "Unix"; readonly path: string }
+  | ({ readonly _tag: "Unix" } & SocketFile.SocketFileOptions)
 
 /**
  * Node's TLS options, and where to listen.
@@ -37,12 +43,13 @@ export interface TlsListenOptions extends Tls.TlsOptions {
 }
 
 /**
- * Takes a connection over: it is this function's to destroy. Until it reads, the socket is paused.
+ * Takes a connection over: it is this function's to destroy. Until it reads, the socket is paused. `peer` is
+ * `undefined` if the socket had closed before it was accepted.
  *
  * @since 0.1.0
  * @category models
  */
-export type OnConnection = (socket: Net.Socket | Tls.TLSSocket) => void
+export type OnConnection = (socket: Net.Socket | Tls.TLSSocket, peer: Peer | undefined) => void
 
 /**
  * A listening socket.
@@ -59,6 +66,8 @@ export interface Listener {
   readonly address: Address
   readonly subscribe: (onConnection: OnConnection) => Effect.Effect<void, never, Scope.Scope>
   readonly stopListening: Effect.Effect<void>
+  /** Fails once the scope of the listener has closed. */
+  readonly closed: Effect.Effect<never, SocketServerError>
 }
 
 /**
@@ -91,39 +100,69 @@ const HANDSHAKE_TIMEOUT = 10_000
 export const listen = (options: ListenOptions): Effect.Effect<Listener, SocketServerError, Scope.Scope> =>
   Effect.gen(function* () {
     const runtime = yield* Effect.runtime<never>()
-    const warn = (cause: unknown): void => {
-      Runtime.runFork(runtime)(Effect.logWarning("A connection could not be accepted", cause))
-    }
-    const broker = yield* Effect.acquireRelease(Effect.sync(makeBroker), (broker) => Effect.sync(broker.close))
-    const server = yield* Effect.acquireRelease(
-      Effect.try({ try: () => create(options, broker), catch: openFailed }),
-      (server) => Effect.sync(() => stop(server))
+    const log = (effect: Effect.Effect<void>): void => void Runtime.runFork(runtime)(effect)
+    const endpoint = endpointOfListener(options)
+    const closed = yield* Deferred.make<never, SocketServerError>()
+    yield* Effect.addFinalizer(() => Deferred.fail(closed, runFailed(`The server on ${endpoint} is closed`)))
+    const broker = yield* Effect.acquireRelease(
+      Effect.sync(() => makeBroker((text) => log(Effect.logDebug(text)))),
+      (broker) => Effect.sync(broker.close)
     )
-    yield* awaitListening(server, options)
+    const file = options._tag === "Unix" && isSocketFile(options.path) ? SocketFile.make(options) : undefined
+    const server = yield* Effect.acquireRelease(
+      Effect.try({
+        // The connections, and all that follows from them, run in the context in which the server was made.
+        try: () => outside(() => create(options, broker)),
+        catch: (cause) => listenFailed(endpoint, cause)
+      }),
+      (server) => Effect.sync(() => stop(server, file))
+    )
+    const listening =
+      file === undefined
+        ? awaitListening(server, options)
+        : file.listen((path) => awaitListening(server, { _tag: "Unix", path }))
+    yield* listening.pipe(
+      Effect.mapError((cause) => listenFailed(endpoint, cause)),
+      Effect.onError(() => Effect.sync(() => stop(server, file)))
+    )
+    const at = server.address()
+    if (at === null) return yield* listenFailed(endpoint, new Error("The server is not listening"))
+    const address: Address = options._tag === "Unix" ? { _tag: "UnixAddress", path: options.path } : tcpAddress(at)
     // With a listener, an error of accept (EMFILE) is not thrown.
-    server.on("error", warn)
-    const address = server.address()
-    if (address === null) return yield* openFailed(new Error("The server is not listening"))
+    server.on("error", (cause) =>
+      log(Effect.logWarning(`A connection could not be accepted: ${meaningOf(cause)}`, cause))
+    )
     return {
-      address:
-        typeof address === "string"
-          ? { _tag: "UnixAddress", path: address }
-          : { _tag: "TcpAddress", hostname: address.address, port: address.port },
+      address,
       subscribe: broker.subscribe,
-      stopListening: Effect.sync(() => stop(server))
+      stopListening: Effect.sync(() => stop(server, file)),
+      closed: Deferred.await(closed)
     }
   })
 
 // --- the server ---
 
+const endpointOfListener = (options: ListenOptions): string => {
+  if (options._tag === "Unix") return unixEndpoint(options.path)
+  const { host = "*", port } = options._tag === "Tcp" ? options : options.options
+  return tcpEndpoint(host, port)
+}
+
+const tcpAddress = (address: string | Net.AddressInfo): Address =>
+  typeof address === "string"
+    ? { _tag: "UnixAddress", path: address }
+    : { _tag: "TcpAddress", hostname: address.address, port: address.port }
+
 const create = (options: ListenOptions, broker: Broker): Net.Server => {
   const settings = { allowHalfOpen: true, noDelay: true, pauseOnConnect: false }
   const keepAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_DELAY }
   switch (options._tag) {
-    case "Unix":
-      return Net.createServer(settings, broker.offer)
+    case "Unix": {
+      const peer: Peer = { _tag: "Unix", path: options.path }
+      return Net.createServer(settings, (socket) => broker.offer(socket, peer))
+    }
     case "Tcp":
-      return Net.createServer({ ...settings, ...keepAlive }, broker.offer)
+      return Net.createServer({ ...settings, ...keepAlive }, (socket) => broker.offer(socket, peerOf(socket)))
     case "Tls": {
       const server = Tls.createServer({
         ...keepAlive,
@@ -134,19 +173,19 @@ const create = (options: ListenOptions, broker: Broker): Net.Server => {
       server.on("connection", broker.shake)
       server.on("secureConnection", (socket) => {
         broker.shaken(socket)
-        broker.offer(socket)
+        broker.offer(socket, peerOf(socket))
       })
-      server.on("tlsClientError", (_cause, socket) => socket.destroy())
+      server.on("tlsClientError", broker.shakeFailed)
       return server
     }
   }
 }
 
-const awaitListening = (server: Net.Server, options: ListenOptions): Effect.Effect<void, SocketServerError> =>
+const awaitListening = (server: Net.Server, options: ListenOptions): Effect.Effect<void, unknown> =>
   Effect.async((resume) => {
     const onListening = (): void => done(Effect.void)
-    const onError = (cause: unknown): void => done(openFailed(cause))
-    const done = (effect: Effect.Effect<void, SocketServerError>): void => {
+    const onError = (cause: unknown): void => done(Effect.fail(cause))
+    const done = (effect: Effect.Effect<void, unknown>): void => {
       forget()
       resume(effect)
     }
@@ -157,27 +196,24 @@ const awaitListening = (server: Net.Server, options: ListenOptions): Effect.Effe
     server.on("listening", onListening)
     server.on("error", onError)
     try {
-      if (options._tag === "Unix") server.listen({ path: options.path })
-      else {
+      outside(() => {
+        if (options._tag === "Unix") return server.listen({ path: options.path })
         const { host, port } = options._tag === "Tcp" ? options : options.options
-        server.listen({ port, ...(host === undefined ? {} : { host }) })
-      }
+        return server.listen({ port, ...(host === undefined ? {} : { host }) })
+      })
     } catch (cause) {
-      return done(openFailed(cause))
+      return done(Effect.fail(cause))
     }
-    return Effect.sync(() => {
-      forget()
-      // It may still be looking up the host, and would tell of its failure then.
-      server.on("error", () => {})
-      server.on("listening", () => stop(server))
-    })
+    return Effect.sync(forget)
   })
 
-const stop = (server: Net.Server): void => {
-  if (server.listening) server.close()
+const stop = (server: Net.Server, file: SocketFile.SocketFile | undefined): void => {
+  file?.remove()
+  if (server.listening) return void server.close()
+  // It may still be looking up the host, and would tell of its failure, or listen, then.
+  server.on("error", () => {})
+  server.on("listening", () => void server.close())
 }
-
-const openFailed = (cause: unknown): SocketServerError => new SocketServerError({ reason: "Open", cause })
 
 // --- the connections ---
 
@@ -187,26 +223,31 @@ interface Broker {
   readonly shake: (raw: Net.Socket) => void
   /** A TLS handshake was done. */
   readonly shaken: (socket: Tls.TLSSocket) => void
+  /** A TLS handshake failed, or took too long. */
+  readonly shakeFailed: (cause: unknown, socket: Tls.TLSSocket) => void
   readonly subscribe: Listener["subscribe"]
   readonly close: () => void
 }
 
-const makeBroker = (): Broker => {
+const makeBroker = (log: (text: string) => void): Broker => {
   let closed = false
   const subscribers: Array<OnConnection> = []
-  const waiting = new Set<Net.Socket>()
+  const waiting = new Map<Net.Socket, Peer | undefined>()
   /** Raw sockets in their handshake. The TLS socket that comes of one shares nothing public with it but its ends. */
   const shaking = new Map<string, Net.Socket>()
+  const refused = new WeakSet<Net.Socket>()
 
-  const offer: OnConnection = (socket) => {
+  const offer: OnConnection = (socket, peer) => {
     // The subscriber may take a tick to listen for errors itself.
     guardErrors(socket)
     const subscriber = subscribers.at(-1)
     if (closed) socket.destroy()
-    else if (subscriber !== undefined) subscriber(socket)
-    else if (waiting.size >= MAX_WAITING) socket.destroy()
-    else {
-      waiting.add(socket)
+    else if (subscriber !== undefined) subscriber(socket, peer)
+    else if (waiting.size >= MAX_WAITING) {
+      log(`A connection from ${nameOf(peer)} was refused: ${MAX_WAITING} connections wait for the server to run`)
+      socket.destroy()
+    } else {
+      waiting.set(socket, peer)
       socket.once("close", () => waiting.delete(socket))
     }
   }
@@ -215,7 +256,11 @@ const makeBroker = (): Broker => {
     offer,
     shake: (raw) => {
       guardErrors(raw)
-      if (shaking.size >= MAX_SHAKING) return void raw.destroy()
+      if (shaking.size >= MAX_SHAKING) {
+        log(`A connection from ${nameOf(peerOf(raw))} was refused: ${MAX_SHAKING} TLS handshakes are under way`)
+        refused.add(raw)
+        return void raw.destroy()
+      }
       const ends = endsOf(raw)
       shaking.set(ends, raw)
       raw.once("close", () => {
@@ -225,23 +270,35 @@ const makeBroker = (): Broker => {
     shaken: (socket) => {
       shaking.delete(endsOf(socket))
     },
+    shakeFailed: (cause, socket) => {
+      const raw = rawOf(socket)
+      // What ended with the listener, or was refused above, did not fail by itself.
+      if (!closed && !refused.has(raw)) {
+        // Node destroys one whose certificate does not do, and then tells of a hang-up.
+        const why = meaningOf(socket.authorizationError ?? cause)
+        log(`A TLS handshake with ${nameOf(peerOf(socket) ?? peerOf(raw))} failed: ${why}`)
+      }
+      socket.destroy()
+    },
     subscribe: (onConnection) =>
       Effect.acquireRelease(
         Effect.sync(() => {
           // A function of its own, so that the same one may subscribe twice.
-          const subscriber: OnConnection = (socket) => onConnection(socket)
+          const subscriber: OnConnection = (socket, peer) => onConnection(socket, peer)
           subscribers.push(subscriber)
-          for (const socket of waiting) {
-            waiting.delete(socket)
-            if (!socket.destroyed) subscriber(socket)
-          }
+          outside(() => {
+            for (const [socket, peer] of waiting) {
+              waiting.delete(socket)
+              if (!socket.destroyed) subscriber(socket, peer)
+            }
+          })
           return subscriber
         }),
         (subscriber) => Effect.sync(() => void subscribers.splice(subscribers.indexOf(subscriber), 1))
       ).pipe(Effect.asVoid),
     close: () => {
       closed = true
-      for (const socket of waiting) socket.destroy()
+      for (const socket of waiting.keys()) socket.destroy()
       for (const socket of shaking.values()) socket.destroy()
       waiting.clear()
       shaking.clear()
@@ -251,3 +308,11 @@ const makeBroker = (): Broker => {
 
 const endsOf = (socket: Net.Socket): string =>
   [socket.remoteAddress, socket.remotePort, socket.localAddress, socket.localPort].join(" ")
+
+const nameOf = (peer: Peer | undefined): string => (peer === undefined ? "an unknown address" : endpointOf(peer))
+
+/** A TLS socket that has closed knows no address; the socket below it, which Node keeps there for debugging, does. */
+const rawOf = (socket: Tls.TLSSocket): Net.Socket => {
+  const raw: unknown = Reflect.get(socket, "_parent")
+  return raw instanceof Net.Socket ? raw : socket
+}

@@ -1,0 +1,115 @@
+/**
+ * The errors of the system, in words: what Node gives is often a code alone, or the text of an OpenSSL function.
+ *
+ * @since 0.1.0
+ */
+import { SocketServerError } from "@effect/platform/SocketServer"
+
+const MEANINGS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EADDRINUSE: "the address is already in use",
+  EADDRNOTAVAIL: "this machine has no such address",
+  EAFNOSUPPORT: "this machine has no such kind of address",
+  EAGAIN: "the server has too many connections waiting",
+  EAI_AGAIN: "the host name cannot be looked up at present",
+  ECONNREFUSED: "nothing listens there",
+  ECONNRESET: "the peer cut the connection",
+  EHOSTUNREACH: "there is no way to the host",
+  EMFILE: "the process has no file descriptor left",
+  ENETUNREACH: "there is no way to the network",
+  ENFILE: "the system has no file descriptor left",
+  ENOENT: "there is no such path",
+  ENOTDIR: "a part of the path is not a folder",
+  ENOTFOUND: "the host name is unknown",
+  ENOTSOCK: "the file is not a socket",
+  EPERM: "permission denied",
+  EPROTOTYPE: "the socket there is not a stream socket",
+  EROFS: "the file system is read-only",
+  ETIMEDOUT: "there was no answer in time",
+  CERT_HAS_EXPIRED: "the certificate has expired",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is signed by itself",
+  ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is for another host",
+  SELF_SIGNED_CERT_IN_CHAIN: "the certificate's authority is not trusted",
+  UNABLE_TO_GET_ISSUER_CERT: "the certificate's authority is not known",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate's authority is not known",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate's authority is not known"
+}
+
+/**
+ * There is a file at the path of a unix socket; the message says what it is, and what to do.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PathInUse extends Error {
+  readonly code = "EADDRINUSE"
+}
+
+/**
+ * Says what an error means, its code in brackets: `the address is already in use (EADDRINUSE)`.
+ *
+ * @since 0.1.0
+ * @category utilities
+ */
+export const meaningOf = (cause: unknown): string => {
+  if (cause instanceof PathInUse) return `${cause.message} (${cause.code})`
+  const code = codeOf(cause)
+  const meaning = code === undefined ? undefined : MEANINGS[code]
+  if (meaning !== undefined) return `${meaning} (${code})`
+  if (!(cause instanceof Error)) return String(cause)
+  // OpenSSL's own words, without its file names and line numbers.
+  const text = "reason" in cause && typeof cause.reason === "string" ? cause.reason : cause.message.trim()
+  return code === undefined || text.includes(code) ? text : `${text} (${code})`
+}
+
+/**
+ * The same for a connection that could not be opened, with Node's own words, which name the address that was tried. The
+ * code stays where it was.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const explained = (cause: unknown): unknown => {
+  const code = codeOf(cause)
+  if (!(cause instanceof Error) || code === undefined) return cause
+  const meaning = MEANINGS[code]
+  if (meaning === undefined) {
+    return "reason" in cause ? withCode(new Error(meaningOf(cause), { cause }), code) : cause
+  }
+  return withCode(new Error(`${meaning} (${cause.message})`, { cause }), code)
+}
+
+/**
+ * A listener that did not come to be: the message says where it would have listened, and why it does not.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const listenFailed = (endpoint: string, cause: unknown): SocketServerError => {
+  const error = new Error(`cannot listen on ${endpoint}: ${meaningOf(cause)}`, { cause })
+  // Where it is made is where the error below it was caught, which says nothing.
+  error.stack = `Error: ${error.message}`
+  const code = codeOf(cause)
+  return new ReadableServerError({ reason: "Open", cause: code === undefined ? error : withCode(error, code) })
+}
+
+/**
+ * A server that cannot be run, and why.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const runFailed = (why: string): SocketServerError =>
+  new ReadableServerError({ reason: "Unknown", cause: new Error(why) })
+
+/** The platform's message is the reason alone: `Open`. */
+class ReadableServerError extends SocketServerError {
+  override get message(): string {
+    return this.cause instanceof Error ? this.cause.message : this.reason
+  }
+}
+
+const withCode = (error: Error, code: string): Error => Object.assign(error, { code })
+
+const codeOf = (cause: unknown): string | undefined =>
+  cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined

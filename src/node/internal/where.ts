@@ -1,0 +1,148 @@
+/**
+ * The check of where to connect to and where to listen, before anything is connected or created. Each function gives a
+ * readable line for every wrong option.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import Cluster from "node:cluster"
+import { described } from "./chunks.js"
+import type { ListenOptions } from "./listener.js"
+
+type Problems = ReadonlyArray<string>
+type Fields = Readonly<Record<string, unknown>>
+
+/**
+ * What is wrong with the options of a TCP client.
+ *
+ * @since 0.1.0
+ * @category validation
+ */
+export const tcpProblems = (options: unknown): Problems =>
+  ofFields(options, ({ connectTimeout, host, port }) => [
+    ...portProblem(port, 1),
+    ...hostProblem(host),
+    ...timeoutProblem(connectTimeout)
+  ])
+
+/**
+ * What is wrong with the options of a TLS client. With `socket` or `path`, Node uses no port.
+ *
+ * @since 0.1.0
+ * @category validation
+ */
+export const tlsProblems = (options: unknown): Problems =>
+  ofFields(options, ({ connectTimeout, host, path, port, socket }) => [
+    ...(socket !== undefined ? [] : path !== undefined ? pathProblem(path) : portProblem(port, 1)),
+    ...hostProblem(host),
+    ...timeoutProblem(connectTimeout)
+  ])
+
+/**
+ * What is wrong with the options of a client of a unix socket.
+ *
+ * @since 0.1.0
+ * @category validation
+ */
+export const unixProblems = (options: unknown): Problems =>
+  ofFields(options, ({ connectTimeout, path }) => [...pathProblem(path), ...timeoutProblem(connectTimeout)])
+
+/**
+ * What is wrong with the options of a listener.
+ *
+ * @since 0.1.0
+ * @category validation
+ */
+export const listenProblems = (options: ListenOptions): Problems =>
+  options._tag === "Unix"
+    ? ofFields(options, ({ mode, path, replaceStale }) => [
+        ...pathProblem(path),
+        ...modeProblem(mode),
+        ...(replaceStale === undefined || typeof replaceStale === "boolean"
+          ? []
+          : [`replaceStale must be true or false, not ${described(replaceStale)}`]),
+        ...((mode !== undefined || replaceStale !== undefined) && typeof path === "string" && !isSocketFile(path)
+          ? ["mode and replaceStale are for socket files that this process makes itself"]
+          : [])
+      ])
+    : ofFields(options._tag === "Tls" ? options.options : options, ({ host, port }) => [
+        ...portProblem(port, 0),
+        ...hostProblem(host)
+      ])
+
+/**
+ * Whether a server on `path` makes a file of its own: not for an abstract name or a Windows pipe, nor in a worker of a
+ * cluster, for which the primary process listens.
+ *
+ * @since 0.1.0
+ * @category validation
+ */
+export const isSocketFile = (path: string): boolean =>
+  process.platform !== "win32" && !path.startsWith("\0") && !Cluster.isWorker
+
+/**
+ * The bytes that the path of a unix socket may have. The system cuts a longer one without an error.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const maxPathBytes = (platform: NodeJS.Platform = process.platform): number =>
+  ["linux", "android"].includes(platform) ? 107 : 103
+
+/** The characters that the whole name of a Windows pipe may have. */
+const MAX_PIPE_NAME = 256
+
+/**
+ * What is wrong with the path of a unix socket, an abstract name (`"\0name"`, Linux), or the name of a Windows pipe.
+ *
+ * @since 0.1.0
+ * @category validation
+ */
+export const pathProblem = (path: unknown, platform: NodeJS.Platform = process.platform): Problems => {
+  if (typeof path !== "string" || path === "") return [`path must be a non-empty string, not ${described(path)}`]
+  if (platform === "win32") {
+    return path.length <= MAX_PIPE_NAME
+      ? []
+      : [`path is too long: the name of a pipe has at most ${MAX_PIPE_NAME} characters, and this one ${path.length}`]
+  }
+  const limit = maxPathBytes(platform)
+  const isAbstract = path.startsWith("\0")
+  const bytes = Buffer.byteLength(path) - (isAbstract ? 1 : 0)
+  if (isAbstract && platform !== "linux") return ["path is an abstract name (it begins with NUL): only Linux has them"]
+  if (path.includes("\0", 1)) return ["path contains a NUL, where the system would cut it"]
+  return bytes <= limit
+    ? []
+    : [
+        `path is too long: ${isAbstract ? "an abstract name" : "the path of a socket"} has at most ${limit} bytes here, and this one ${bytes}`
+      ]
+}
+
+const ofFields = (options: unknown, problems: (fields: Fields) => Problems): Problems =>
+  typeof options === "object" && options !== null
+    ? problems({ ...options })
+    : [`the options must be an object, not ${described(options)}`]
+
+const isInteger = (value: unknown, from: number, to: number): boolean =>
+  typeof value === "number" && Number.isInteger(value) && value >= from && value <= to
+
+const portProblem = (port: unknown, from: number): Problems =>
+  isInteger(port, from, 65_535) ? [] : [`port must be an integer from ${from} to 65535, not ${described(port)}`]
+
+const hostProblem = (host: unknown): Problems =>
+  host === undefined || (typeof host === "string" && host !== "")
+    ? []
+    : [`host must be a non-empty string, not ${described(host)}`]
+
+const modeProblem = (mode: unknown): Problems =>
+  mode === undefined || isInteger(mode, 0, 0o777)
+    ? []
+    : [
+        `mode must be an integer from 0 to 0o777, not ${typeof mode === "number" ? `0o${mode.toString(8)}` : described(mode)}`
+      ]
+
+const timeoutProblem = (timeout: unknown): Problems =>
+  timeout === undefined ||
+  Option.exists(Duration.decodeUnknown(timeout), (duration) => Duration.greaterThan(duration, Duration.zero))
+    ? []
+    : [`connectTimeout must be a duration of more than 0, not ${described(timeout)}`]
