@@ -18,6 +18,7 @@ import { sessionError } from "./internal/errors.js"
 import type { Restore } from "./internal/restore.js"
 import { serve } from "./internal/serve.js"
 import { SessionRuntime } from "./internal/sessionRuntime.js"
+import { simulatedBy } from "./internal/simulated.js"
 import type { StreamHandle } from "./internal/streamHandle.js"
 import { Using } from "./internal/using.js"
 import type { OpenError, SessionError, StreamReset } from "./MuxadoError.js"
@@ -159,18 +160,24 @@ export const make = Effect.fn("effect-muxado/Session.make")(function* (
     transport,
     closeTimeout: resolved.closeTimeout
   })
+  // the scope may be closed by a fiber with another clock, whose time says nothing about this session's
+  const clock = yield* Effect.clock
   // an ending goes on although whoever asked for it is interrupted; it is bounded in time, and works after the scope's
-  const ending = (effect: Effect.Effect<void>) => Effect.flatMap(Effect.forkDaemon(effect), Fiber.join)
+  const ending = (effect: Effect.Effect<void>) =>
+    Effect.withClock(Effect.flatMap(Effect.forkDaemon(effect), Fiber.join), clock)
   const close = ending(driver.close)
   const drain = (grace: Duration.DurationInput = resolved.drainTimeout) => ending(driver.drain(grace))
+  const simulated = simulatedBy(transport)
   yield* Effect.addFinalizer(() =>
     // whoever would have accepted these has gone before
     Effect.zipRight(
       Effect.sync(() => runtime.refuseWaiting()),
-      driver.drain(resolved.drainTimeout)
+      simulated.whileClosing(Effect.withClock(driver.drain(resolved.drainTimeout), clock))
     )
   )
-  return fromRuntime(role, transport.peer, runtime, resolved, { close, drain })
+  const session = fromRuntime(role, transport.peer, runtime, resolved, { close, drain })
+  simulated.carries(session)
+  return session
 })
 
 /** The transports that carry a session, or did: what one session leaves unread is no beginning for another. */

@@ -4,12 +4,12 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { TransportService } from "../Transport.js"
-import type { WithNow } from "./internal/endpoint.js"
-import { makeEndpoint } from "./internal/endpoint.js"
+import { simulate } from "../internal/simulated.js"
+import { closingOn } from "./internal/clocks.js"
+import { makeEndpoint, timeOf } from "./internal/endpoint.js"
 import type { Faults } from "./internal/faults.js"
 import { applyFaults, checkFaults, describeFaults } from "./internal/faults.js"
 import { makeLink } from "./internal/link.js"
@@ -19,6 +19,7 @@ import type { Replay, ReplayOptions } from "./internal/replay.js"
 import { makeReplay } from "./internal/replay.js"
 import type { Trace } from "./internal/trace.js"
 import * as trace from "./internal/trace.js"
+import { makeWaits } from "./internal/waits.js"
 
 // --- models -----------------------------------------------------------------------------------------------------------
 
@@ -228,8 +229,9 @@ export interface Pair {
 export const makePair = (options: Options = {}): Effect.Effect<Pair, never, Scope.Scope> =>
   Effect.gen(function* () {
     const resolved = yield* Effect.sync(() => resolveOptions(options))
-    const origin = yield* Clock.currentTimeMillis
-    const withNow: WithNow = (f) => Effect.clockWith((clock) => f(clock.unsafeCurrentTimeMillis() - origin))
+    const clock = yield* Effect.clock
+    const withNow = timeOf(clock)
+    const waits = makeWaits(clock, yield* Effect.runtime())
 
     const recorder = trace.makeRecorder(resolved.link.seed, resolved.trace)
     const onCut = (at: number): void => links.forEach((link) => link.reset(at))
@@ -240,8 +242,8 @@ export const makePair = (options: Options = {}): Effect.Effect<Pair, never, Scop
       { record: events.toClient, onCut }
     )
     const links = [clientToServer, serverToClient]
-    const client = makeEndpoint(clientToServer, serverToClient, events.toServer, withNow)
-    const server = makeEndpoint(serverToClient, clientToServer, events.toClient, withNow)
+    const client = makeEndpoint(clientToServer, serverToClient, events.toServer, withNow, waits.of("client"))
+    const server = makeEndpoint(serverToClient, clientToServer, events.toClient, withNow, waits.of("server"))
 
     const inject = (faults: Faults): Effect.Effect<void> =>
       withNow((now) =>
@@ -255,7 +257,15 @@ export const makePair = (options: Options = {}): Effect.Effect<Pair, never, Scop
         })
       )
     yield* inject(resolved.faults)
-    yield* Effect.addFinalizer(() => Effect.zipRight(client.drop, server.drop))
+    yield* Effect.addFinalizer(() =>
+      Effect.zipRight(
+        Effect.zipRight(client.drop, server.drop),
+        Effect.sync(() => waits.close())
+      )
+    )
+    const whileClosing = closingOn(clock)
+    simulate(client, { whileClosing, carries: (session) => waits.carries("client", session) })
+    simulate(server, { whileClosing, carries: (session) => waits.carries("server", session) })
 
     const bothWays = <A>(faults: A) => ({ clientToServer: faults, serverToClient: faults })
     return {
