@@ -4,6 +4,7 @@ import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as FiberRef from "effect/FiberRef"
 import * as HashSet from "effect/HashSet"
+import * as Logger from "effect/Logger"
 import * as Runtime from "effect/Runtime"
 import type { SessionService } from "../../Session.js"
 import { isPassing, isTestClock, rootOf } from "./clocks.js"
@@ -39,11 +40,13 @@ export const describeLinks = (clock: Clock.Clock): Effect.Effect<ReadonlyArray<s
     return links.flatMap((one, index) => one.describe(links.length === 1 ? "" : `link ${index + 1}, `))
   })
 
-/** Logs it, or writes it to the console where no logger is left, as in `it.effect`. */
+/** Logs it, or writes it to the console where no logger but the tracer's is left, as in `it.effect`. */
 export const warn = (lines: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.flatMap(FiberRef.get(FiberRef.currentLoggers), (loggers) => {
     const message = lines.join("\n  ")
-    return HashSet.size(loggers) === 0 ? Console.warn(message) : Effect.logWarning(message)
+    return HashSet.every(loggers, (logger) => logger === Logger.tracerLogger)
+      ? Console.warn(message)
+      : Effect.logWarning(message)
   })
 
 /** The waits of a link, which it looks after until it is closed. */
