@@ -162,17 +162,23 @@ export const make = Effect.fn("effect-muxado/Session.make")(function* (
   })
   // the scope may be closed by a fiber with another clock, whose time says nothing about this session's
   const clock = yield* Effect.clock
+  const simulated = simulatedBy(transport)
+  const whileClosing = (effect: Effect.Effect<void>) => simulated.whileClosing(Effect.withClock(effect, clock))
   // an ending goes on although whoever asked for it is interrupted; it is bounded in time, and works after the scope's
-  const ending = (effect: Effect.Effect<void>) =>
-    Effect.withClock(Effect.flatMap(Effect.forkDaemon(effect), Fiber.join), clock)
+  const ending = (effect: Effect.Effect<void>) => {
+    const joined = Effect.flatMap(Effect.forkDaemon(effect), Fiber.join)
+    // finalizers are what cannot be interrupted: nothing else of the program goes on meanwhile
+    return Effect.checkInterruptible((interruptible) =>
+      interruptible ? Effect.withClock(joined, clock) : whileClosing(joined)
+    )
+  }
   const close = ending(driver.close)
   const drain = (grace: Duration.DurationInput = resolved.drainTimeout) => ending(driver.drain(grace))
-  const simulated = simulatedBy(transport)
   yield* Effect.addFinalizer(() =>
     // whoever would have accepted these has gone before
     Effect.zipRight(
       Effect.sync(() => runtime.refuseWaiting()),
-      simulated.whileClosing(Effect.withClock(driver.drain(resolved.drainTimeout), clock))
+      whileClosing(driver.drain(resolved.drainTimeout))
     )
   )
   const session = fromRuntime(role, transport.peer, runtime, resolved, { close, drain })

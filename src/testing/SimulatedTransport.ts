@@ -154,7 +154,9 @@ export interface DirectionStats {
 export interface Pair {
   /**
    * As of any transport; in particular, an interrupted `write` has handed over a prefix of its bytes (all, some or none
-   * of them), each of which arrives once.
+   * of them), each of which arrives once. The link copies bytes when it accepts them, and a chunk that is read is the
+   * reader's own. A `write` of anything but an array of `Uint8Array`s fails with `TransportFailed` (`"Write"`), whose
+   * `cause` is a `TypeError` that names what was given.
    */
   readonly client: TransportService
   readonly server: TransportService
@@ -204,6 +206,10 @@ export interface Pair {
  *
  * A `destroy` reaches the peer after the latency: it still reads what is ahead of the reset, then fails with `"Read"`. An
  * orderly `end` is not undone by a `destroy` after it: all that was written arrives, then `"Ended"`.
+ *
+ * Under `TestClock`, sessions over the connection close by themselves: while a session's scope closes, or a finalizer
+ * closes or drains the session, time passes wherever the clock stands still for about 50 ms of real time. Where the clock
+ * stands still for a second while an operation waits for time, one warning says what waits.
  *
  * @example
  * ```ts

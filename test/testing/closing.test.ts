@@ -140,6 +140,18 @@ const endings: Readonly<
       }
       yield* TestClock.adjust("25 millis")
     }),
+  "a finalizer closes a session": ({ client }) =>
+    Effect.zipRight(
+      Effect.addFinalizer(() => client.close),
+      client.open()
+    ),
+  "a finalizer drains a session": ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkDaemon(server.serve(() => Effect.never))
+      yield* Effect.forkDaemon(client.withStream(MuxStream.readAll))
+      yield* Effect.addFinalizer(() => server.drain())
+      yield* TestClock.adjust("1 second")
+    }),
   "nothing was awaited": ({ client }) => Effect.flatMap(client.open(), (stream) => MuxStream.write(stream, bytes)),
   "the link is a black hole": ({ client, link }) =>
     Effect.gen(function* () {
