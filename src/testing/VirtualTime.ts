@@ -155,7 +155,7 @@ const passTime = <A, E>(
         yield* realTime(2)
         if (tasks.scheduled() !== before || fiber.unsafePoll() !== null) continue
       }
-      if (!told && Date.now() > tellAt) {
+      if (!told && Date.now() > tellAt && passed() > LONG) {
         told = true
         const lines = yield* describeLinks(base)
         yield* warn([`VirtualTime.run: ${passed()} ms of virtual time have passed, and it goes on`, ...lines])
@@ -174,5 +174,6 @@ const PATIENCE = 20
 /** So many steps of time are taken only after 2 ms: at the beginning, and when something outside set a fiber going. */
 const PATIENT_STEPS = 12
 
-/** Real milliseconds after which it says that it is still going on. */
+/** Real milliseconds after which it says that it is still going on, if more than so much virtual time has passed. */
 const TELL_AFTER = 3000
+const LONG = 3_600_000

@@ -1,4 +1,5 @@
 /** What the operations of simulated links wait for, for a person to read. */
+import * as Chunk from "effect/Chunk"
 import type * as Clock from "effect/Clock"
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
@@ -6,6 +7,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as Runtime from "effect/Runtime"
+import type * as TestClock from "effect/TestClock"
 import type { SessionService } from "../../Session.js"
 import { isPassing, isTestClock, rootOf } from "./clocks.js"
 
@@ -75,16 +77,20 @@ export const makeWaits = (clock: Clock.Clock, runtime: Runtime.Runtime<never>) =
   linksOf.set(root, all.add(links))
 
   const watcher = isTestClock(root)
-    ? watchClock(clock, () => {
-        const stuck = SIDES.flatMap((side) =>
-          [...waits[side]]
-            .filter((wait) => wait.until !== Infinity || wait.faulty())
-            .map((wait) => describeWait(side, wait))
-        )
-        if (stuck.length === 0) return false
-        Runtime.runFork(runtime)(warn([standsStill(root), ...stuck, WHAT_TO_DO]))
-        return true
-      })
+    ? watchClock(
+        root,
+        () => isPassing(clock),
+        () => {
+          const stuck = SIDES.flatMap((side) =>
+            [...waits[side]]
+              .filter((wait) => wait.until !== Infinity || wait.faulty())
+              .map((wait) => describeWait(side, wait))
+          )
+          if (stuck.length === 0) return false
+          Runtime.runFork(runtime)(warn([standsStill(root), ...stuck, WHAT_TO_DO]))
+          return true
+        }
+      )
     : undefined
 
   return {
@@ -115,15 +121,16 @@ const standsStill = (clock: Clock.Clock): string =>
 const WHAT_TO_DO = "Let time pass: fork the program and call TestClock.adjust, or run the program with VirtualTime.run"
 
 /** Calls `onStill` once the clock has stood still for a second, until it gives true. */
-const watchClock = (clock: Clock.Clock, onStill: () => boolean) => {
+const watchClock = (clock: TestClock.TestClock, isPassing: () => boolean, onStill: () => boolean) => {
   let timer: ReturnType<typeof setTimeout> | undefined
   let done = false
-  let seen = NaN
+  let seen = ""
   let still = 0
 
   const tick = (): void => {
-    const now = clock.unsafeCurrentTimeMillis()
-    still = now === seen && !isPassing(clock) ? still + 1 : 0
+    // an `adjust` that wakes thousands takes seconds, in which the sleeps become fewer
+    const now = `${clock.unsafeCurrentTimeMillis()} ${Chunk.size(Effect.runSync(clock.sleeps))}`
+    still = now === seen && !isPassing() ? still + 1 : 0
     seen = now
     if (still >= STILL_TICKS) {
       still = 0
