@@ -21,6 +21,7 @@ import { sessionError } from "./internal/errors.js"
 import type { Restore } from "./internal/restore.js"
 import { serve } from "./internal/serve.js"
 import { SessionRuntime } from "./internal/sessionRuntime.js"
+import { simulatedBy } from "./internal/simulated.js"
 import type { StreamHandle } from "./internal/streamHandle.js"
 import { Using } from "./internal/using.js"
 import type { OpenError, SessionError, StreamReset } from "./MuxadoError.js"
@@ -209,8 +210,18 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
     transport,
     closeTimeout: resolved.closeTimeout
   })
+  // the scope may be closed by a fiber with another clock, whose time says nothing about this session's
+  const clock = yield* Effect.clock
+  const simulated = simulatedBy(transport)
+  const whileClosing = (effect: Effect.Effect<void>) => simulated.whileClosing(Effect.withClock(effect, clock))
   // an ending goes on although whoever asked for it is interrupted; it is bounded in time, and works after the scope's
-  const ending = (effect: Effect.Effect<void>) => Effect.flatMap(Effect.forkDaemon(effect), Fiber.join)
+  const ending = (effect: Effect.Effect<void>) => {
+    const joined = Effect.flatMap(Effect.forkDaemon(effect), Fiber.join)
+    // finalizers are what cannot be interrupted: nothing else of the program goes on meanwhile
+    return Effect.checkInterruptible((interruptible) =>
+      interruptible ? Effect.withClock(joined, clock) : whileClosing(joined)
+    )
+  }
   const closeWith = (reason: GoAwayOptions) =>
     saying("closeWith", reason, (code, debug) => ending(driver.close(code, debug)))
   const drain = (grace: Duration.DurationInput = resolved.drainTimeout) => ending(driver.drain(grace))
@@ -218,10 +229,16 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
     // whoever would have accepted these has gone before
     Effect.zipRight(
       Effect.sync(() => runtime.refuseWaiting()),
-      driver.drain(resolved.drainTimeout)
+      whileClosing(driver.drain(resolved.drainTimeout))
     )
   )
-  return fromRuntime(role, transport.peer, runtime, resolved, { close: closeWith({}), closeWith, drain })
+  const session = fromRuntime(role, transport.peer, runtime, resolved, {
+    close: closeWith({}),
+    closeWith,
+    drain
+  })
+  simulated.carries(session)
+  return session
 })
 
 /** The transports that carry a session, or did: what one session leaves unread is no beginning for another. */

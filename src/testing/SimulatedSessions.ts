@@ -8,13 +8,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import * as FrameReader from "../FrameReader.js"
-import * as FrameWriter from "../FrameWriter.js"
 import type { InvalidOptions } from "../MuxadoError.js"
 import * as Session from "../Session.js"
 import type { SessionOptions } from "../SessionOptions.js"
 import type { TransportService } from "../Transport.js"
-import { Transport } from "../Transport.js"
 import * as SimulatedTransport from "./SimulatedTransport.js"
 
 /**
@@ -58,8 +55,8 @@ export class SimulatedSessions extends Context.Tag("effect-muxado/testing/Simula
  * (`RangeError`). What the sessions draw at random, as for their heartbeats, comes from the link's seed too; what a
  * `ping` does is drawn by who calls it.
  *
- * When the scope closes, the sessions are drained, first the server's. Over a connection that is lost this takes time,
- * which under `TestClock` has to be let pass: see `VirtualTime.run`.
+ * When the scope closes, the sessions are drained, first the server's. Under `TestClock`, time then passes by itself
+ * wherever the clock stands still for about 50 ms of real time; a test needs no `TestClock.adjust` for its end.
  *
  * @example
  * ```ts
@@ -120,9 +117,4 @@ const sessionOver = (
   options: SessionOptions,
   seed: number
 ): Effect.Effect<Session.SessionService, InvalidOptions, Scope.Scope> =>
-  Session.make(role, options).pipe(
-    Effect.provideService(Transport, transport),
-    Effect.provideService(FrameReader.FrameReader, FrameReader.make(transport)),
-    Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(transport)),
-    Effect.withRandom(Random.make(`${role} ${seed}`))
-  )
+  Effect.withRandom(Session.fromTransport(transport, { ...options, role }), Random.make(`${role} ${seed}`))

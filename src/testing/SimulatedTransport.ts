@@ -4,12 +4,12 @@
  *
  * @since 0.1.0
  */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { TransportService } from "../Transport.js"
-import type { WithNow } from "./internal/endpoint.js"
-import { makeEndpoint } from "./internal/endpoint.js"
+import { simulate } from "../internal/simulated.js"
+import { closingOn } from "./internal/clocks.js"
+import { makeEndpoint, timeOf } from "./internal/endpoint.js"
 import type { Faults } from "./internal/faults.js"
 import { applyFaults, checkFaults, describeFaults } from "./internal/faults.js"
 import { makeLink } from "./internal/link.js"
@@ -19,6 +19,7 @@ import type { Replay, ReplayOptions } from "./internal/replay.js"
 import { makeReplay } from "./internal/replay.js"
 import type { Trace } from "./internal/trace.js"
 import * as trace from "./internal/trace.js"
+import { makeWaits } from "./internal/waits.js"
 
 // --- models -----------------------------------------------------------------------------------------------------------
 
@@ -153,7 +154,9 @@ export interface DirectionStats {
 export interface Pair {
   /**
    * As of any transport; in particular, an interrupted `write` has handed over a prefix of its bytes (all, some or none
-   * of them), each of which arrives once.
+   * of them), each of which arrives once. The link copies bytes when it accepts them, and a chunk that is read is the
+   * reader's own. A `write` of anything but an array of `Uint8Array`s fails with `TransportFailed` (`"Write"`), whose
+   * `cause` is a `TypeError` that names what was given.
    */
   readonly client: TransportService
   readonly server: TransportService
@@ -204,6 +207,10 @@ export interface Pair {
  * A `destroy` reaches the peer after the latency: it still reads what is ahead of the reset, then fails with `"Read"`. An
  * orderly `end` is not undone by a `destroy` after it: all that was written arrives, then `"Ended"`.
  *
+ * Under `TestClock`, sessions over the connection close by themselves: while a session's scope closes, or a finalizer
+ * closes or drains the session, time passes wherever the clock stands still for about 50 ms of real time. Where the clock
+ * stands still for a second while an operation waits for time, one warning says what waits.
+ *
  * @example
  * ```ts
  * import { Effect } from "effect"
@@ -228,8 +235,9 @@ export interface Pair {
 export const makePair = (options: Options = {}): Effect.Effect<Pair, never, Scope.Scope> =>
   Effect.gen(function* () {
     const resolved = yield* Effect.sync(() => resolveOptions(options))
-    const origin = yield* Clock.currentTimeMillis
-    const withNow: WithNow = (f) => Effect.clockWith((clock) => f(clock.unsafeCurrentTimeMillis() - origin))
+    const clock = yield* Effect.clock
+    const withNow = timeOf(clock)
+    const waits = makeWaits(clock, yield* Effect.runtime())
 
     const recorder = trace.makeRecorder(resolved.link.seed, resolved.trace)
     const onCut = (at: number): void => links.forEach((link) => link.reset(at))
@@ -240,8 +248,8 @@ export const makePair = (options: Options = {}): Effect.Effect<Pair, never, Scop
       { record: events.toClient, onCut }
     )
     const links = [clientToServer, serverToClient]
-    const client = makeEndpoint(clientToServer, serverToClient, events.toServer, withNow)
-    const server = makeEndpoint(serverToClient, clientToServer, events.toClient, withNow)
+    const client = makeEndpoint(clientToServer, serverToClient, events.toServer, withNow, waits.of("client"))
+    const server = makeEndpoint(serverToClient, clientToServer, events.toClient, withNow, waits.of("server"))
 
     const inject = (faults: Faults): Effect.Effect<void> =>
       withNow((now) =>
@@ -255,7 +263,15 @@ export const makePair = (options: Options = {}): Effect.Effect<Pair, never, Scop
         })
       )
     yield* inject(resolved.faults)
-    yield* Effect.addFinalizer(() => Effect.zipRight(client.drop, server.drop))
+    yield* Effect.addFinalizer(() =>
+      Effect.zipRight(
+        Effect.zipRight(client.drop, server.drop),
+        Effect.sync(() => waits.close())
+      )
+    )
+    const whileClosing = closingOn(clock)
+    simulate(client, { whileClosing, carries: (session) => waits.carries("client", session) })
+    simulate(server, { whileClosing, carries: (session) => waits.carries("server", session) })
 
     const bothWays = <A>(faults: A) => ({ clientToServer: faults, serverToClient: faults })
     return {

@@ -3,13 +3,16 @@
  *
  * @since 0.1.0
  */
-import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as TestClock from "effect/TestClock"
-import { realTurn } from "./internal/census.js"
+import type { Scheduler } from "effect/Scheduler"
+import type * as TestClock from "effect/TestClock"
+import { isTestClock, nextSleep, withoutWaiting } from "./internal/clocks.js"
+import { macrotask, realTime, realTurn } from "./internal/turns.js"
+import { countingScheduler, makeVirtualClock } from "./internal/virtualClock.js"
+import { describeLinks, warn } from "./internal/waits.js"
 
 /**
  * How long it may go on.
@@ -19,15 +22,17 @@ import { realTurn } from "./internal/census.js"
  */
 export interface Options {
   /**
-   * The virtual time that may pass. Default: one hour; a program with heartbeats has some thousand sleeps
-   * in that, each of them some milliseconds of real time.
+   * The virtual time that may pass. Default: 30 hours. With heartbeats every 10 seconds on both sides, a program passes
+   * an hour in some 0.2 seconds of real time and a day in some 4 seconds, so one that hangs but for its heartbeats
+   * is found in about 5 seconds.
    */
   readonly limit?: Duration.DurationInput | undefined
 }
 
 /**
  * The program did not end: it waits for something that no time brings (`"Deadlock"`), or for longer than the limit
- * (`"Limit"`). `after` is the virtual time that had passed, in milliseconds.
+ * (`"Limit"`). `after` is the virtual time that passed, in milliseconds. `waiting` says, a line for each, what the
+ * simulated links and the sessions over them waited for.
  *
  * @since 0.1.0
  * @category errors
@@ -35,18 +40,24 @@ export interface Options {
 export class NotDone extends Data.TaggedError("NotDone")<{
   readonly reason: "Deadlock" | "Limit"
   readonly after: number
+  readonly waiting: ReadonlyArray<string>
 }> {
   override get message(): string {
-    return this.reason === "Deadlock"
-      ? `Not done after ${this.after} ms of virtual time, and nothing sleeps any more: this hangs`
-      : `Not done after ${this.after} ms of virtual time, which is the limit`
+    const why =
+      this.reason === "Deadlock"
+        ? `Not done after ${this.after} ms of virtual time, and nothing sleeps any more: this hangs`
+        : `Not done after ${this.after} ms of virtual time, and the next sleep ends beyond the limit`
+    return [why, ...this.waiting].join("\n  ")
   }
 }
 
 /**
- * Runs the effect under the `TestClock` of the context, and lets time pass, from one sleep to the next, until it is
- * done. When nothing sleeps any more (for a tenth of a second of real time), or the limit is over, it is interrupted and
- * this dies with `NotDone`: what hangs for ever is found at once.
+ * Runs the effect under the `TestClock` of the context, and lets time pass, from one sleep to the next, until the effect
+ * is done. When nothing sleeps any more (for a tenth of a second of real time), or the limit is over, the effect is
+ * interrupted, and this dies with `NotDone`, which says what the simulated links waited for.
+ *
+ * Real asynchronous work (a promise, a file) takes no virtual time, but virtual time does not wait for it while
+ * something sleeps: time stands still for some milliseconds at most after such work was noticed.
  *
  * @example
  * ```ts
@@ -60,32 +71,109 @@ export class NotDone extends Data.TaggedError("NotDone")<{
  * @category running
  */
 export const run = <A, E, R>(self: Effect.Effect<A, E, R>, options: Options = {}): Effect.Effect<A, E, R> =>
-  Effect.acquireUseRelease(
-    Effect.fork(Effect.interruptible(self)),
-    (fiber) => Effect.zipRight(passTime(fiber, Duration.toMillis(options.limit ?? "1 hour")), Fiber.join(fiber)),
-    Fiber.interruptFork
-  )
-
-const passTime = <A, E>(fiber: Fiber.RuntimeFiber<A, E>, limit: number): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const clock = yield* TestClock.testClock()
-    const start = clock.unsafeCurrentTimeMillis()
-    // all that needs no time happens first, as it does after each setting of the clock
-    yield* TestClock.adjust(0)
-    for (let patience = PATIENCE; ;) {
-      if (fiber.unsafePoll() !== null) return
-      const after = clock.unsafeCurrentTimeMillis() - start
-      const next = Chunk.reduce(yield* TestClock.sleeps(), Infinity, (earliest, at) => Math.min(earliest, at))
-      if (next < Infinity) {
-        if (next - start > limit) return yield* Effect.die(new NotDone({ reason: "Limit", after }))
-        yield* TestClock.setTime(next)
-        patience = PATIENCE
-      } else {
-        // something outside of virtual time may still be going on: a promise, a real timer
-        if (patience-- === 0) return yield* Effect.die(new NotDone({ reason: "Deadlock", after }))
-        yield* Effect.zipRight(realTurn, TestClock.adjust(0))
-      }
+    const base = yield* Effect.clock
+    if (!isTestClock(base)) {
+      return yield* Effect.dieMessage(
+        "VirtualTime.run needs a TestClock: use it.effect or it.scoped, or provide TestContext.TestContext"
+      )
     }
+    const virtual = makeVirtualClock(base)
+    const tasks = countingScheduler(
+      yield* Effect.withFiberRuntime<Scheduler>((fiber) => Effect.succeed(fiber.currentScheduler))
+    )
+    const running = self.pipe(
+      Effect.withClock(virtual.clock),
+      Effect.withScheduler(tasks.scheduler),
+      Effect.interruptible,
+      Effect.fork
+    )
+    const limit = Duration.toMillis(options.limit ?? "30 hours")
+    return yield* Effect.acquireUseRelease(
+      running,
+      (fiber) => Effect.zipRight(passTime(fiber, { base, limit, tasks, virtual }), Fiber.join(fiber)),
+      (fiber) =>
+        Effect.zipRight(
+          Fiber.interruptFork(fiber),
+          Effect.sync(() => virtual.handOver())
+        )
+    )
   })
 
+interface Passing {
+  readonly base: TestClock.TestClock
+  readonly virtual: ReturnType<typeof makeVirtualClock>
+  readonly tasks: ReturnType<typeof countingScheduler>
+  readonly limit: number
+}
+
+const passTime = <A, E>(
+  fiber: Fiber.RuntimeFiber<A, E>,
+  { base, limit, tasks, virtual }: Passing
+): Effect.Effect<void> => {
+  const quick = withoutWaiting(base)
+  const start = base.unsafeCurrentTimeMillis()
+  const passed = (): number => base.unsafeCurrentTimeMillis() - start
+  const notDone = (reason: NotDone["reason"]) =>
+    Effect.flatMap(describeLinks(base), (waiting) => Effect.die(new NotDone({ reason, after: passed(), waiting })))
+  /** All that needs no time has happened when a turn brings nothing new. */
+  const settled = Effect.gen(function* () {
+    do yield* macrotask
+    while (tasks.due() > 0)
+  })
+  return Effect.gen(function* () {
+    const tellAt = Date.now() + TELL_AFTER
+    let told = false
+    let hope = PATIENCE
+    let patience = PATIENT_STEPS
+    let fromOutside = 0
+    for (;;) {
+      yield* settled
+      if (fiber.unsafePoll() !== null) return
+      if (tasks.fromOutside() !== fromOutside) {
+        fromOutside = tasks.fromOutside()
+        patience = PATIENT_STEPS
+      }
+      let woken = false
+      tasks.run(() => {
+        woken = virtual.wake() || virtual.settle()
+      })
+      if (woken) continue
+
+      const outside = yield* nextSleep(base)
+      const next = Math.min(virtual.next(), outside)
+      if (next === Infinity) {
+        // something outside of virtual time may still be going on: a promise, a real timer
+        if (hope-- === 0) return yield* notDone("Deadlock")
+        yield* realTurn
+        continue
+      }
+      if (next - start > limit) return yield* notDone("Limit")
+      if (patience > 0) {
+        patience--
+        const before = tasks.scheduled()
+        yield* realTime(2)
+        if (tasks.scheduled() !== before || fiber.unsafePoll() !== null) continue
+      }
+      if (!told && Date.now() > tellAt && passed() > LONG) {
+        told = true
+        const lines = yield* describeLinks(base)
+        yield* warn([`VirtualTime.run: ${passed()} ms of virtual time have passed, and it goes on`, ...lines])
+      }
+      yield* quick.setTime(next)
+      // fibers outside are not counted: they get the turn of a timer to go on
+      if (outside === next) yield* realTime(0)
+      hope = PATIENCE
+    }
+  })
+}
+
+/** Turns of 5 ms that may pass without anything to wait for. */
 const PATIENCE = 20
+
+/** So many steps of time are taken only after 2 ms: at the beginning, and when something outside set a fiber going. */
+const PATIENT_STEPS = 12
+
+/** Real milliseconds after which it says that it is still going on, if more than so much virtual time has passed. */
+const TELL_AFTER = 3000
+const LONG = 3_600_000

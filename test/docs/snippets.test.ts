@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { isFunction } from "effect/Predicate"
 import { readdirSync, readFileSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { dirname, join, relative } from "node:path"
 import { fileURLToPath } from "node:url"
+import { runInThisContext } from "node:vm"
 import * as ts from "typescript"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..")
@@ -19,6 +21,22 @@ const snippets = new Map(
     )
   )
 )
+
+const VITEST = 'from "@effect/vitest"'
+const SIMULATED = 'from "effect-muxado/testing"'
+
+/** The snippets that are tests. */
+const tests = [...snippets].filter(([, text]) => text.includes(VITEST))
+
+/** Runs a snippet, which registers its tests. */
+const runModule = (text: string, modules: ReadonlyMap<string, unknown>): void => {
+  const { outputText } = ts.transpileModule(text, {
+    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 }
+  })
+  const run: unknown = runInThisContext(`(function (require, exports) {${outputText}\n})`)
+  if (!isFunction(run)) return assert.fail("a snippet is no module")
+  Reflect.apply(run, undefined, [(name: string) => modules.get(name), {}])
+}
 
 const compile = (): ReadonlyArray<string> => {
   const configFile = join(root, "tsconfig.json")
@@ -52,4 +70,26 @@ describe("the documents", () => {
     assert.isAbove(snippets.size, 2)
     assert.deepStrictEqual(compile(), [])
   })
+
+  it("show the simulated network in tests that run", () => {
+    assert.isAbove(tests.length, 3)
+    assert.deepStrictEqual(
+      [...snippets].filter(([, text]) => text.includes(SIMULATED) && !text.includes(VITEST)).map(([name]) => name),
+      []
+    )
+  })
 })
+
+// a snippet without a test fails: a suite must have one
+for (const [name, text] of tests) {
+  describe(`the snippet ${relative(join(root, "test"), name)}`, async () => {
+    const modules = new Map<string, unknown>()
+    for (const { fileName } of ts.preProcessFile(text).importedFiles) {
+      modules.set(fileName, await import(/* @vite-ignore */ fileName))
+    }
+    // `layer` replaces these for all that follows
+    const { effect, flakyTest, layer, prop, scoped } = it
+    runModule(text, modules)
+    Object.assign(it, { effect, flakyTest, layer, prop, scoped })
+  })
+}

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { VirtualTime } from "effect-muxado/testing"
+import { SimulatedSessions, SimulatedTransport, VirtualTime } from "effect-muxado/testing"
+import { MuxStream } from "effect-muxado"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -81,6 +82,203 @@ describe("VirtualTime.run", () => {
       yield* TestClock.adjust(0)
       yield* Fiber.interrupt(running)
       yield* Deferred.await(interrupted)
+    })
+  )
+
+  it.effect("lets fibers outside of it sleep on the same clock", () =>
+    Effect.gen(function* () {
+      const seen: Array<string> = []
+      const note = (what: string) => Effect.map(Clock.currentTimeMillis, (now) => void seen.push(`${what} ${now}`))
+      yield* Effect.fork(Effect.repeatN(Effect.zipRight(Effect.sleep(400), note("outside")), 2))
+      yield* VirtualTime.run(Effect.repeatN(Effect.zipRight(Effect.sleep(500), note("inside")), 1))
+      assert.deepStrictEqual(seen, ["outside 400", "inside 500", "outside 800", "inside 1000"])
+      yield* TestClock.adjust(200)
+      assert.strictEqual(seen.at(-1), "outside 1200")
+    })
+  )
+
+  it.effect("leaves to the TestClock what still sleeps when the program is done", () =>
+    Effect.gen(function* () {
+      const sleeping = yield* VirtualTime.run(
+        Effect.zipLeft(Effect.forkDaemon(Effect.zipRight(Effect.sleep(100), Effect.sleep(50))), Effect.sleep(30))
+      )
+      yield* TestClock.adjust(119)
+      assert.isNull(sleeping.unsafePoll())
+      yield* TestClock.adjust(1)
+      assert.isNotNull(sleeping.unsafePoll())
+    })
+  )
+
+  it.effect("lets a program adjust the clock itself, and what happens meanwhile happens in order", () =>
+    Effect.gen(function* () {
+      const seen: Array<number> = []
+      const ticking = Effect.forever(
+        Effect.zipRight(
+          Effect.sleep(10),
+          Effect.map(Clock.currentTimeMillis, (now) => seen.push(now))
+        )
+      )
+      yield* VirtualTime.run(
+        Effect.gen(function* () {
+          yield* Effect.fork(ticking)
+          yield* TestClock.adjust(35)
+          assert.deepStrictEqual(seen, [10, 20, 30])
+          yield* TestClock.setTime(40)
+          assert.deepStrictEqual(seen, [10, 20, 30, 40])
+        })
+      )
+      assert.strictEqual(yield* Clock.currentTimeMillis, 40)
+    })
+  )
+
+  it.effect("forgets a sleep that was interrupted", () =>
+    Effect.gen(function* () {
+      const error = yield* notDone(
+        VirtualTime.run(Effect.zipRight(Effect.timeout(Effect.sleep("1 hour"), 10).pipe(Effect.ignore), Effect.never))
+      )
+      assert.deepStrictEqual([error.reason, error.after], ["Deadlock", 10])
+    })
+  )
+
+  it.live("says that it needs a TestClock", () =>
+    Effect.gen(function* () {
+      const exit = yield* Effect.exit(VirtualTime.run(Effect.void))
+      assert.include(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "", "VirtualTime.run needs a TestClock")
+    })
+  )
+})
+
+describe("sessions with heartbeats, in virtual time", () => {
+  /** A second each way: both sides send a heartbeat after `interval` of silence, and hear its echo 2 seconds later. */
+  const idle = (hours: number, interval: number) =>
+    Effect.gen(function* () {
+      const { link } = yield* SimulatedSessions.make({
+        link: { latency: "1 second", trace: { limit: 1_000_000 } },
+        both: { heartbeat: { interval, tolerance: "5 seconds" } }
+      })
+      yield* Effect.sleep(hours * 3_600_000)
+      return yield* link.trace
+    }).pipe(Effect.scoped, VirtualTime.run)
+
+  const writes = (trace: SimulatedTransport.Trace, direction: SimulatedTransport.Direction) =>
+    trace.events.filter((event) => event.direction === direction && event.event === "write").map(({ at }) => at)
+
+  for (const [name, hours, interval] of [
+    ["an hour", 1, 10_000],
+    ["a day", 24, 60_000]
+  ] as const) {
+    it.effect(`send exactly as many as they should in ${name}`, () =>
+      Effect.gen(function* () {
+        const trace = yield* idle(hours, interval)
+        const end = hours * 3_600_000
+        for (const direction of ["clientToServer", "serverToClient"] as const) {
+          const times = writes(trace, direction)
+          // a heartbeat, what answers the peer's, and so on after as much silence
+          const perBeat = times.findIndex((at, index) => at - (times[index - 1] ?? at) > 5000)
+          const [first = NaN, second = NaN] = [times[0], times[perBeat]]
+          const period = second - first
+          assert.strictEqual(first, interval)
+          assert.isTrue(interval + 1000 < period && period < interval + 4000, `${period}`)
+          const expected = Array.from(
+            { length: Math.ceil((end / period) * perBeat) + perBeat },
+            (_, index) => (times[index % perBeat] ?? NaN) + period * Math.floor(index / perBeat)
+          ).filter((at) => at < end)
+          assert.isTrue(times.length === expected.length && times.every((at, index) => at === expected[index]))
+        }
+      })
+    )
+  }
+
+  it.effect("do the same each time", () =>
+    Effect.gen(function* () {
+      const conversation = Effect.gen(function* () {
+        const { client, link, server } = yield* SimulatedSessions.make({
+          link: {
+            latency: 20,
+            jitter: 9,
+            bandwidth: 50_000,
+            chunking: { min: 1, max: 99 },
+            seed: 3,
+            trace: { bytes: true }
+          }
+        })
+        yield* Effect.fork(
+          server.serve((stream) => Effect.flatMap(MuxStream.readAll(stream), (all) => MuxStream.write(stream, all)))
+        )
+        yield* Effect.forEach(
+          [10, 2000, 300],
+          (size) =>
+            client.withStream((stream) =>
+              Effect.gen(function* () {
+                yield* MuxStream.write(stream, new Uint8Array(size))
+                yield* MuxStream.finish(stream)
+                yield* MuxStream.readAll(stream)
+                yield* Effect.sleep("40 seconds")
+              })
+            ),
+          { concurrency: 2 }
+        )
+        return yield* link.trace
+      }).pipe(Effect.scoped, VirtualTime.run)
+      const first = yield* conversation
+      assert.isAbove(first.events.length, 100)
+      assert.deepStrictEqual(yield* conversation, first)
+    })
+  )
+})
+
+describe("NotDone", () => {
+  it.effect("names what each side of each link waits for, and why", () =>
+    Effect.gen(function* () {
+      const error = yield* notDone(
+        Effect.gen(function* () {
+          const full = yield* SimulatedTransport.makePair({ bufferSize: 10 })
+          const faulty = yield* SimulatedTransport.makePair({
+            faults: {
+              client: { neverEnd: true },
+              clientToServer: { stallWrites: true },
+              serverToClient: { blackHole: true }
+            }
+          })
+          yield* faulty.server.write([new Uint8Array(7)])
+          yield* Effect.all(
+            [
+              full.client.write([new Uint8Array(30)]),
+              full.client.read,
+              faulty.client.write([new Uint8Array(5)]),
+              faulty.client.read,
+              faulty.server.read,
+              faulty.server.end
+            ],
+            { concurrency: "unbounded" }
+          )
+        }).pipe(Effect.scoped, Effect.orDie, VirtualTime.run)
+      )
+      assert.deepStrictEqual(error.message.split("\n  "), [
+        "Not done after 0 ms of virtual time, and nothing sleeps any more: this hangs",
+        "link 1, client: its write waits: 20 bytes left to write, and the link's buffer is full (10 of 10 bytes): the peer does not read",
+        "link 1, client: its read waits: the peer has sent nothing",
+        "link 2, client: its write waits: 5 bytes left to write, and a fault (stallWrites) lets it write no more",
+        "link 2, client: its read waits: a black hole swallows what is sent to it (7 bytes so far)",
+        "link 2, server: its read waits: the peer has sent nothing",
+        "link 2, server: its end waits: a black hole swallows the end"
+      ])
+    })
+  )
+
+  it.effect("says what the sessions over a link have open, also at the limit", () =>
+    Effect.gen(function* () {
+      const hanging = Effect.gen(function* () {
+        const { client, server } = yield* SimulatedSessions.make()
+        yield* Effect.fork(server.serve(() => Effect.never))
+        yield* client.withStream((stream) =>
+          Effect.zipRight(MuxStream.write(stream, new Uint8Array(5)), MuxStream.readAll(stream))
+        )
+      }).pipe(Effect.scoped, Effect.orDie)
+      const error = yield* notDone(VirtualTime.run(hanging, { limit: "1 hour" }))
+      assert.strictEqual(error.reason, "Limit")
+      assert.include(error.message, "client's session: 1 stream open")
+      assert.include(error.message, "server's session: 1 stream open, 5 bytes received and not read")
     })
   )
 })

@@ -6,6 +6,8 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberStatus from "effect/FiberStatus"
 import type * as Supervisor from "effect/Supervisor"
+import { derive } from "./clocks.js"
+import { realTurn } from "./turns.js"
 
 // --- fibers ---
 
@@ -51,10 +53,13 @@ export const makeSleeps = () => {
 
   /** The same clock, a `TestClock` too, of which only the sleeps are counted. */
   const countedClock = (clock: Clock.Clock): Clock.Clock =>
-    new Proxy(clock, {
-      get: (target, key): unknown =>
-        key === "sleep" ? (duration: Duration.Duration) => sleep(target, duration) : Reflect.get(target, key)
-    })
+    derive(
+      new Proxy(clock, {
+        get: (target, key): unknown =>
+          key === "sleep" ? (duration: Duration.Duration) => sleep(target, duration) : Reflect.get(target, key)
+      }),
+      clock
+    )
 
   return {
     counted: <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -103,9 +108,3 @@ export const untilEmpty = <A>(
     )
   return attempt(times)
 }
-
-/** A turn of the event loop, some 5 milliseconds, whatever the clock. */
-export const realTurn = Effect.async<void>((resume) => {
-  const timer = setTimeout(() => resume(Effect.void), 5)
-  return Effect.sync(() => clearTimeout(timer))
-})

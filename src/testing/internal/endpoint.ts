@@ -2,13 +2,19 @@
  * One side of a simulated connection: a transport that writes to one link and reads from the other. It starts no fiber
  * of its own; who waits for something to arrive sleeps until then.
  */
+import type * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { describeValue, isBytes } from "../../internal/bytes.js"
 import { concat } from "../../internal/concat.js"
 import { firstOf } from "../../internal/firstOf.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { TransportService } from "../../Transport.js"
+import { rootOf } from "./clocks.js"
 import type { Link } from "./link.js"
 import type { Record } from "./trace.js"
+import type { Wait, Waits } from "./waits.js"
+import { count } from "./waits.js"
 
 /** Since when an operation of this side never completes, in milliseconds. */
 export interface Hangs {
@@ -25,17 +31,42 @@ export interface Endpoint extends TransportService {
   readonly drop: Effect.Effect<void>
 }
 
-/** Reads the clock of the calling fiber, in milliseconds. */
-export type WithNow = <A, E>(f: (now: number) => Effect.Effect<A, E>) => Effect.Effect<A, E>
+/** Reads the clock, in milliseconds since the pair was made. */
+export type WithNow = <A, E>(f: (now: number, clock: Clock.Clock) => Effect.Effect<A, E>) => Effect.Effect<A, E>
 
-export const makeEndpoint = (outbound: Link, inbound: Link, record: Record, withNow: WithNow): Endpoint => {
+/**
+ * The time of a connection that was made on this clock. A fiber with another clock, such as one that only closes the
+ * scope, does not bring another time.
+ */
+export const timeOf = (clock: Clock.Clock): WithNow => {
+  const origin = clock.unsafeCurrentTimeMillis()
+  return (f) =>
+    Effect.clockWith((current) => {
+      const own = rootOf(current) === rootOf(clock) ? current : clock
+      return f(own.unsafeCurrentTimeMillis() - origin, own)
+    })
+}
+
+export const makeEndpoint = (
+  outbound: Link,
+  inbound: Link,
+  record: Record,
+  withNow: WithNow,
+  waits: Waits
+): Endpoint => {
   const hangs: Hangs = { write: Infinity, end: Infinity, destroy: Infinity }
   let ended = false
   let destroyed = false
   let refused = false
   const released = Effect.unsafeMakeLatch(false)
 
-  const read: Effect.Effect<Uint8Array, TransportFailed> = withNow((now) => {
+  const never = (operation: Wait["operation"], fault: string): Effect.Effect<never> =>
+    waits.during(
+      { operation, until: Infinity, faulty: () => true, why: () => `a fault (${fault}) lets it never complete` },
+      Effect.never
+    )
+
+  const read: Effect.Effect<Uint8Array, TransportFailed> = withNow((now, clock) => {
     if (destroyed) return failed("Read", "Local", "destroyed by this side")
     const state = inbound.poll(now)
     switch (state._tag) {
@@ -46,17 +77,27 @@ export const makeEndpoint = (outbound: Link, inbound: Link, record: Record, with
         return failed("Ended", "Remote", "ended by the peer")
       case "Reset":
         return failed("Read", "Remote", "reset by the peer")
-      case "Wait":
+      case "Wait": {
         inbound.readable.unsafeClose()
-        return Effect.zipRight(waitFor(inbound.readable, now, state.until), read)
+        const { until, what } = state
+        const wait: Wait = {
+          operation: "read",
+          until,
+          faulty: () => inbound.isFaulty(now),
+          why: () => inbound.whyNothing(now, what)
+        }
+        return Effect.zipRight(waits.during(wait, waitFor(inbound.readable, clock, now, until)), read)
+      }
     }
   })
 
   const write = (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, TransportFailed> =>
     Effect.suspend(() => {
+      const wrong = wrongChunks(chunks)
+      if (wrong !== undefined) return notWritten(wrong)
       const bytes = concat(chunks)
       let offset = 0
-      const step: Effect.Effect<void, TransportFailed> = withNow((now) => {
+      const step: Effect.Effect<void, TransportFailed> = withNow((now, clock) => {
         if (destroyed) return failed("Write", "Local", "destroyed by this side")
         if (ended) return failed("Write", "Local", "ended by this side")
         if (inbound.goneAt() <= now) {
@@ -68,24 +109,38 @@ export const makeEndpoint = (outbound: Link, inbound: Link, record: Record, with
           offset += outbound.offer(now, bytes.subarray(offset))
           if (hangs.write > now && offset === bytes.length) return Effect.void
         }
-        if (hangs.write <= now) return Effect.never
+        if (hangs.write <= now) return never("write", "neverWrite")
         outbound.writable.unsafeClose()
-        return Effect.zipRight(waitFor(outbound.writable, now, inbound.goneAt()), step)
+        const until = inbound.goneAt()
+        const wait: Wait = {
+          operation: "write",
+          until,
+          faulty: () => outbound.isFaulty(now),
+          why: () => `${count(bytes.length - offset, "byte")} left to write, and ${outbound.whyNoRoom(now)}`
+        }
+        return Effect.zipRight(waits.during(wait, waitFor(outbound.writable, clock, now, until)), step)
       })
       return step
     })
 
-  const untilReleased: Effect.Effect<void> = withNow((now) => {
-    if (destroyed || outbound.cutAt() <= now) return Effect.void
+  const untilReleased: Effect.Effect<void> = withNow((now, clock) => {
+    const until = outbound.cutAt()
+    if (destroyed || until <= now) return Effect.void
     released.unsafeClose()
-    return Effect.zipRight(waitFor(released, now, outbound.cutAt()), untilReleased)
+    const wait: Wait = {
+      operation: "end",
+      until,
+      faulty: () => true,
+      why: () => "a black hole swallows the end"
+    }
+    return Effect.zipRight(waits.during(wait, waitFor(released, clock, now, until)), untilReleased)
   })
 
   const end = withNow((now) => {
     if (destroyed || inbound.goneAt() <= now) return Effect.void
     ended = true
     outbound.writable.unsafeOpen()
-    if (hangs.end <= now) return Effect.never
+    if (hangs.end <= now) return never("end", "neverEnd")
     return outbound.end(now) ? Effect.void : untilReleased
   })
 
@@ -101,7 +156,7 @@ export const makeEndpoint = (outbound: Link, inbound: Link, record: Record, with
     })
   )
 
-  const destroy = withNow((now) => (hangs.destroy <= now ? Effect.never : drop))
+  const destroy = withNow((now) => (hangs.destroy <= now ? never("destroy", "neverDestroy") : drop))
 
   return { read, write, end, destroy, drop, hangs, release: () => released.unsafeOpen() }
 }
@@ -114,5 +169,19 @@ export const failed = (
   Effect.fail(new TransportFailed({ reason, cause: new Error(why), initiator, processed: "maybe" }))
 
 /** Until the latch opens or it is time; `Infinity` for the latch alone. */
-export const waitFor = (latch: Effect.Latch, now: number, until: number): Effect.Effect<void> =>
-  until === Infinity ? latch.await : firstOf(latch.await, Effect.sleep(until - now))
+export const waitFor = (latch: Effect.Latch, clock: Clock.Clock, now: number, until: number): Effect.Effect<void> =>
+  until === Infinity ? latch.await : firstOf(latch.await, clock.sleep(Duration.millis(until - now)))
+
+// --- chunks ---
+
+/** What is wrong with the argument of `write`, which JavaScript may call with anything. */
+export const wrongChunks = (chunks: unknown): TypeError | undefined => {
+  if (!Array.isArray(chunks)) return new TypeError(`write takes an array of Uint8Arrays, not ${describeValue(chunks)}`)
+  const index = chunks.findIndex((chunk) => !isBytes(chunk))
+  if (index === -1) return undefined
+  return new TypeError(`write takes an array of Uint8Arrays, but element ${index} is ${describeValue(chunks[index])}`)
+}
+
+/** Nothing of it was written. */
+export const notWritten = (cause: TypeError): Effect.Effect<never, TransportFailed> =>
+  Effect.fail(new TransportFailed({ reason: "Write", cause, initiator: "Local", processed: "no" }))

@@ -10,6 +10,7 @@ import { concat } from "../../internal/concat.js"
 import type { Stalls } from "./disorder.js"
 import { fraction, mask, stalled } from "./disorder.js"
 import type { Record } from "./trace.js"
+import { count } from "./waits.js"
 
 export interface LinkOptions {
   /** In milliseconds. */
@@ -40,7 +41,7 @@ export type Inbound =
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Ended" }
   | { readonly _tag: "Reset" }
-  | { readonly _tag: "Wait"; readonly until: number }
+  | { readonly _tag: "Wait"; readonly until: number; readonly what: "bytes" | "end" | "reset" | "nothing" }
 
 /** Bytes that one write put on the line. */
 interface Segment {
@@ -134,7 +135,9 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
 
   const free = (): number => bufferSize - (written - read)
 
-  const isLost = (now: number): boolean => lostAt <= now || written >= after.lose
+  const isLost = (now: number, offset = written): boolean => lostAt <= now || offset >= after.lose
+
+  const isStalled = (now: number): boolean => stalledAt <= now
 
   /** What is read must have arrived before any of this. */
   const horizon = (): number => Math.min(resetAt, lostAt)
@@ -150,22 +153,25 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     return at
   }
 
-  const waitUntil = (at: number): Inbound => ({ _tag: "Wait", until: Math.min(at, cutAt) })
+  const waitUntil = (at: number, what: "bytes" | "end" | "reset" | "nothing"): Inbound =>
+    cutAt < at ? { _tag: "Wait", until: cutAt, what: "reset" } : { _tag: "Wait", until: at, what }
 
   const find = (now: number): Inbound => {
     if (cutAt <= now) return RESET
     if (head !== undefined) {
       const at = arrivalOf(head, head.offset + head.next)
-      if (at <= horizon()) return at <= now ? READY : waitUntil(at)
+      if (at <= horizon()) return at <= now ? READY : waitUntil(at, "bytes")
     } else if (endAt !== Infinity && endAt <= horizon()) {
-      return endAt <= now ? ENDED : waitUntil(endAt)
+      return endAt <= now ? ENDED : waitUntil(endAt, "end")
     }
-    if (resetAt > lostAt) return waitUntil(Infinity)
-    return resetAt <= now ? RESET : waitUntil(resetAt)
+    if (resetAt > lostAt || resetAt === Infinity) return waitUntil(Infinity, "nothing")
+    return resetAt <= now ? RESET : waitUntil(resetAt, "reset")
   }
 
   const takeFrom = (segment: Segment, length: number): Uint8Array => {
-    const piece = segment.bytes.subarray(segment.offset, segment.offset + length)
+    // the reader may change or transfer what it is given: that must not be the memory of what follows
+    const whole = segment.offset === 0 && length === segment.bytes.length
+    const piece = whole ? segment.bytes : segment.bytes.slice(segment.offset, segment.offset + length)
     segment.offset += length
     read += length
     if (segment.offset < segment.bytes.length) segment.next = nextLength(segment.bytes.length - segment.offset)
@@ -184,27 +190,26 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     return concat(pieces)
   }
 
-  /** The bytes, which are at this offset, as they come out. */
-  const corrupted = (now: number, bytes: Uint8Array, offset: number): Uint8Array => {
-    let result = bytes
+  /** Changes those of the bytes, which are at this offset, that do not come out as they went in. */
+  const corrupt = (now: number, bytes: Uint8Array, offset: number): void => {
     for (const [at, xor] of masks) {
       const index = at - offset
       if (index < 0 || index >= bytes.length) continue
       masks.delete(at)
-      if (result === bytes) result = bytes.slice()
-      result[index] = (result[index] ?? 0) ^ xor
-      events.record(now, "corrupted", result.subarray(index, index + 1), `byte ${at} by 0x${xor.toString(16)}`)
+      bytes[index] = (bytes[index] ?? 0) ^ xor
+      events.record(now, "corrupted", bytes.subarray(index, index + 1), `byte ${at} by 0x${xor.toString(16)}`)
     }
-    return result
   }
 
   const put = (now: number, bytes: Uint8Array, offset: number): void => {
     const sentAt = Math.max(now, freeAt)
     freeAt = sentAt + bytes.length / bandwidth
-    const kept = isLost(now) ? 0 : Math.min(bytes.length, after.lose - offset)
+    const kept = isLost(now, offset) ? 0 : Math.min(bytes.length, after.lose - offset)
     if (kept < bytes.length) events.record(now, "lost", bytes.subarray(kept))
     if (kept === 0) return
-    const arriving = corrupted(now, bytes.subarray(0, kept), offset)
+    // a copy: the memory stays the writer's. (`slice` of a `Buffer` would not copy.)
+    const arriving = new Uint8Array(bytes.subarray(0, kept))
+    corrupt(now, arriving, offset)
     const segment: Segment = {
       bytes: arriving,
       sentAt,
@@ -216,7 +221,6 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     tailAt = arrivalOf(segment, arriving.length)
     if (head === undefined) head = segment
     else MutableQueue.offer(segments, segment)
-    readable.unsafeOpen()
   }
 
   const resetAfter = (now: number): void => {
@@ -252,14 +256,16 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       if (length <= 0) return 0
       const taken = bytes.subarray(0, length)
       events.record(now, "write", taken)
-      put(now, taken, written)
+      const offset = written
       written += length
+      put(now, taken, offset)
       resetAfter(now)
+      readable.unsafeOpen()
       return length
     },
 
     /** Whether not even a write of nothing completes. */
-    isStalled: (now: number): boolean => stalledAt <= now,
+    isStalled,
 
     /** When the reader's side knows that what it writes is read by nobody. */
     goneAt: (): number => Math.min(cutAt, goneAt <= lostAt ? goneAt : Infinity),
@@ -308,6 +314,27 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       wake()
     },
 
+    // --- for people
+
+    /** Why the reader has nothing to read, as `poll` found. */
+    whyNothing: (now: number, what: "bytes" | "end" | "reset" | "nothing"): string => {
+      if (what !== "nothing") return ARRIVALS[what]
+      if (isLost(now)) return `a black hole swallows what is sent to it (${count(written - read, "byte")} so far)`
+      return written === 0
+        ? "the peer has sent nothing"
+        : `it has read all that the peer sent (${count(written, "byte")})`
+    },
+
+    /** Why the writer gets rid of nothing more. */
+    whyNoRoom: (now: number): string => {
+      if (isStalled(now) || written >= after.stall) return "a fault (stallWrites) lets it write no more"
+      const full = `the link's buffer is full (${written - read} of ${count(bufferSize, "byte")})`
+      return isLost(now) ? `${full}, and a black hole swallows what is sent` : `${full}: the peer does not read`
+    },
+
+    /** The line swallows what is put on it, or takes nothing. */
+    isFaulty: (now: number): boolean => isStalled(now) || written >= after.stall || (isLost(now) && written > read),
+
     stall: (at: number): void => {
       stalledAt = Math.min(stalledAt, at)
     },
@@ -331,6 +358,12 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
 
     stats: () => ({ written, read })
   }
+}
+
+const ARRIVALS = {
+  bytes: "bytes from the peer are on their way",
+  end: "the peer's end is on its way",
+  reset: "a reset is on its way"
 }
 
 const READY: Inbound = { _tag: "Ready" }

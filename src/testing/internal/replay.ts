@@ -1,5 +1,4 @@
 /** One side of a connection that is played from a trace. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Either from "effect/Either"
@@ -7,8 +6,12 @@ import type * as Scope from "effect/Scope"
 import { concat } from "../../internal/concat.js"
 import type { TransportFailed } from "../../MuxadoError.js"
 import type { TransportService } from "../../Transport.js"
-import { failed, waitFor } from "./endpoint.js"
+import { simulate } from "../../internal/simulated.js"
+import { closingOn } from "./clocks.js"
+import { failed, notWritten, timeOf, waitFor, wrongChunks } from "./endpoint.js"
 import type { Direction, Trace } from "./trace.js"
+import type { Wait } from "./waits.js"
+import { makeWaits } from "./waits.js"
 
 export interface ReplayOptions {
   /** The direction whose reader the transport plays to. */
@@ -38,27 +41,36 @@ type Step =
 export const makeReplay = (trace: Trace, options: ReplayOptions): Effect.Effect<Replay, never, Scope.Scope> =>
   Effect.gen(function* () {
     const steps = yield* Effect.sync(() => stepsOf(trace, options))
-    const origin = yield* Clock.currentTimeMillis
-    const withNow = <A, E>(f: (now: number) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
-      Effect.clockWith((clock) => f(clock.unsafeCurrentTimeMillis() - origin))
+    const clock = yield* Effect.clock
+    const withNow = timeOf(clock)
+    const links = makeWaits(clock, yield* Effect.runtime())
+    const side = options.direction === "clientToServer" ? "server" : "client"
+    const waits = links.of(side)
     const changed = Effect.unsafeMakeLatch(false)
     const written: Array<Uint8Array> = []
     let position = 0
     let ended = false
     let destroyed = false
 
-    const read: Effect.Effect<Uint8Array, TransportFailed> = withNow((now) => {
+    const read: Effect.Effect<Uint8Array, TransportFailed> = withNow((now, clock) => {
       if (destroyed) return failed("Read", "Local", "destroyed by this side")
       const step = steps[position]
       if (step === undefined || step.at > now) {
         changed.unsafeClose()
-        return Effect.zipRight(waitFor(changed, now, step?.at ?? Infinity), read)
+        const until = step?.at ?? Infinity
+        const wait: Wait = {
+          operation: "read",
+          until,
+          faulty: () => false,
+          why: () => (step === undefined ? "the trace has nothing more for it" : "the trace has more for it then")
+        }
+        return Effect.zipRight(waits.during(wait, waitFor(changed, clock, now, until)), read)
       }
       switch (step._tag) {
         case "Chunk":
           return Effect.sync(() => {
             position++
-            return step.bytes
+            return new Uint8Array(step.bytes)
           })
         case "Ended":
           return failed("Ended", "Remote", "ended by the peer")
@@ -78,8 +90,10 @@ export const makeReplay = (trace: Trace, options: ReplayOptions): Effect.Effect<
         if (destroyed) return failed("Write", "Local", "destroyed by this side")
         if (ended) return failed("Write", "Local", "ended by this side")
         if (isReset(now)) return failed("Write", "Remote", "reset by the peer")
+        const wrong = wrongChunks(chunks)
+        if (wrong !== undefined) return notWritten(wrong)
         return Effect.sync(() => {
-          written.push(...chunks)
+          for (const chunk of chunks) written.push(new Uint8Array(chunk))
         })
       })
 
@@ -87,17 +101,24 @@ export const makeReplay = (trace: Trace, options: ReplayOptions): Effect.Effect<
       destroyed = true
       changed.unsafeOpen()
     })
-    yield* Effect.addFinalizer(() => destroy)
+    const transport: TransportService = {
+      read,
+      write,
+      end: Effect.sync(() => {
+        ended = true
+      }),
+      destroy
+    }
+    simulate(transport, { whileClosing: closingOn(clock), carries: (session) => links.carries(side, session) })
+    yield* Effect.addFinalizer(() =>
+      Effect.zipRight(
+        destroy,
+        Effect.sync(() => links.close())
+      )
+    )
 
     return {
-      transport: {
-        read,
-        write,
-        end: Effect.sync(() => {
-          ended = true
-        }),
-        destroy
-      },
+      transport,
       written: Effect.sync(() => concat(written)),
       remaining: Effect.sync(() =>
         steps.slice(position).reduce((bytes, step) => bytes + (step._tag === "Chunk" ? step.bytes.length : 0), 0)

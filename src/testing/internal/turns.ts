@@ -1,0 +1,31 @@
+/** Turns of the event loop, whatever the clock. */
+import * as Effect from "effect/Effect"
+
+/** So many real milliseconds. */
+export const realTime = (millis: number): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    const timer = setTimeout(() => resume(Effect.void), millis)
+    return Effect.sync(() => clearTimeout(timer))
+  })
+
+/** Some 5 milliseconds. */
+export const realTurn = realTime(5)
+
+/** The shortest turn that there is: all promises that can settle have done so after it. */
+export const macrotask = Effect.async<void>((resume) => {
+  const turn = soon(() => resume(Effect.void))
+  return Effect.sync(() => turn.cancel())
+})
+
+interface Turn {
+  readonly cancel: () => void
+}
+
+const soon = (task: () => void): Turn => {
+  if (typeof setImmediate === "function") {
+    const turn = setImmediate(task)
+    return { cancel: () => clearImmediate(turn) }
+  }
+  const turn = setTimeout(task, 0)
+  return { cancel: () => clearTimeout(turn) }
+}

@@ -1,0 +1,169 @@
+/** The clock inside of `VirtualTime.run`: it shows the time of a `TestClock`, and keeps its sleeps itself. */
+import * as Chunk from "effect/Chunk"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type { Scheduler } from "effect/Scheduler"
+import type * as TestClock from "effect/TestClock"
+import { above, derive, setPassing } from "./clocks.js"
+
+type Resume = (effect: Effect.Effect<void>) => void
+
+interface Sleep {
+  readonly until: number
+  readonly order: number
+  readonly resume: Resume
+}
+
+/** The one that is over first comes last. */
+const isLater = (a: Sleep, b: Sleep): boolean => a.until > b.until || (a.until === b.until && a.order > b.order)
+
+export const makeVirtualClock = (base: TestClock.TestClock) => {
+  const sleeps: Array<Sleep> = []
+  const settling: Array<Resume> = []
+  let order = 0
+  let over = false
+
+  const now = (): number => base.unsafeCurrentTimeMillis()
+
+  const indexOf = (sleep: Sleep): number => {
+    let [low, high] = [0, sleeps.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const other = sleeps[middle]
+      if (other !== undefined && isLater(other, sleep)) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  const untilSettled: Effect.Effect<void> = Effect.async<void>((resume) => {
+    settling.push(resume)
+  })
+
+  const sleepUntil = (until: number): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (over) return base.sleep(Duration.millis(until - now()))
+      if (!(until > now())) return Effect.void
+      return Effect.async<void>((resume) => {
+        const sleep = { until, order: order++, resume }
+        sleeps.splice(indexOf(sleep), 0, sleep)
+        return Effect.sync(() => {
+          const index = indexOf(sleep)
+          if (sleeps[index] === sleep) sleeps.splice(index, 1)
+        })
+      })
+    })
+
+  const sleep = (duration: Duration.Duration): Effect.Effect<void> =>
+    Effect.suspend(() => sleepUntil(now() + Duration.toMillis(duration)))
+
+  /** What a program adjusts by itself passes like any other time, with all that happens in it. */
+  const setTime = (time: number): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (over) return base.setTime(time)
+      const passed = time < now() ? base.setTime(time) : sleepUntil(time)
+      return Effect.zipRight(Effect.zipRight(untilSettled, passed), untilSettled)
+    })
+
+  const adjust = (duration: Duration.DurationInput): Effect.Effect<void> =>
+    Effect.suspend(() => setTime(now() + Duration.toMillis(duration)))
+
+  // everything else is the TestClock's
+  const clock = derive(
+    above(base, {
+      sleep: { value: sleep },
+      setTime: { value: setTime },
+      adjust: { value: adjust },
+      adjustWith: {
+        value:
+          (duration: Duration.DurationInput) =>
+          <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+            Effect.zipLeft(effect, adjust(duration), { concurrent: true })
+      },
+      sleeps: {
+        get: () => Effect.map(base.sleeps, (others) => Chunk.appendAll(others, Chunk.fromIterable(sleeps.map(untilOf))))
+      }
+    }),
+    base
+  )
+  setPassing(clock, true)
+
+  return {
+    clock,
+
+    /** When the next of its sleeps is over, `Infinity` for never. */
+    next: (): number => sleeps[sleeps.length - 1]?.until ?? Infinity,
+
+    /** Wakes those whose sleep is over. */
+    wake: (): boolean => {
+      const before = sleeps.length
+      for (let next = sleeps.pop(); next !== undefined; next = sleeps.pop()) {
+        if (next.until > now()) {
+          sleeps.push(next)
+          break
+        }
+        next.resume(Effect.void)
+      }
+      return sleeps.length < before
+    },
+
+    /** Wakes those who wait until nothing is left to do at this time. */
+    settle: (): boolean => {
+      const woken = settling.splice(0)
+      for (const resume of woken) resume(Effect.void)
+      return woken.length > 0
+    },
+
+    /** What still sleeps, and all that will, sleeps on the `TestClock` from now on. */
+    handOver: (): void => {
+      over = true
+      setPassing(clock, false)
+      for (const { resume, until } of sleeps.splice(0).reverse()) resume(sleepUntil(until))
+      for (const resume of settling.splice(0)) resume(Effect.void)
+    }
+  }
+}
+
+const untilOf = ({ until }: Sleep): number => until
+
+/** Counts the tasks of fibers, and notices what something outside of them set going. */
+export const countingScheduler = (base: Scheduler) => {
+  let due = 0
+  let scheduled = 0
+  let fromOutside = 0
+  let within = 0
+
+  const run = (task: () => void): void => {
+    within++
+    try {
+      task()
+    } finally {
+      within--
+    }
+  }
+
+  const scheduler: Scheduler = {
+    shouldYield: (fiber) => base.shouldYield(fiber),
+    scheduleTask: (task, priority) => {
+      due++
+      scheduled++
+      if (within === 0) fromOutside++
+      base.scheduleTask(() => {
+        due--
+        run(task)
+      }, priority)
+    }
+  }
+
+  return {
+    scheduler,
+    /** Calls `f`, whose tasks do not come from outside. */
+    run,
+    /** Tasks that have not run. */
+    due: (): number => due,
+    /** Tasks so far. */
+    scheduled: (): number => scheduled,
+    /** Those of them that no other task brought about: a promise did, a timer, or a fiber outside. */
+    fromOutside: (): number => fromOutside
+  }
+}

@@ -1,0 +1,178 @@
+/** What the operations of simulated links wait for, for a person to read. */
+import * as Chunk from "effect/Chunk"
+import type * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as HashSet from "effect/HashSet"
+import * as Logger from "effect/Logger"
+import * as Runtime from "effect/Runtime"
+import type * as TestClock from "effect/TestClock"
+import type { SessionService } from "../../Session.js"
+import { isPassing, isTestClock, rootOf } from "./clocks.js"
+
+export type Side = "client" | "server"
+
+/** An operation that waits. */
+export interface Wait {
+  readonly operation: "read" | "write" | "end" | "destroy"
+  /** When it goes on by itself, in milliseconds since the pair was made; `Infinity` for never. */
+  readonly until: number
+  /** A fault keeps it waiting. */
+  readonly faulty: () => boolean
+  readonly why: () => string
+}
+
+/** The waits of one side. */
+export interface Waits {
+  /** Counts as waiting while the effect runs. */
+  readonly during: <A, E>(wait: Wait, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
+}
+
+interface Links {
+  readonly describe: (name: string) => ReadonlyArray<string>
+}
+
+const linksOf = new WeakMap<Clock.Clock, Set<Links>>()
+
+/** What the links on the clock, and the sessions over them, wait for: a line for each. */
+export const describeLinks = (clock: Clock.Clock): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.sync(() => {
+    const links = [...(linksOf.get(rootOf(clock)) ?? [])]
+    return links.flatMap((one, index) => one.describe(links.length === 1 ? "" : `link ${index + 1}, `))
+  })
+
+/** Logs it, or writes it to the console where no logger but the tracer's is left, as in `it.effect`. */
+export const warn = (lines: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.flatMap(FiberRef.get(FiberRef.currentLoggers), (loggers) => {
+    const message = lines.join("\n  ")
+    return HashSet.every(loggers, (logger) => logger === Logger.tracerLogger)
+      ? Console.warn(message)
+      : Effect.logWarning(message)
+  })
+
+/** The waits of a link, which it looks after until it is closed. */
+export const makeWaits = (clock: Clock.Clock, runtime: Runtime.Runtime<never>) => {
+  const root = rootOf(clock)
+  const origin = clock.unsafeCurrentTimeMillis()
+  const waits: { readonly [S in Side]: Set<Wait> } = { client: new Set(), server: new Set() }
+  const sessions: { [S in Side]?: SessionService } = {}
+
+  const describeWait = (side: Side, wait: Wait): string => {
+    const until = wait.until === Infinity ? "" : ` until ${round(origin + wait.until)} ms`
+    return `${side}: its ${wait.operation} waits${until}: ${wait.why()}`
+  }
+
+  const describe = (name: string): ReadonlyArray<string> =>
+    SIDES.flatMap((side) => {
+      const session = sessions[side]
+      return [
+        ...[...waits[side]].map((wait) => `${name}${describeWait(side, wait)}`),
+        ...(session === undefined ? [] : [`${name}${side}'s session: ${describeSession(session)}`])
+      ]
+    })
+
+  const links: Links = { describe }
+  const all = linksOf.get(root) ?? new Set<Links>()
+  linksOf.set(root, all.add(links))
+
+  const watcher = isTestClock(root)
+    ? watchClock(
+        root,
+        () => isPassing(clock),
+        () => {
+          const stuck = SIDES.flatMap((side) =>
+            [...waits[side]]
+              .filter((wait) => wait.until !== Infinity || wait.faulty())
+              .map((wait) => describeWait(side, wait))
+          )
+          if (stuck.length === 0) return false
+          Runtime.runFork(runtime)(warn([standsStill(root), ...stuck, WHAT_TO_DO]))
+          return true
+        }
+      )
+    : undefined
+
+  return {
+    of: (side: Side): Waits => ({
+      during: (wait, effect) =>
+        Effect.suspend(() => {
+          waits[side].add(wait)
+          watcher?.start()
+          return Effect.ensuring(
+            effect,
+            Effect.sync(() => waits[side].delete(wait))
+          )
+        })
+    }),
+    carries: (side: Side, session: SessionService): void => {
+      sessions[side] = session
+    },
+    close: (): void => {
+      watcher?.stop()
+      all.delete(links)
+    }
+  }
+}
+
+const standsStill = (clock: Clock.Clock): string =>
+  `A simulated link waits for time to pass, but the TestClock stands still at ${round(clock.unsafeCurrentTimeMillis())} ms`
+
+const WHAT_TO_DO = "Let time pass: fork the program and call TestClock.adjust, or run the program with VirtualTime.run"
+
+/** Calls `onStill` once the clock has stood still for a second, until it gives true. */
+const watchClock = (clock: TestClock.TestClock, isPassing: () => boolean, onStill: () => boolean) => {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let done = false
+  let seen = ""
+  let still = 0
+
+  const tick = (): void => {
+    // an `adjust` that wakes thousands takes seconds, in which the sleeps become fewer
+    const now = `${clock.unsafeCurrentTimeMillis()} ${Chunk.size(Effect.runSync(clock.sleeps))}`
+    still = now === seen && !isPassing() ? still + 1 : 0
+    seen = now
+    if (still >= STILL_TICKS) {
+      still = 0
+      done = onStill()
+    }
+    timer = undefined
+    start()
+  }
+
+  const start = (): void => {
+    if (done || timer !== undefined) return
+    timer = setTimeout(tick, TICK)
+    // this must not be what a process lives for; a browser has no `unref`
+    const handle: unknown = timer
+    if (typeof handle === "object" && handle !== null && "unref" in handle) timer.unref()
+  }
+
+  const stop = (): void => {
+    done = true
+    clearTimeout(timer)
+  }
+
+  return { start, stop }
+}
+
+/** In milliseconds of real time. Ticks are counted, so that a busy process does not look like a clock that stands still. */
+const TICK = 125
+const STILL_TICKS = 8
+
+const describeSession = (session: SessionService): string => {
+  const stats = Effect.runSync(session.stats)
+  const streams = stats.outboundStreams + stats.inboundStreams
+  return [
+    `${count(streams, "stream")} open`,
+    ...(stats.backlog === 0 ? [] : [`${count(stats.backlog, "stream")} not accepted`]),
+    ...(stats.queuedBytes === 0 ? [] : [`${count(stats.queuedBytes, "byte")} not sent`]),
+    ...(stats.bufferedBytes === 0 ? [] : [`${count(stats.bufferedBytes, "byte")} received and not read`])
+  ].join(", ")
+}
+
+const SIDES: ReadonlyArray<Side> = ["client", "server"]
+
+export const count = (amount: number, what: string): string => `${amount} ${what}${amount === 1 ? "" : "s"}`
+
+const round = (millis: number): number => Math.round(millis * 1000) / 1000
