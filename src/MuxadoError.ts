@@ -116,6 +116,7 @@ export class RemoteGoneAway extends Data.TaggedError("RemoteGoneAway")<{
 export class TransportFailed extends Data.TaggedError("TransportFailed")<{
   readonly reason: "Open" | "Read" | "Write" | "Ended"
   readonly cause?: unknown
+  readonly endpoint?: string | undefined
   readonly initiator: Initiator
   readonly processed: Processed
 }> {
