@@ -8,8 +8,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { SocketOptions, WebSocketOptions } from "./internal/socketTransport.js"
+import type { SocketOptions } from "./internal/socketTransport.js"
 import * as socketTransport from "./internal/socketTransport.js"
+import type { WebSocketOptions } from "./internal/webSocket.js"
+import * as webSocket from "./internal/webSocket.js"
 import type { TransportFailed } from "./MuxadoError.js"
 
 /**
@@ -108,7 +110,10 @@ export type {
    * @since 0.1.0
    * @category models
    */
-  SocketOptions,
+  SocketOptions
+} from "./internal/socketTransport.js"
+
+export type {
   /**
    * What can be chosen about a WebSocket that becomes a transport.
    *
@@ -116,7 +121,7 @@ export type {
    * @category models
    */
   WebSocketOptions
-} from "./internal/socketTransport.js"
+} from "./internal/webSocket.js"
 
 /**
  * A transport over any `Socket` of `@effect/platform`; completes when the socket is open, fails with `TransportFailed`
@@ -177,7 +182,7 @@ export const makeWebSocket: (
   url: string | Effect.Effect<string>,
   options?: WebSocketOptions
 ) => Effect.Effect<TransportService, TransportFailed, Scope.Scope | Socket.WebSocketConstructor> =
-  socketTransport.makeWebSocket
+  webSocket.makeWebSocket
 
 /**
  * The transport over a WebSocket that connects to `url`; what `makeWebSocket` says holds.
@@ -204,8 +209,5 @@ export const layerWebSocketConstructorArrayBuffer: Layer.Layer<
   never,
   Socket.WebSocketConstructor
 > = Layer.fresh(
-  Layer.effect(
-    Socket.WebSocketConstructor,
-    Effect.map(Socket.WebSocketConstructor, socketTransport.deliveringArrayBuffers)
-  )
+  Layer.effect(Socket.WebSocketConstructor, Effect.map(Socket.WebSocketConstructor, webSocket.deliveringArrayBuffers))
 )

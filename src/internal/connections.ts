@@ -99,20 +99,22 @@ const connection = <A, E, R>(
       return yield* Effect.logDebug(`A connection was gone before it became a session: ${opened.left.message}`)
     }
     const began = yield* Clock.currentTimeMillis
-    // added first, for it has to come after the session's own end, which drains
-    let session: SessionService | undefined
-    yield* Effect.addFinalizer(() => (session === undefined ? Effect.void : reportEnd(session, origin, began)))
-    session = yield* Session.fromTransport(opened.right, { ...options.session, role: "server" })
-    const started = session
+    // its release has to come after the session's own, which ends the session
+    const started = yield* Effect.acquireRelease(
+      Effect.sync((): { session?: SessionService } => ({})),
+      ({ session }) => (session === undefined ? Effect.void : reportEnd(session, origin, began))
+    )
+    const session = yield* Session.fromTransport(opened.right, { ...options.session, role: "server" })
+    started.session = session
     yield* Effect.acquireRelease(
-      Effect.sync(() => sessions.add(started)),
-      () => Effect.sync(() => sessions.delete(started))
+      Effect.sync(() => sessions.add(session)),
+      () => Effect.sync(() => sessions.delete(session))
     )
     // a handler may still finish its work when the session is over, but not for ever
-    const overdue = Effect.zipRight(started.closed, Effect.sleep(options.resolved.drainTimeout))
+    const overdue = Effect.zipRight(session.closed, Effect.sleep(options.resolved.drainTimeout))
     yield* firstOf(
       withServices(
-        Effect.suspend(() => handler(started)),
+        Effect.suspend(() => handler(session)),
         origin.services
       ),
       overdue

@@ -6,6 +6,7 @@ import * as Socket from "@effect/platform/Socket"
 import * as Context from "effect/Context"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 
 /** A part is missing where the medium lacks it. Each may throw: the objects behind it are not ours. */
 export interface Medium {
@@ -15,26 +16,34 @@ export interface Medium {
   readonly resume?: () => void
   /** Drops the connection with all that is unsent. */
   readonly terminate?: () => void
-  readonly url?: string
+  /** Where it leads to. */
+  readonly endpoint?: string
 }
 
 /** What an object can do, by its methods: a standard WebSocket, one of `ws`, or a socket of Node. */
 export const mediumOf = (object: unknown): Medium => {
-  if (typeof object !== "object" || object === null) return {}
-  const methods: Record<string, unknown> = object as Record<string, unknown>
-  const method = (name: string): (() => void) | undefined =>
-    typeof methods[name] === "function" ? () => void (methods[name] as () => unknown).call(object) : undefined
+  if (!Predicate.isObject(object)) return {}
+  const method = (name: string): (() => void) | undefined => {
+    const f: unknown = Predicate.hasProperty(object, name) ? object[name] : undefined
+    return Predicate.isFunction(f) ? () => void f.call(object) : undefined
+  }
   const pause = method("pause")
   const resume = method("resume")
   const terminate = method("terminate")
-  const { url } = methods
+  const endpoint = Predicate.hasProperty(object, "url") ? endpointOf(object.url) : undefined
   return {
-    ...("bufferedAmount" in object ? { bufferedAmount: () => object.bufferedAmount } : {}),
+    ...(Predicate.hasProperty(object, "bufferedAmount") ? { bufferedAmount: () => object.bufferedAmount } : {}),
     ...(pause === undefined || resume === undefined ? {} : { pause, resume }),
     ...(terminate === undefined ? {} : { terminate }),
-    ...(typeof url === "string" && url !== "" ? { url } : {})
+    ...(endpoint === undefined ? {} : { endpoint })
   }
 }
+
+/** A URL as a person may see it: who logs in, and what follows the path, can be secret. */
+export const endpointOf = (url: unknown): string | undefined =>
+  typeof url === "string" && url !== ""
+    ? url.replace(/[?#].*$/s, "").replace(/^([a-z][a-z0-9+.-]*:)?(\/\/)[^/]*@/i, "$1$2")
+    : undefined
 
 /** What `NodeSocketServer` provides for a TCP connection. By its key: this module is not for Node alone. */
 export const NetSocket = Context.GenericTag<unknown>("@effect/platform-node/NodeSocket/NetSocket")

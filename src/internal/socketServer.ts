@@ -19,7 +19,7 @@ import * as Tracer from "effect/Tracer"
 import type { OnConnection, Origin } from "./connections.js"
 import { hostAndPort, refuse } from "./connections.js"
 import { firstOf } from "./firstOf.js"
-import { nameOf } from "./given.js"
+import { call } from "./foreign.js"
 import type { Medium } from "./medium.js"
 import { mediumIn, NetSocket } from "./medium.js"
 import { open } from "./socketTransport.js"
@@ -110,12 +110,8 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
       )
 
     const listening: Effect.Effect<never, SocketServerError> = Effect.contextWithEffect(
-      (around: Context.Context<never>) => {
-        const running: unknown = server.run((socket) => accept(socket, around))
-        return Effect.isEffect(running)
-          ? (running as Effect.Effect<never, SocketServerError>)
-          : Effect.die(new TypeError(`the run of a SocketServer gives an Effect, not ${nameOf(running)}`))
-      }
+      (around: Context.Context<never>) =>
+        call("what run of a SocketServer gives", () => server.run((socket) => accept(socket, around)))
     ).pipe(
       Effect.onExit((exit) =>
         Effect.zipRight(

@@ -12,16 +12,17 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as MutableQueue from "effect/MutableQueue"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { TransportFailed } from "../MuxadoError.js"
 import type { TransportService } from "../Transport.js"
-import { concat } from "./concat.js"
+import { describeValue } from "./bytes.js"
+import { concat, lengthOf } from "./concat.js"
 import { firstOf } from "./firstOf.js"
-import { isBytes, lengthOf, nameOf } from "./given.js"
+import { atMost, call, causeOf } from "./foreign.js"
+import { Inbox } from "./inbox.js"
 import type { Medium } from "./medium.js"
-import { announce, findWebSocket, mediumOf } from "./medium.js"
+import { findWebSocket, mediumOf } from "./medium.js"
 import { outsideScheduler } from "./outside.js"
 
 /**
@@ -54,16 +55,6 @@ export interface SocketOptions {
   readonly openTimeout?: Duration.DurationInput | undefined
 }
 
-/**
- * What can be chosen about a WebSocket that becomes a transport.
- *
- * @since 0.1.0
- * @category models
- */
-export interface WebSocketOptions extends Omit<SocketOptions, "bufferedAmount"> {
-  readonly protocols?: string | Array<string> | undefined
-}
-
 /** What a server knows about the socket of a connection. */
 export interface Connection {
   readonly medium?: Medium | undefined
@@ -92,17 +83,9 @@ export const open = (
   endpoint?: () => string | undefined
 ): Effect.Effect<Opened, TransportFailed, Scope.Scope> =>
   Effect.gen(function* () {
-    const { isWaiting } = connection
-    const maxBuffered = options.maxBuffered ?? MAX_BUFFERED
     const highWaterMark = options.highWaterMark ?? HIGH_WATER_MARK
 
     let medium = connection.medium
-    const inbox = MutableQueue.unbounded<Received>()
-    /** The next to be read, which is in `inbox` no more. */
-    let front: Received | undefined
-    /** Bytes in `inbox` and `front`. */
-    let buffered = 0
-    let paused = false
     let opened = false
     let ended = false
     let destroyed: TransportFailed | undefined
@@ -122,7 +105,7 @@ export const open = (
       initiator: TransportFailed["initiator"],
       cause: unknown
     ): TransportFailed => {
-      const where = endpoint?.() ?? (medium?.url === undefined ? undefined : endpointOf(medium.url))
+      const where = endpoint?.() ?? medium?.endpoint
       return new TransportFailed({
         reason,
         cause,
@@ -138,7 +121,7 @@ export const open = (
       over.unsafeOpen()
       ready.unsafeOpen()
       // one that is paused would not hear the peer close
-      resume()
+      inbox.resume()
     }
 
     const fail = (error: TransportFailed): void => {
@@ -153,50 +136,12 @@ export const open = (
 
     // --- in
 
-    const pause = (): void => {
-      if (paused || medium?.pause === undefined) return
-      paused = true
-      try {
-        medium.pause()
-      } catch (cause) {
-        fail(failed("Read", "Local", cause))
-      }
-    }
-
-    const resume = (): void => {
-      if (!paused) return
-      paused = false
-      try {
-        medium?.resume?.()
-      } catch (cause) {
-        fail(failed("Read", "Local", cause))
-      }
-    }
-
-    const isWaitingNow = (): boolean => isWaiting?.() === true
-
-    const receive = (message: unknown): void => {
-      // A WebSocket that is closing goes on to deliver messages.
-      if (failure !== undefined) return
-      onOpen()
-      if (typeof message === "string") {
-        return fail(failed("Read", "Remote", new TypeError("a text message arrived, only binary ones carry bytes")))
-      }
-      const bytes = bytesOf(message)
-      if (bytes === undefined) {
-        return fail(failed("Read", "Local", new TypeError(`a Socket's messages are bytes, not ${nameOf(message)}`)))
-      }
-      const { length } = bytes
-      if (length === 0) return
-      const limit = isWaitingNow() ? Math.min(maxBuffered, MAX_WAITING) : maxBuffered
-      if (buffered + length > limit) {
-        return fail(failed("Read", "Remote", new RangeError(`more than ${limit} bytes arrived unread`)))
-      }
-      buffered += length
-      MutableQueue.offer(inbox, { bytes, length })
-      readable.unsafeOpen()
-      if (buffered > (isWaitingNow() ? PAUSE_WAITING_ABOVE : PAUSE_ABOVE)) pause()
-    }
+    const inbox = new Inbox({
+      maxBuffered: options.maxBuffered ?? MAX_BUFFERED,
+      medium: () => medium,
+      isWaiting: connection.isWaiting ?? (() => false),
+      onFault: (initiator, cause) => fail(failed("Read", initiator, cause))
+    })
 
     const search = findWebSocket(yield* Effect.context<never>(), (webSocket) => {
       medium ??= mediumOf(webSocket)
@@ -205,28 +150,27 @@ export const open = (
     let looked = false
 
     const onMessage = (message: unknown): Effect.Effect<void> | undefined => {
-      receive(message)
+      // A WebSocket that is closing goes on to deliver messages.
+      if (failure === undefined) {
+        onOpen()
+        inbox.push(message)
+        readable.unsafeOpen()
+      }
       if (looked || medium !== undefined) return undefined
       looked = true
       return look
     }
 
     // As the last step, for then no interruption can come between taking the bytes and handing them on.
-    const take = Effect.sync(() => {
-      const { bytes, length } = front ?? NOTHING
-      front = undefined
-      buffered -= length
-      if (buffered <= RESUME_BELOW) resume()
-      return bytes
-    })
+    const take = Effect.sync(() => inbox.take())
 
     const read: Effect.Effect<Uint8Array, TransportFailed> = Effect.suspend(() => {
       if (destroyed !== undefined) return Effect.fail(destroyed)
-      front ??= MutableQueue.poll(inbox, undefined)
-      if (front !== undefined) {
-        if (front.bytes.length === front.length) return take
-        // what follows cannot be read without it
-        destroyed = failed("Read", "Local", new TypeError("the memory of bytes that had arrived was transferred"))
+      const has = inbox.look()
+      if (has === true) return take
+      if (has !== false) {
+        // what follows means nothing without it
+        destroyed = failed("Read", "Local", has)
         fail(destroyed)
         return Effect.fail(destroyed)
       }
@@ -242,12 +186,12 @@ export const open = (
     const openTimeout = Duration.decode(options.openTimeout ?? OPEN_TIMEOUT)
 
     const writerScope = yield* Effect.acquireRelease(Scope.make(), (scope) =>
-      atMost(ignoringFaults(Scope.close(scope, Exit.void)), CLOSE_TIMEOUT)
+      atMost(CLOSE_TIMEOUT, ignoringFaults(Scope.close(scope, Exit.void)))
     )
     const watched = watchFinalizers(writerScope)
     const writer = Effect.exit(
       Scope.extend(
-        call("its `writer`", () => socket.writer),
+        call("the writer of a Socket", () => socket.writer),
         watched.scope
       )
     )
@@ -257,7 +201,8 @@ export const open = (
         acquired === undefined ? notWithin(openTimeout, "the Socket has no writer") : causeOf(acquired.cause)
       return yield* failed("Open", "Local", cause)
     }
-    const send = (message: Uint8Array | Socket.CloseEvent) => call("its writer", () => acquired.value(message))
+    const send = (message: Uint8Array | Socket.CloseEvent) =>
+      call("what the writer of a Socket gives", () => acquired.value(message))
     const endsItsWriting = watched.isUsed()
 
     const terminate = Effect.sync(() => {
@@ -272,7 +217,9 @@ export const open = (
       // A socket opens in the context it was made in, but one of the platform lets the services of whoever runs it take
       // precedence, the constructor of WebSockets among them.
       Effect.mapInputContext(
-        call("its `runRaw`", () => socket.runRaw<void, never, never>(onMessage, { onOpen: Effect.sync(onOpen) })),
+        call("what runRaw of a Socket gives", () =>
+          socket.runRaw<void, never, never>(onMessage, { onOpen: Effect.sync(onOpen) })
+        ),
         (_: Context.Context<never>) => search.context
       ),
       // This closes a net socket in the same step. A writer that takes longer has had its turn: what follows interrupts
@@ -301,7 +248,7 @@ export const open = (
       Effect.withFiberRuntime((fiber) => Effect.withScheduler(effect, outsideScheduler(fiber.currentScheduler)))
 
     yield* Effect.acquireRelease(outside(Effect.forkDaemon(Effect.interruptible(run))), (fiber) =>
-      Effect.zipRight(destroy, atMost(Fiber.await(fiber), CLOSE_TIMEOUT))
+      Effect.zipRight(destroy, atMost(CLOSE_TIMEOUT, Fiber.await(fiber)))
     )
     yield* firstOf(ready.await, Effect.sleep(openTimeout))
     if (!opened) {
@@ -331,7 +278,7 @@ export const open = (
     const unsent = (): number => {
       const amount: unknown = (options.bufferedAmount ?? medium?.bufferedAmount)?.() ?? 0
       if (typeof amount === "number" && amount >= 0) return amount
-      throw new TypeError(`bufferedAmount gives a number of bytes, not ${nameOf(amount)}`)
+      throw new TypeError(`bufferedAmount gives a number of bytes, not ${describeValue(amount)}`)
     }
 
     /** A WebSocket has no event for this, so it is asked: ever less often while nothing moves. */
@@ -383,63 +330,6 @@ export const open = (
     return { transport: { read, write, end, destroy }, over: over.await }
   })
 
-/** What `Transport.makeWebSocket` is. */
-export const makeWebSocket = (url: string | Effect.Effect<string>, options: WebSocketOptions = {}) =>
-  Effect.gen(function* () {
-    const construct = deliveringArrayBuffers(yield* Socket.WebSocketConstructor)
-    let endpoint: string | undefined
-    const acquire = Effect.acquireRelease(
-      Effect.map(Effect.isEffect(url) ? url : Effect.succeed(url), (url) => {
-        endpoint = endpointOf(url)
-        return construct(url, options.protocols)
-      }),
-      (webSocket) => Effect.sync(() => webSocket.close(1000))
-    )
-    const socket = yield* Socket.fromWebSocket(acquire, {
-      // Otherwise 1006, a connection that broke off, is reported as an orderly end.
-      closeCodeIsError: () => true,
-      // Its own limit is no option here, and must not be the shorter one.
-      openTimeout: Duration.infinity
-    })
-    const { transport } = yield* open(socket, options, {}, () => endpoint)
-    return transport
-  })
-
-/** A constructor whose WebSockets give each message at once and in order, as an `ArrayBuffer`. */
-export const deliveringArrayBuffers =
-  (construct: WebSocketConstructor): WebSocketConstructor =>
-  (url, protocols) => {
-    const webSocket = construct(url, protocols)
-    webSocket.binaryType = "arraybuffer"
-    announce(webSocket)
-    return webSocket
-  }
-
-type WebSocketConstructor = Context.Tag.Service<typeof Socket.WebSocketConstructor>
-
-interface Received {
-  readonly bytes: Uint8Array
-  /** Of `bytes`, when they came. */
-  readonly length: number
-}
-
-/** Bytes of a message; a small part of a larger buffer is copied out of it, or it would keep all of that alive. */
-const bytesOf = (message: unknown): Uint8Array | undefined => {
-  if (isBytes(message)) return 2 * message.length < message.buffer.byteLength ? message.slice() : message
-  return Object.prototype.toString.call(message) === "[object ArrayBuffer]"
-    ? new Uint8Array(message as ArrayBuffer)
-    : undefined
-}
-
-/** Calls what is not ours: it may throw, or give something that is no effect. */
-const call = <A, E, R>(what: string, f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.suspend(() => {
-    const effect: unknown = f()
-    return Effect.isEffect(effect)
-      ? (effect as Effect.Effect<A, E, R>)
-      : Effect.die(new TypeError(`a Socket gives an Effect for ${what}, not ${nameOf(effect)}`))
-  })
-
 /** Why a socket's run is over. */
 const ending = (
   exit: Exit.Exit<void, Socket.SocketError>,
@@ -452,37 +342,22 @@ const ending = (
     : { reason: "Read", cause: causeOf(exit.cause) }
 }
 
-/** The `Error` at the bottom: a platform error holds the medium's own one, and a WebSocket's is in an event. */
-const causeOf = (exit: Cause.Cause<unknown>): unknown => {
-  if (Cause.isInterruptedOnly(exit)) return new Error("the Socket interrupted itself")
-  const error = Cause.squash(exit)
-  if (!Socket.isSocketError(error) || error.reason === "Close") return error
-  const cause = error.cause
-  if (cause instanceof Error) return cause
-  const inner = typeof cause === "object" && cause !== null && "error" in cause ? cause.error : undefined
-  return inner instanceof Error ? inner : error
-}
-
-/** The URL as a person may see it: what follows the path, and who logs in, can be secret. */
-const endpointOf = (url: unknown): string | undefined =>
-  typeof url === "string"
-    ? url.replace(/[?#].*$/s, "").replace(/^([a-z][a-z0-9+.-]*:)?(\/\/)[^/]*@/i, "$1$2")
-    : undefined
-
 const wrongOption = (options: SocketOptions): Error | undefined => {
   for (const name of ["maxBuffered", "highWaterMark"] as const) {
     const value: unknown = options[name]
     if (value !== undefined && !(typeof value === "number" && value >= 0)) {
-      return new RangeError(`${name} is a number of bytes, not ${nameOf(value)}`)
+      return new RangeError(`${name} is a number of bytes, not ${describeValue(value)}`)
     }
   }
   const bufferedAmount: unknown = options.bufferedAmount
   if (bufferedAmount !== undefined && typeof bufferedAmount !== "function") {
-    return new TypeError(`bufferedAmount is a function, not ${nameOf(bufferedAmount)}`)
+    return new TypeError(`bufferedAmount is a function, not ${describeValue(bufferedAmount)}`)
   }
   const openTimeout: unknown = options.openTimeout
   const duration = openTimeout === undefined ? Option.some(Duration.zero) : Duration.decodeUnknown(openTimeout)
-  return Option.isSome(duration) ? undefined : new TypeError(`openTimeout is a duration, not ${nameOf(openTimeout)}`)
+  return Option.isSome(duration)
+    ? undefined
+    : new TypeError(`openTimeout is a duration, not ${describeValue(openTimeout)}`)
 }
 
 const notWithin = (limit: Duration.Duration, what: string): Error =>
@@ -503,26 +378,12 @@ const watchFinalizers = (scope: Scope.Scope): { readonly scope: Scope.Scope; rea
   return { scope: watched, isUsed: () => used }
 }
 
-/** For what a socket does when it is released: one that cannot even be closed is left to itself. */
-const atMost = (effect: Effect.Effect<unknown>, limit: Duration.DurationInput): Effect.Effect<void> =>
-  Effect.asVoid(firstOf(Effect.disconnect(Effect.interruptible(effect)), Effect.sleep(limit)))
-
 const ignoringFaults = (effect: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchAllCause(effect, (cause) => Effect.logDebug("The writer of a Socket could not be closed", cause))
-
-const NOTHING: Received = { bytes: new Uint8Array(0), length: 0 }
 
 const MOVED = new TypeError("the memory of a chunk to write was transferred before it was written")
 
 const MAX_BUFFERED = 64 * 1024 * 1024
-
-/** In bytes that arrived unread. */
-const PAUSE_ABOVE = 1024 * 1024
-const RESUME_BELOW = 512 * 1024
-
-/** The same for a connection that waits to be served: it is paused, or dropped. */
-const PAUSE_WAITING_ABOVE = 64 * 1024
-const MAX_WAITING = 1024 * 1024
 
 const HIGH_WATER_MARK = 256 * 1024
 
