@@ -14,6 +14,7 @@ import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { OnConnection, Origin } from "./connections.js"
@@ -52,7 +53,6 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
   Effect.gen(function* () {
     let phase: Phase = { _tag: "Wait" }
     let ran = false
-    let scopeEnded = false
     const waiting = new Map<Taken, Fiber.RuntimeFiber<void>>()
     /** Why the server gives no more connections. */
     const ended = yield* Deferred.make<never, SocketServerError>()
@@ -112,19 +112,18 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
     const listening: Effect.Effect<never, SocketServerError> = Effect.contextWithEffect(
       (around: Context.Context<never>) =>
         call("what run of a SocketServer gives", () => server.run((socket) => accept(socket, around)))
-    ).pipe(
-      Effect.onExit((exit) =>
-        Effect.zipRight(
-          Effect.suspend(() => Deferred.fail(ended, scopeEnded ? unknown(SCOPE_ENDED) : reasonOf(exit))),
-          refuseAll
-        )
-      )
-    )
+    ).pipe(Effect.onExit((exit) => Effect.zipRight(Deferred.fail(ended, reasonOf(exit)), refuseAll)))
 
-    yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(listening)), (fiber) => {
-      scopeEnded = true
-      return Effect.zipRight(refuseAll, Fiber.interrupt(fiber))
-    })
+    // starts it in this step: a client that connects in the next one must find it listening
+    const fork = Runtime.runFork(yield* Effect.runtime<never>())
+    yield* Effect.acquireRelease(
+      Effect.sync(() => fork(listening)),
+      (fiber) =>
+        Deferred.fail(ended, unknown(SCOPE_ENDED)).pipe(
+          Effect.zipRight(refuseAll),
+          Effect.zipRight(Fiber.interrupt(fiber))
+        )
+    )
 
     const listen: Listen = (onConnection) =>
       Effect.suspend(() => {

@@ -17,7 +17,7 @@ type Run = Effect.Effect<void, Socket.SocketError>
 
 interface Parts {
   readonly run?: (opened: Effect.Effect<void>) => Run
-  readonly writer?: () => Socket.Socket["writer"]
+  readonly writer?: () => Writer
   readonly send?: Send
 }
 
