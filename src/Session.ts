@@ -80,6 +80,8 @@ export interface SessionStats extends ConnectionStats {
   readonly opened: number
   /** Streams that the peer has opened and that were not refused. */
   readonly accepted: number
+  /** Streams that were alive when the session ended, or was closed; 0 before. */
+  readonly lost: number
   /** The most streams that were alive at the same time. */
   readonly mostAtOnce: number
   /** Payload bytes, without headers. */

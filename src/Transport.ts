@@ -8,8 +8,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { SocketOptions, WebSocketOptions } from "./internal/socketTransport.js"
+import type { SocketOptions } from "./internal/socketTransport.js"
 import * as socketTransport from "./internal/socketTransport.js"
+import type { WebSocketOptions } from "./internal/webSocket.js"
+import * as webSocket from "./internal/webSocket.js"
 import type { TransportFailed } from "./MuxadoError.js"
 
 /**
@@ -72,12 +74,16 @@ export type Peer =
  *   end, `"Read"` otherwise, again and again once it has failed. Only one fiber reads. Interrupting `read` loses no
  *   bytes. While nobody reads, the source is paused, or the adapter says that it cannot.
  * - `write` writes the chunks in order, as one write of the medium (writev, one WebSocket message), and completes when
- *   the medium is ready for more. Only one fiber writes. It fails, never hangs, once the transport has ended. The
- *   caller does not touch the bytes afterwards.
+ *   the medium is ready for more. Only one fiber writes. It fails, never hangs, once the transport has ended. A chunk
+ *   that is not a `Uint8Array` fails that write, with a `TypeError` as the cause; nothing of it is sent.
  * - `end` says that nothing more will be written: what was written is still delivered, and reading stays possible where
  *   the medium has a half-close. It may take as long as the medium does; it never fails.
  * - `destroy` drops the medium at once, and never waits: pending reads and writes fail. Closing the scope in which the
  *   transport was made does the same. Both are idempotent.
+ *
+ * A chunk given to a transport is a view: it may show only a part of its ArrayBuffer, may share it with other chunks of
+ * the batch, and belongs to the application; copy before transferring or keeping it. Nothing changes the bytes until
+ * `write` completes. A chunk that `read` gives belongs to its reader, and may be a view of a larger buffer, too.
  *
  * @since 0.1.0
  * @category models
@@ -108,7 +114,10 @@ export type {
    * @since 0.1.0
    * @category models
    */
-  SocketOptions,
+  SocketOptions
+} from "./internal/socketTransport.js"
+
+export type {
   /**
    * What can be chosen about a WebSocket that becomes a transport.
    *
@@ -116,15 +125,21 @@ export type {
    * @category models
    */
   WebSocketOptions
-} from "./internal/socketTransport.js"
+} from "./internal/webSocket.js"
 
 /**
  * A transport over any `Socket` of `@effect/platform`; completes when the socket is open, fails with `TransportFailed`
  * (`"Open"`) when it does not open, and drops the socket when the scope closes. What a `Socket` cannot give:
  *
- * - The source is never paused. What has arrived and was not read is held in memory; the windows of a session bound
- *   that, and `maxBuffered` does so against a peer that ignores them. A TCP or TLS connection is better served by
- *   `NodeTransport`, which does pause.
+ * - Only a WebSocket that has `pause` and `resume` (one of `ws`) is paused, while more than 1 MiB is unread. Of any other
+ *   source, what has arrived and was not read is held in memory; the windows of a session bound that, and `maxBuffered`
+ *   does so against a peer that ignores them. A TCP or TLS connection is better served by `NodeTransport`, which does
+ *   pause.
+ * - A `write` to a WebSocket completes at once, whatever the peer takes. So a transport waits for its `bufferedAmount`,
+ *   and has to find the WebSocket for that. It knows it from the start in `makeWebSocket`, in `SessionServer`, and under
+ *   `layerWebSocketConstructorArrayBuffer`. Otherwise the platform shows it with the first message: until that has come,
+ *   writes do not wait, and a session is bounded by its windows alone. The option `bufferedAmount` serves where this is
+ *   too late.
  * - There is no half-close by the peer: after its end nothing can be written. After our own `end`, reading goes on where
  *   the socket can end its writing alone (TCP), and `end` completes at once; where it cannot (WebSocket), `end` starts
  *   the closing handshake and completes with it.
@@ -132,7 +147,25 @@ export type {
  *   `makeWebSocket`, or the option `closeCodeIsError: () => true`, to have it fail with `"Read"`.
  *
  * The close codes 1000, 1001 and 1005 of the peer are `"Ended"`, every other one is `"Read"`. A text message is a failure
- * (`"Read"`): no byte of a session comes in one.
+ * (`"Read"`): no byte of a session comes in one. A socket whose `runRaw` or `writer` throws, dies, fails or interrupts
+ * itself ends the transport with that cause; one that does not open within `openTimeout` fails with `"Open"`, as an
+ * option does that makes no sense. The socket runs outside of every `AsyncLocalStorage` context.
+ *
+ * A single chunk goes to the socket as it is, several as one copy.
+ *
+ * @example
+ * ```ts
+ * import { NodeSocket } from "@effect/platform-node"
+ * import { Session, Transport } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const socket = yield* NodeSocket.makeNet({ host: "127.0.0.1", port: 7000 })
+ *   const transport = yield* Transport.fromSocket(socket, { maxBuffered: 4 * 1024 * 1024 })
+ *   const session = yield* Session.fromTransport(transport, { role: "client" })
+ *   return yield* session.ping
+ * }).pipe(Effect.scoped)
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -168,7 +201,8 @@ export const layerSocket: Layer.Layer<Transport, TransportFailed, Socket.Socket>
 
 /**
  * Connects a WebSocket and makes it a transport: binary messages only, every `write` one message, and a `write` waits
- * while more than `highWaterMark` bytes are unsent. Fails with `TransportFailed` (`"Open"`) when it does not open.
+ * while more than `highWaterMark` bytes are unsent. Fails with `TransportFailed` (`"Open"`) when it does not open. Its
+ * errors name the URL, without user, password and query (`endpoint`).
  *
  * @since 0.1.0
  * @category constructors
@@ -177,7 +211,7 @@ export const makeWebSocket: (
   url: string | Effect.Effect<string>,
   options?: WebSocketOptions
 ) => Effect.Effect<TransportService, TransportFailed, Scope.Scope | Socket.WebSocketConstructor> =
-  socketTransport.makeWebSocket
+  webSocket.makeWebSocket
 
 /**
  * The transport over a WebSocket that connects to `url`; what `makeWebSocket` says holds.
@@ -204,8 +238,5 @@ export const layerWebSocketConstructorArrayBuffer: Layer.Layer<
   never,
   Socket.WebSocketConstructor
 > = Layer.fresh(
-  Layer.effect(
-    Socket.WebSocketConstructor,
-    Effect.map(Socket.WebSocketConstructor, socketTransport.deliveringArrayBuffers)
-  )
+  Layer.effect(Socket.WebSocketConstructor, Effect.map(Socket.WebSocketConstructor, webSocket.deliveringArrayBuffers))
 )

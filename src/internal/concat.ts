@@ -1,3 +1,5 @@
+import { describeValue, isBytes, notBytes } from "./bytes.js"
+
 /** The chunks as one, copied only when there are several. */
 export const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   const [first, ...rest] = chunks
@@ -9,4 +11,15 @@ export const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
     offset += chunk.length
   }
   return bytes
+}
+
+/** How many bytes the chunks hold, or what is wrong with them. */
+export const lengthOf = (chunks: unknown): number | TypeError => {
+  if (!Array.isArray(chunks)) return new TypeError(`the chunks must be an array, not ${describeValue(chunks)}`)
+  let length = 0
+  for (const chunk of chunks as ReadonlyArray<unknown>) {
+    if (!isBytes(chunk)) return notBytes(chunk)
+    length += chunk.length
+  }
+  return length
 }

@@ -219,8 +219,10 @@ export class SessionRuntime {
         return event.stream.user?.wakeReaders()
       case "Writable":
         return event.stream.user?.pump()
-      case "Finished":
       case "Failed":
+        if (event.stream.user !== undefined && this.connection.refusal !== undefined) this.totals.lost++
+        return this.untrack(event.stream)
+      case "Finished":
         return this.untrack(event.stream)
       case "BytesLost":
         return this.log(

@@ -2,20 +2,28 @@
  * A `Socket` of `@effect/platform` as a transport: a pushing source becomes one that is pulled from, and its many ways
  * to end become one.
  *
- * The handler given to the socket never returns an effect: those would run concurrently, and in any order.
+ * The handler given to the socket returns no effect that deals with bytes: those would run concurrently, and in any
+ * order. What a `Socket` does is code that is not ours: every call of it is guarded.
  */
 import * as Socket from "@effect/platform/Socket"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import type * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as MutableQueue from "effect/MutableQueue"
+import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import { TransportFailed } from "../MuxadoError.js"
-import { concat } from "./concat.js"
+import type { TransportService } from "../Transport.js"
+import { describeValue } from "./bytes.js"
+import { concat, lengthOf } from "./concat.js"
 import { firstOf } from "./firstOf.js"
+import { atMost, call, causeOf } from "./foreign.js"
+import { Inbox } from "./inbox.js"
+import type { Medium } from "./medium.js"
+import { findWebSocket, mediumOf } from "./medium.js"
+import { outsideScheduler } from "./outside.js"
 
 /**
  * What can be told about a `Socket` that becomes a transport.
@@ -27,44 +35,57 @@ export interface SocketOptions {
   /**
    * The bytes that may have arrived without having been read, before the transport fails. Default: 64 MiB, all that a
    * peer may send unasked under a session's default receive budget, so that only a peer which ignores its windows, or
-   * a process which stood still, meets it.
+   * a process which stood still, meets it. A WebSocket that can pause does so at 1 MiB.
    */
   readonly maxBuffered?: number | undefined
   /**
-   * How many bytes the medium was given and has not sent yet, for a medium whose writes complete at once (a WebSocket:
-   * `() => webSocket.bufferedAmount`). Without it a `write` completes when the socket's own write does.
+   * How many bytes the medium was given and has not sent yet, for a medium whose writes complete at once. Default: the
+   * `bufferedAmount` of the socket's WebSocket, once that is known (see `fromSocket`); where there is none, a `write`
+   * completes when the socket's own write does. What it throws, or gives that is no number of bytes, fails the
+   * transport.
    */
   readonly bufferedAmount?: (() => number) | undefined
   /**
    * A `write` completes once `bufferedAmount` is not above this many bytes. Default: 256 KiB.
    */
   readonly highWaterMark?: number | undefined
-}
-
-/**
- * What can be chosen about a WebSocket that becomes a transport.
- *
- * @since 0.1.0
- * @category models
- */
-export interface WebSocketOptions extends Omit<SocketOptions, "bufferedAmount"> {
-  readonly protocols?: string | Array<string> | undefined
   /**
-   * How long the WebSocket may take to open. Default: 10 seconds.
+   * How long the socket may take to open. Default: 10 seconds.
    */
   readonly openTimeout?: Duration.DurationInput | undefined
 }
 
-/** What `Transport.fromSocket` is. */
-export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
-  Effect.gen(function* () {
-    const maxBuffered = options.maxBuffered ?? MAX_BUFFERED
-    const highWaterMark = options.highWaterMark ?? HIGH_WATER_MARK
-    const bufferedAmount = options.bufferedAmount
+/** What a server knows about the socket of a connection. */
+export interface Connection {
+  readonly medium?: Medium | undefined
+  /** While this is true nothing reads, and less is held. */
+  readonly isWaiting?: (() => boolean) | undefined
+}
 
-    const inbox = MutableQueue.unbounded<Uint8Array>()
-    /** Bytes in `inbox`. */
-    let buffered = 0
+/** A transport, and a wait for its end. */
+export interface Opened {
+  readonly transport: TransportService
+  readonly over: Effect.Effect<void>
+}
+
+/** What `Transport.fromSocket` is. */
+export const make = (
+  socket: Socket.Socket,
+  options?: SocketOptions
+): Effect.Effect<TransportService, TransportFailed, Scope.Scope> =>
+  Effect.map(open(socket, options), ({ transport }) => transport)
+
+/** The same, for a server that knows more than the socket. */
+export const open = (
+  socket: Socket.Socket,
+  options: SocketOptions = {},
+  connection: Connection = {},
+  endpoint?: () => string | undefined
+): Effect.Effect<Opened, TransportFailed, Scope.Scope> =>
+  Effect.gen(function* () {
+    const highWaterMark = options.highWaterMark ?? HIGH_WATER_MARK
+
+    let medium = connection.medium
     let opened = false
     let ended = false
     let destroyed: TransportFailed | undefined
@@ -79,11 +100,28 @@ export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
     /** Open once the socket is to be dropped. */
     const dropped = Effect.unsafeMakeLatch(false)
 
+    const failed = (
+      reason: TransportFailed["reason"],
+      initiator: TransportFailed["initiator"],
+      cause: unknown
+    ): TransportFailed => {
+      const where = endpoint?.() ?? medium?.endpoint
+      return new TransportFailed({
+        reason,
+        cause,
+        initiator,
+        processed: reason === "Open" ? "no" : "maybe",
+        ...(where === undefined ? {} : { endpoint: where })
+      })
+    }
+
     const settle = (error: TransportFailed): void => {
       failure ??= error
       readable.unsafeOpen()
       over.unsafeOpen()
       ready.unsafeOpen()
+      // one that is paused would not hear the peer close
+      inbox.resume()
     }
 
     const fail = (error: TransportFailed): void => {
@@ -91,46 +129,112 @@ export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
       dropped.unsafeOpen()
     }
 
-    const open = (): void => {
+    const onOpen = (): void => {
       opened = true
       ready.unsafeOpen()
     }
 
-    const onMessage = (message: Uint8Array | string): void => {
+    // --- in
+
+    const inbox = new Inbox({
+      maxBuffered: options.maxBuffered ?? MAX_BUFFERED,
+      medium: () => medium,
+      isWaiting: connection.isWaiting ?? (() => false),
+      onFault: (initiator, cause) => fail(failed("Read", initiator, cause))
+    })
+
+    const search = findWebSocket(yield* Effect.context<never>(), (webSocket) => {
+      medium ??= mediumOf(webSocket)
+    })
+    const look = Effect.map(Effect.context<never>(), search.look)
+    let looked = false
+
+    const onMessage = (message: unknown): Effect.Effect<void> | undefined => {
       // A WebSocket that is closing goes on to deliver messages.
-      if (failure !== undefined) return
-      open()
-      if (typeof message === "string") {
-        return fail(failed("Read", "Remote", new TypeError("a text message arrived, only binary ones carry bytes")))
+      if (failure === undefined) {
+        onOpen()
+        inbox.push(message)
+        readable.unsafeOpen()
       }
-      const chunk = message instanceof Uint8Array ? message : new Uint8Array(message)
-      if (chunk.length === 0) return
-      if (buffered + chunk.length > maxBuffered) {
-        return fail(failed("Read", "Remote", new RangeError(`more than ${maxBuffered} bytes arrived unread`)))
-      }
-      buffered += chunk.length
-      MutableQueue.offer(inbox, chunk)
-      readable.unsafeOpen()
+      if (looked || medium !== undefined) return undefined
+      looked = true
+      return look
     }
 
-    const writerScope = yield* Effect.acquireRelease(Scope.make(), (scope) => Scope.close(scope, Exit.void))
+    // As the last step, for then no interruption can come between taking the bytes and handing them on.
+    const take = Effect.sync(() => inbox.take())
+
+    const read: Effect.Effect<Uint8Array, TransportFailed> = Effect.suspend(() => {
+      if (destroyed !== undefined) return Effect.fail(destroyed)
+      const has = inbox.look()
+      if (has === true) return take
+      if (has !== false) {
+        // what follows means nothing without it
+        destroyed = failed("Read", "Local", has)
+        fail(destroyed)
+        return Effect.fail(destroyed)
+      }
+      if (failure !== undefined) return Effect.fail(failure)
+      readable.unsafeClose()
+      return Effect.zipRight(readable.await, read)
+    })
+
+    // --- opening
+
+    const wrong = wrongOption(options)
+    if (wrong !== undefined) return yield* failed("Open", "Local", wrong)
+    const openTimeout = Duration.decode(options.openTimeout ?? OPEN_TIMEOUT)
+
+    const writerScope = yield* Effect.acquireRelease(Scope.make(), (scope) =>
+      atMost(CLOSE_TIMEOUT, ignoringFaults(Scope.close(scope, Exit.void)))
+    )
     const watched = watchFinalizers(writerScope)
-    const send = yield* Scope.extend(socket.writer, watched.scope)
+    const writer = Effect.exit(
+      Scope.extend(
+        call("the writer of a Socket", () => socket.writer),
+        watched.scope
+      )
+    )
+    const acquired = yield* firstOf(writer, Effect.as(Effect.sleep(openTimeout), undefined))
+    if (acquired === undefined || Exit.isFailure(acquired)) {
+      const cause =
+        acquired === undefined ? notWithin(openTimeout, "the Socket has no writer") : causeOf(acquired.cause)
+      return yield* failed("Open", "Local", cause)
+    }
+    const send = (message: Uint8Array | Socket.CloseEvent) =>
+      call("what the writer of a Socket gives", () => acquired.value(message))
     const endsItsWriting = watched.isUsed()
+
+    const terminate = Effect.sync(() => {
+      try {
+        if (medium?.terminate !== undefined && medium.bufferedAmount?.() !== 0) medium.terminate()
+      } catch {
+        // the socket's own end comes next
+      }
+    })
 
     const run = firstOf(
       // A socket opens in the context it was made in, but one of the platform lets the services of whoever runs it take
       // precedence, the constructor of WebSockets among them.
-      Effect.mapInputContext(socket.runRaw(onMessage, { onOpen: Effect.sync(open) }), (_: Context.Context<never>) =>
-        Context.empty()
+      Effect.mapInputContext(
+        call("what runRaw of a Socket gives", () =>
+          socket.runRaw<void, never, never>(onMessage, { onOpen: Effect.sync(onOpen) })
+        ),
+        (_: Context.Context<never>) => search.context
       ),
       // This closes a net socket in the same step. A writer that takes longer has had its turn: what follows interrupts
-      // the run, and so closes the socket.
-      Effect.zipRight(dropped.await, firstOf(Effect.exit(send(new Socket.CloseEvent(1000))), Effect.yieldNow()))
+      // the run, and so closes the socket. A WebSocket would send all that waits first, or try to.
+      dropped.await.pipe(
+        Effect.zipRight(firstOf(Effect.exit(send(new Socket.CloseEvent(1000))), Effect.yieldNow())),
+        Effect.zipRight(terminate)
+      )
     ).pipe(
       Effect.asVoid,
       Effect.onExit((exit) =>
-        Effect.sync(() => settle(ending(exit, opened, ended && !endsItsWriting ? "Local" : "Remote")))
+        Effect.sync(() => {
+          const { cause, reason } = ending(exit, opened)
+          settle(failed(reason, ended && !endsItsWriting ? "Local" : "Remote", cause))
+        })
       )
     )
 
@@ -139,33 +243,20 @@ export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
       fail(destroyed)
     })
 
-    yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(run)), (fiber) =>
-      Effect.zipRight(destroy, Fiber.await(fiber))
+    // The socket's events and timers must not carry the context of the request in which it happens to be opened.
+    const outside = <A>(effect: Effect.Effect<A>): Effect.Effect<A> =>
+      Effect.withFiberRuntime((fiber) => Effect.withScheduler(effect, outsideScheduler(fiber.currentScheduler)))
+
+    yield* Effect.acquireRelease(outside(Effect.forkDaemon(Effect.interruptible(run))), (fiber) =>
+      Effect.zipRight(destroy, atMost(CLOSE_TIMEOUT, Fiber.await(fiber)))
     )
-    yield* ready.await
+    yield* firstOf(ready.await, Effect.sleep(openTimeout))
     if (!opened) {
-      return yield* new TransportFailed({
-        reason: "Open",
-        cause: failure?.cause,
-        initiator: "Remote",
-        processed: "no"
-      })
+      const cause = failure === undefined ? notWithin(openTimeout, "the Socket did not open") : failure.cause
+      return yield* failed("Open", "Remote", cause ?? new Error("the Socket ended before it was open"))
     }
 
-    // As the last step, for then no interruption can come between taking the bytes and handing them on.
-    const take = Effect.sync(() => {
-      const chunk = MutableQueue.poll(inbox, NO_BYTES)
-      buffered -= chunk.length
-      return chunk
-    })
-
-    const read: Effect.Effect<Uint8Array, TransportFailed> = Effect.suspend(() => {
-      if (destroyed !== undefined) return Effect.fail(destroyed)
-      if (!MutableQueue.isEmpty(inbox)) return take
-      if (failure !== undefined) return Effect.fail(failure)
-      readable.unsafeClose()
-      return Effect.zipRight(readable.await, read)
-    })
+    // --- out
 
     const refuseWrite = Effect.suspend(() =>
       Effect.fail(failed("Write", failure?.initiator ?? "Local", failure ?? new Error("written to after its end")))
@@ -174,94 +265,103 @@ export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
     // The socket's own writer suspends for ever once the socket has ended.
     const untilOver = Effect.zipRight(over.await, refuseWrite)
 
-    const drained: Effect.Effect<void> =
-      bufferedAmount === undefined ? Effect.void : untilAtMost(bufferedAmount, highWaterMark)
-
-    const write = (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, TransportFailed> =>
+    /** For what the medium does wrong: reading is over, too. */
+    const failWrite = (
+      initiator: TransportFailed["initiator"],
+      cause: unknown
+    ): Effect.Effect<never, TransportFailed> =>
       Effect.suspend(() => {
-        if (failure !== undefined || ended) return refuseWrite
-        const bytes = concat(chunks)
-        if (bytes.length === 0) return Effect.void
-        return send(bytes).pipe(
-          Effect.catchAllCause((cause) =>
-            Cause.isInterruptedOnly(cause)
-              ? Effect.interrupt
-              : Effect.fail(failed("Write", "Remote", reasonOf(Cause.squash(cause))))
-          ),
-          Effect.zipRight(drained),
-          (sending) => firstOf(sending, untilOver)
+        fail(failed("Read", initiator, cause))
+        return Effect.fail(failed("Write", initiator, cause))
+      })
+
+    const unsent = (): number => {
+      const amount: unknown = (options.bufferedAmount ?? medium?.bufferedAmount)?.() ?? 0
+      if (typeof amount === "number" && amount >= 0) return amount
+      throw new TypeError(`bufferedAmount gives a number of bytes, not ${describeValue(amount)}`)
+    }
+
+    /** A WebSocket has no event for this, so it is asked: ever less often while nothing moves. */
+    const drained = (delay: number, before: number): Effect.Effect<void, TransportFailed> =>
+      Effect.suspend(() => {
+        let now: number
+        try {
+          now = unsent()
+        } catch (cause) {
+          return failWrite("Local", cause)
+        }
+        if (now <= highWaterMark) return Effect.void
+        const next = Math.min(2 * delay, now < before ? MAX_POLL_DELAY : MAX_STALLED_POLL_DELAY)
+        return Effect.zipRight(Effect.sleep(delay), drained(next, now))
+      })
+
+    const write = (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, TransportFailed> => {
+      // memory that is transferred between this call and the write would leave a gap, and the peer could not go on
+      const asked = lengthOf(chunks)
+      const sendAll = Effect.suspend(() => {
+        const length = lengthOf(chunks)
+        if (length !== asked) return Effect.fail(failed("Write", "Local", length instanceof TypeError ? length : MOVED))
+        return Effect.catchAllCause(
+          Effect.suspend(() => send(concat(chunks))),
+          (cause) => failWrite("Remote", causeOf(cause))
         )
       })
+      return Effect.suspend(() => {
+        if (asked instanceof TypeError) return Effect.fail(failed("Write", "Local", asked))
+        if (failure !== undefined || ended) return refuseWrite
+        if (asked === 0) return Effect.void
+        // a write that was interrupted may have left more than fits
+        const sending = Effect.zipRight(drained(1, Infinity), Effect.zipRight(sendAll, drained(1, Infinity)))
+        return firstOf(sending, untilOver)
+      })
+    }
 
     const end = Effect.suspend(() => {
       ended = true
       const finish = endsItsWriting
         ? Effect.disconnect(Scope.close(writerScope, Exit.void))
-        : Effect.zipRight(Effect.exit(send(new Socket.CloseEvent(1000))), over.await)
-      return firstOf(finish, over.await)
+        : Effect.zipRight(send(new Socket.CloseEvent(1000)), over.await)
+      const finished = Effect.catchAllCause(finish, (cause) =>
+        Effect.sync(() => fail(failed("Read", "Local", causeOf(cause))))
+      )
+      return firstOf(finished, over.await)
     })
 
-    return { read, write, end, destroy }
+    return { transport: { read, write, end, destroy }, over: over.await }
   })
-
-/** What `Transport.makeWebSocket` is. */
-export const makeWebSocket = (url: string | Effect.Effect<string>, options: WebSocketOptions = {}) =>
-  Effect.gen(function* () {
-    const construct = deliveringArrayBuffers(yield* Socket.WebSocketConstructor)
-    let webSocket: globalThis.WebSocket | undefined
-    const acquire = Effect.acquireRelease(
-      Effect.map(
-        Effect.isEffect(url) ? url : Effect.succeed(url),
-        (url) => (webSocket = construct(url, options.protocols))
-      ),
-      (webSocket) => Effect.sync(() => webSocket.close(1000))
-    )
-    const socket = yield* Socket.fromWebSocket(acquire, {
-      // Otherwise 1006, a connection that broke off, is reported as an orderly end.
-      closeCodeIsError: () => true,
-      openTimeout: options.openTimeout ?? OPEN_TIMEOUT
-    })
-    return yield* make(socket, { ...options, bufferedAmount: () => webSocket?.bufferedAmount ?? 0 })
-  })
-
-/** A constructor whose WebSockets give each message at once and in order, as an `ArrayBuffer`. */
-export const deliveringArrayBuffers =
-  (construct: WebSocketConstructor): WebSocketConstructor =>
-  (url, protocols) => {
-    const webSocket = construct(url, protocols)
-    webSocket.binaryType = "arraybuffer"
-    return webSocket
-  }
-
-type WebSocketConstructor = Context.Tag.Service<typeof Socket.WebSocketConstructor>
-
-const failed = (
-  reason: TransportFailed["reason"],
-  initiator: TransportFailed["initiator"],
-  cause: unknown
-): TransportFailed => new TransportFailed({ reason, cause, initiator, processed: "maybe" })
 
 /** Why a socket's run is over. */
 const ending = (
   exit: Exit.Exit<void, Socket.SocketError>,
-  opened: boolean,
-  initiator: TransportFailed["initiator"]
-): TransportFailed => {
-  if (Exit.isSuccess(exit)) return failed("Ended", initiator, undefined)
+  opened: boolean
+): { readonly reason: "Ended" | "Read"; readonly cause: unknown } => {
+  if (Exit.isSuccess(exit)) return { reason: "Ended", cause: undefined }
   const error = Cause.squash(exit.cause)
   return opened && Socket.SocketCloseError.is(error) && ORDERLY_CLOSE_CODES.has(error.code)
-    ? failed("Ended", initiator, error)
-    : failed("Read", initiator, reasonOf(error))
+    ? { reason: "Ended", cause: error }
+    : { reason: "Read", cause: causeOf(exit.cause) }
 }
 
-/** The `Error` at the bottom: a platform error holds the medium's own one, and a WebSocket's is in an event. */
-const reasonOf = (error: unknown): unknown => {
-  if (!Socket.isSocketError(error) || error.reason === "Close") return error
-  const cause = error.cause
-  if (cause instanceof Error) return cause
-  const inner = typeof cause === "object" && cause !== null && "error" in cause ? cause.error : undefined
-  return inner instanceof Error ? inner : error
+const wrongOption = (options: SocketOptions): Error | undefined => {
+  for (const name of ["maxBuffered", "highWaterMark"] as const) {
+    const value: unknown = options[name]
+    if (value !== undefined && !(typeof value === "number" && value >= 0)) {
+      return new RangeError(`${name} is a number of bytes, not ${describeValue(value)}`)
+    }
+  }
+  const bufferedAmount: unknown = options.bufferedAmount
+  if (bufferedAmount !== undefined && typeof bufferedAmount !== "function") {
+    return new TypeError(`bufferedAmount is a function, not ${describeValue(bufferedAmount)}`)
+  }
+  const openTimeout: unknown = options.openTimeout
+  const duration = openTimeout === undefined ? Option.some(Duration.zero) : Duration.decodeUnknown(openTimeout)
+  return Option.isSome(duration)
+    ? undefined
+    : new TypeError(`openTimeout is a duration, not ${describeValue(openTimeout)}`)
 }
+
+const notWithin = (limit: Duration.Duration, what: string): Error =>
+  new Error(`${what} within ${Duration.format(limit)}`)
 
 /**
  * A writer that registers a finalizer ends its direction by it; one that does not has only the close event, which ends
@@ -278,18 +378,10 @@ const watchFinalizers = (scope: Scope.Scope): { readonly scope: Scope.Scope; rea
   return { scope: watched, isUsed: () => used }
 }
 
-/** A WebSocket has no event for this, so it is asked, ever less often. */
-const untilAtMost = (bufferedAmount: () => number, limit: number): Effect.Effect<void> => {
-  const poll = (delay: number): Effect.Effect<void> =>
-    Effect.suspend(() =>
-      bufferedAmount() <= limit
-        ? Effect.void
-        : Effect.zipRight(Effect.sleep(delay), poll(Math.min(2 * delay, MAX_POLL_DELAY)))
-    )
-  return poll(1)
-}
+const ignoringFaults = (effect: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.catchAllCause(effect, (cause) => Effect.logDebug("The writer of a Socket could not be closed", cause))
 
-const NO_BYTES = new Uint8Array(0)
+const MOVED = new TypeError("the memory of a chunk to write was transferred before it was written")
 
 const MAX_BUFFERED = 64 * 1024 * 1024
 
@@ -297,8 +389,11 @@ const HIGH_WATER_MARK = 256 * 1024
 
 const OPEN_TIMEOUT = "10 seconds"
 
+const CLOSE_TIMEOUT = "2 seconds"
+
 /** In milliseconds. */
 const MAX_POLL_DELAY = 16
+const MAX_STALLED_POLL_DELAY = 256
 
 /** Normal, going away, and a close frame that held no code. */
 const ORDERLY_CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005])

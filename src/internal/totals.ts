@@ -6,6 +6,8 @@ export class Totals {
   opened = 0
   accepted = 0
   mostAtOnce = 0
+  /** Streams that were alive when the session ended, or was closed. */
+  lost = 0
   private readonly bytesReceived = new Total()
   private readonly bytesSent = new Total()
 
@@ -24,7 +26,7 @@ export class Totals {
 
   /** The numbers of now; those of bytes are of payload. */
   get numbers() {
-    const { accepted, bytesReceived, bytesSent, mostAtOnce, opened } = this
-    return { opened, accepted, mostAtOnce, bytesReceived: bytesReceived.value, bytesSent: bytesSent.value }
+    const { accepted, bytesReceived, bytesSent, lost, mostAtOnce, opened } = this
+    return { opened, accepted, lost, mostAtOnce, bytesReceived: bytesReceived.value, bytesSent: bytesSent.value }
   }
 }

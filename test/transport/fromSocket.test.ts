@@ -200,7 +200,7 @@ describe("Transport.fromSocket", () => {
         yield* TestClock.adjust("1 second")
         assert.isTrue(Option.isNone(yield* Fiber.poll(writing)))
         bufferedAmount = 10
-        yield* TestClock.adjust("16 millis")
+        yield* TestClock.adjust("256 millis")
         assert.isTrue(Option.isSome(yield* Fiber.poll(writing)))
         yield* Fiber.join(writing)
       })
@@ -411,7 +411,8 @@ describe("Transport over a WebSocket", () => {
         ),
         Effect.provide(layerNodeWebSocket)
       )
-      yield* accepted
+      const peer = yield* accepted
+      yield* Effect.forkScoped(Effect.forever(peer.read))
       for (let i = 0; i < 20; i++) {
         yield* client.write([new Uint8Array(1_000_000)])
         assert.isAtMost(webSocket?.bufferedAmount ?? Infinity, 1000)
