@@ -84,7 +84,14 @@ export const make = (transport: TransportService): FrameReaderService => {
     })
   })
   const direct = directTransport.get(transport)
-  if (direct !== undefined) directReader.set(reader, (take) => direct.each((chunk) => take(decode(chunk))))
+  if (direct !== undefined) {
+    directReader.set(reader, (take) =>
+      direct.each((chunk) => {
+        take(decode(chunk))
+        while (rest.length > 0) take(decode(rest))
+      })
+    )
+  }
   return reader
 }
 

@@ -24,7 +24,7 @@ export type Each<A> = (take: (a: A) => void) => Effect.Effect<never, TransportFa
 export type TryWrite<A> = (as: ReadonlyArray<A>) => boolean
 
 export interface DirectTransport {
-  /** Chunks of 64 KiB at most. */
+  /** Chunks of any length: how much a socket gives at once differs from one runtime to the next. */
   readonly each: Each<Uint8Array>
   readonly tryWrite: TryWrite<Uint8Array>
 }
