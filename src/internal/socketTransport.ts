@@ -12,6 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as MutableQueue from "effect/MutableQueue"
+import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import { TransportFailed } from "../MuxadoError.js"
 import { concat } from "./concat.js"
@@ -118,20 +119,21 @@ export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
     const send = yield* Scope.extend(socket.writer, watched.scope)
     const endsItsWriting = watched.isUsed()
 
-    const run = firstOf(
+    const run = Effect.mapInputContext(
       // A socket opens in the context it was made in, but one of the platform lets the services of whoever runs it take
       // precedence, the constructor of WebSockets among them.
-      Effect.mapInputContext(socket.runRaw(onMessage, { onOpen: Effect.sync(open) }), (_: Context.Context<never>) =>
-        Context.empty()
-      ),
-      // This closes a net socket in the same step. A writer that takes longer has had its turn: what follows interrupts
-      // the run, and so closes the socket.
-      Effect.zipRight(dropped.await, firstOf(Effect.exit(send(new Socket.CloseEvent(1000))), Effect.yieldNow()))
+      socket.runRaw(onMessage, { onOpen: Effect.sync(open) }),
+      (_: Context.Context<never>) => Context.empty()
     ).pipe(
-      Effect.asVoid,
       Effect.onExit((exit) =>
         Effect.sync(() => settle(ending(exit, opened, ended && !endsItsWriting ? "Local" : "Remote")))
       )
+    )
+    // This closes a net socket in the same step. A writer that takes longer has had its turn: what follows interrupts the
+    // run, and so closes the socket.
+    const closeOnceDropped = Effect.zipRight(
+      dropped.await,
+      firstOf(Effect.exit(send(new Socket.CloseEvent(1000))), Effect.yieldNow())
     )
 
     const destroy = Effect.sync(() => {
@@ -139,8 +141,19 @@ export const make = (socket: Socket.Socket, options: SocketOptions = {}) =>
       fail(destroyed)
     })
 
-    yield* Effect.acquireRelease(Effect.forkDaemon(Effect.interruptible(run)), (fiber) =>
-      Effect.zipRight(destroy, Fiber.await(fiber))
+    const runtime = yield* Effect.runtime<never>()
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const fork = Runtime.runFork(runtime)
+        // In this very step, not when a forked fiber gets its turn: before that, Deno emits what a WebSocket has received,
+        // and a message without a listener is lost.
+        const running = fork(Effect.interruptible(run))
+        return [
+          running,
+          fork(Effect.interruptible(Effect.zipRight(closeOnceDropped, Fiber.interrupt(running))))
+        ] as const
+      }),
+      (fibers) => Effect.zipRight(destroy, Fiber.awaitAll(fibers))
     )
     yield* ready.await
     if (!opened) {
