@@ -95,7 +95,10 @@ const adapt = (duplex: Duplex): Adapted => {
     discard()
   }
   const onDrain = (): void => wake(writers)
-  const onEnd = (): void => failReading("Ended", "Remote")
+  const onEnd = (): void => {
+    // Bun emits "end" for a socket that this side has destroyed, too: its "close" says what happened.
+    if (!duplex.destroyed) failReading("Ended", "Remote")
+  }
   const onFinish = (): void => {
     failWriting("Local", new Error("The transport was ended"))
     wake(enders)
