@@ -20,7 +20,9 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`)
 const runAll = (selection: Selection) =>
   Effect.gen(function* () {
     if (!existsSync("dist/index.js")) {
-      return yield* Effect.fail(new Error("dist/ is not there: `npm run build` makes it, as `npm run test:runtimes` does"))
+      return yield* Effect.fail(
+        new Error("dist/ is not there: `npm run build` makes it, as `npm run test:runtimes` does")
+      )
     }
     const runtimes = new Map<RuntimeName, Runtime>()
     const missing = new Map<RuntimeName, string>()

@@ -8,7 +8,16 @@ import { randomUUID } from "node:crypto"
 import { join } from "node:path"
 import type { Process } from "./process.js"
 import { start } from "./process.js"
-import type { Case, ClientSettings, Endpoint, Medium, Request, ServerSettings, State, ToClient } from "./programs/messages.js"
+import type {
+  Case,
+  ClientSettings,
+  Endpoint,
+  Medium,
+  Request,
+  ServerSettings,
+  State,
+  ToClient
+} from "./programs/messages.js"
 import { FromClient, FromServer } from "./programs/messages.js"
 import type { Project } from "./project.js"
 import type { Runtime } from "./runtimes.js"

@@ -67,6 +67,13 @@ export const programs = (
     }
   })
 
+  // a call leaves in the step in which the connection opens: the server may not be slow to listen
+  const connectionsCase: Program = Effect.gen(function* () {
+    for (let seed = 1; seed <= 40; seed++) {
+      yield* Effect.scoped(Effect.flatMap(connect(), (session) => echo(session, seed, 1_000)))
+    }
+  })
+
   const streamsCase: Program = Effect.gen(function* () {
     const session = yield* connect()
     yield* Effect.forEach(
@@ -188,12 +195,17 @@ export const programs = (
     yield* ask("kill-server")
     yield* same("why the session ended", (yield* session.closed)._tag, "TransportFailed")
     yield* failTyped(fibers, "TransportFailed")
-    yield* same("the error of a later call", yield* Effect.flip(echo(session, 1, 1)).pipe(Effect.map(tagOf)), "TransportFailed")
+    yield* same(
+      "the error of a later call",
+      yield* Effect.flip(echo(session, 1, 1)).pipe(Effect.map(tagOf)),
+      "TransportFailed"
+    )
     yield* same("the error of a connection", yield* Effect.flip(connect()).pipe(Effect.map(tagOf)), "TransportFailed")
   })
 
   return {
     echo: echoCase,
+    connections: connectionsCase,
     streams: streamsCase,
     bulk: bulkCase,
     "half-close": halfCloseCase,

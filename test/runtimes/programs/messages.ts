@@ -10,6 +10,7 @@ export type Medium = (typeof MEDIA)[number]
 /** In the order in which they run: the last one leaves no server. */
 export const CASES = [
   "echo",
+  "connections",
   "streams",
   "bulk",
   "half-close",

@@ -49,10 +49,7 @@ export const digestOf = (chunks: Iterable<Uint8Array>): Digest => {
 
 /** Writes the bytes of a seed, and finishes. */
 export const send = (stream: MuxStream.MuxStream, seed: number, total: number) =>
-  Stream.run(
-    Stream.fromIterable({ [Symbol.iterator]: () => chunksOf(seed, total) }),
-    MuxStream.writable(stream)
-  )
+  Stream.run(Stream.fromIterable({ [Symbol.iterator]: () => chunksOf(seed, total) }), MuxStream.writable(stream))
 
 /** Reads to the end. */
 export const receive = (stream: MuxStream.MuxStream) =>
