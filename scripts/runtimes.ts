@@ -5,6 +5,7 @@ import { existsSync } from "node:fs"
 import { parse, USAGE } from "../test/runtimes/arguments.js"
 import type { Cell } from "../test/runtimes/matrix.js"
 import { matrixOf } from "../test/runtimes/matrix.js"
+import type { Case } from "../test/runtimes/programs/messages.js"
 import * as Pair from "../test/runtimes/pair.js"
 import { nameOf, planOf } from "../test/runtimes/plan.js"
 import * as Project from "../test/runtimes/project.js"
@@ -14,6 +15,9 @@ import type { Selection } from "../test/runtimes/arguments.js"
 
 const FAILED = 1
 const WRONG_USAGE = 2
+
+/** Most of a pair's time is waiting: for heartbeats, for silence, for processes to start. */
+const PAIRS_AT_ONCE = 3
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
@@ -37,33 +41,37 @@ const runAll = (selection: Selection) =>
       }
     }
     const project = yield* Project.make
-    const cells: Array<Cell> = []
-    for (const row of planOf(selection)) {
-      const { cases, medium } = row
-      const pair = nameOf(row)
-      const [client, server] = [runtimes.get(row.client), runtimes.get(row.server)]
-      if (client === undefined || server === undefined) {
-        const why = missing.get(row.client) ?? missing.get(row.server) ?? ""
-        const result = process.env["CI"] === "true" ? "failed" : "skipped"
-        for (const name of cases) {
-          say(`${result} ${pair} ${medium} ${name}: ${why}`)
-          cells.push({ pair, medium, case: name, result })
+    const rows = yield* Effect.forEach(
+      planOf(selection),
+      (row): Effect.Effect<ReadonlyArray<Cell>> => {
+        const { cases, medium } = row
+        const pair = nameOf(row)
+        const done = (name: Case, result: Cell["result"], remark: string): Cell => {
+          say(`${result} ${pair} ${medium} ${name}${remark}`)
+          return { pair, medium, case: name, result }
         }
-        continue
-      }
-      yield* Effect.scoped(
-        Effect.flatMap(Pair.make(project, { client, server }, medium), (runCase) =>
-          Effect.forEach(cases, (name) =>
-            Effect.map(runCase(name), ({ failure, milliseconds }) => {
-              const result = failure === undefined ? "passed" : "failed"
-              const time = `(${(milliseconds / 1000).toFixed(1)} s)`
-              say(`${result} ${pair} ${medium} ${name} ${time}${failure === undefined ? "" : `\n${indented(failure)}`}`)
-              cells.push({ pair, medium, case: name, result })
-            })
+        const [client, server] = [runtimes.get(row.client), runtimes.get(row.server)]
+        if (client === undefined || server === undefined) {
+          const why = missing.get(row.client) ?? missing.get(row.server) ?? ""
+          const result = process.env["CI"] === "true" ? "failed" : "skipped"
+          return Effect.sync(() => cases.map((name) => done(name, result, `: ${why}`)))
+        }
+        return Effect.scoped(
+          Effect.flatMap(Pair.make(project, { client, server }, medium), (runCase) =>
+            Effect.forEach(cases, (name) =>
+              Effect.map(runCase(name), ({ failure, milliseconds }) => {
+                const time = ` (${(milliseconds / 1000).toFixed(1)} s)`
+                return failure === undefined
+                  ? done(name, "passed", time)
+                  : done(name, "failed", `${time}\n${indented(failure)}`)
+              })
+            )
           )
         )
-      )
-    }
+      },
+      { concurrency: PAIRS_AT_ONCE }
+    )
+    const cells = rows.flat()
     say(`\n${matrixOf(cells)}`)
     return cells.some(({ result }) => result === "failed") ? FAILED : 0
   }).pipe(Effect.scoped)

@@ -24,7 +24,12 @@ const both = (a: RuntimeName, b: RuntimeName, medium: Medium): ReadonlyArray<Omi
   { client: b, server: a, medium }
 ]
 
-const MIXED: ReadonlyArray<Omit<Row, "cases">> = [...both("node22", "bun", "tcp"), ...both("node22", "deno", "tcp")]
+const MIXED: ReadonlyArray<Omit<Row, "cases">> = [
+  ...both("node22", "bun", "tcp"),
+  ...both("node22", "deno", "tcp"),
+  ...both("node22", "bun", "ws"),
+  ...both("node22", "deno", "ws")
+]
 
 export const nameOf = ({ client, server }: Pick<Row, "client" | "server">): string =>
   client === server ? client : `${client}->${server}`
