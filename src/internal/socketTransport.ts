@@ -13,6 +13,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import type { Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import { TransportFailed } from "../MuxadoError.js"
 import type { TransportService } from "../Transport.js"
@@ -23,7 +25,7 @@ import { atMost, call, causeOf } from "./foreign.js"
 import { Inbox } from "./inbox.js"
 import type { Medium } from "./medium.js"
 import { findWebSocket, mediumOf } from "./medium.js"
-import { outsideScheduler } from "./outside.js"
+import { outside, outsideScheduler } from "./outside.js"
 
 /**
  * What can be told about a `Socket` that becomes a transport.
@@ -185,6 +187,44 @@ export const open = (
     if (wrong !== undefined) return yield* failed("Open", "Local", wrong)
     const openTimeout = Duration.decode(options.openTimeout ?? OPEN_TIMEOUT)
 
+    const destroy = Effect.sync(() => {
+      destroyed ??= failed("Read", "Local", new Error("destroyed by this side"))
+      fail(destroyed)
+    })
+
+    const run = Effect.mapInputContext(
+      // A socket opens in the context it was made in, but one of the platform lets the services of whoever runs it take
+      // precedence, the constructor of WebSockets among them.
+      call("what runRaw of a Socket gives", () =>
+        socket.runRaw<void, never, never>(onMessage, { onOpen: Effect.sync(onOpen) })
+      ),
+      (_: Context.Context<never>) => search.context
+    ).pipe(
+      Effect.onExit((exit) =>
+        Effect.sync(() => {
+          const { cause, reason } = ending(exit, opened)
+          settle(failed(reason, ended && !endsItsWriting ? "Local" : "Remote", cause))
+        })
+      )
+    )
+    let endsItsWriting = false
+
+    // The socket's events and timers must not carry the context of the request in which it happens to be opened.
+    const fork = yield* Effect.map(
+      Effect.zip(Effect.runtime<never>(), currentScheduler),
+      ([runtime, scheduler]) =>
+        <A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> =>
+          outside(() =>
+            Runtime.runFork(runtime)(Effect.interruptible(effect), { scheduler: outsideScheduler(scheduler) })
+          )
+    )
+    // In this very step, not when a forked fiber gets its turn: before that, Deno emits what a WebSocket has received, and
+    // a message without a listener is lost.
+    const running = yield* Effect.acquireRelease(
+      Effect.sync(() => fork(run)),
+      (fiber) => Effect.zipRight(destroy, atMost(CLOSE_TIMEOUT, Fiber.interrupt(fiber)))
+    )
+
     const writerScope = yield* Effect.acquireRelease(Scope.make(), (scope) =>
       atMost(CLOSE_TIMEOUT, ignoringFaults(Scope.close(scope, Exit.void)))
     )
@@ -203,7 +243,7 @@ export const open = (
     }
     const send = (message: Uint8Array | Socket.CloseEvent) =>
       call("what the writer of a Socket gives", () => acquired.value(message))
-    const endsItsWriting = watched.isUsed()
+    endsItsWriting = watched.isUsed()
 
     const terminate = Effect.sync(() => {
       try {
@@ -213,42 +253,16 @@ export const open = (
       }
     })
 
-    const run = firstOf(
-      // A socket opens in the context it was made in, but one of the platform lets the services of whoever runs it take
-      // precedence, the constructor of WebSockets among them.
-      Effect.mapInputContext(
-        call("what runRaw of a Socket gives", () =>
-          socket.runRaw<void, never, never>(onMessage, { onOpen: Effect.sync(onOpen) })
-        ),
-        (_: Context.Context<never>) => search.context
-      ),
-      // This closes a net socket in the same step. A writer that takes longer has had its turn: what follows interrupts
-      // the run, and so closes the socket. A WebSocket would send all that waits first, or try to.
-      dropped.await.pipe(
-        Effect.zipRight(firstOf(Effect.exit(send(new Socket.CloseEvent(1000))), Effect.yieldNow())),
-        Effect.zipRight(terminate)
-      )
-    ).pipe(
-      Effect.asVoid,
-      Effect.onExit((exit) =>
-        Effect.sync(() => {
-          const { cause, reason } = ending(exit, opened)
-          settle(failed(reason, ended && !endsItsWriting ? "Local" : "Remote", cause))
-        })
-      )
+    // This closes a net socket in the same step. A writer that takes longer has had its turn: what follows interrupts the
+    // run, and so closes the socket. A WebSocket would send all that waits first, or try to.
+    const closing = dropped.await.pipe(
+      Effect.zipRight(firstOf(Effect.exit(send(new Socket.CloseEvent(1000))), Effect.yieldNow())),
+      Effect.zipRight(terminate),
+      Effect.zipRight(Fiber.interrupt(running))
     )
-
-    const destroy = Effect.sync(() => {
-      destroyed ??= failed("Read", "Local", new Error("destroyed by this side"))
-      fail(destroyed)
-    })
-
-    // The socket's events and timers must not carry the context of the request in which it happens to be opened.
-    const outside = <A>(effect: Effect.Effect<A>): Effect.Effect<A> =>
-      Effect.withFiberRuntime((fiber) => Effect.withScheduler(effect, outsideScheduler(fiber.currentScheduler)))
-
-    yield* Effect.acquireRelease(outside(Effect.forkDaemon(Effect.interruptible(run))), (fiber) =>
-      Effect.zipRight(destroy, atMost(CLOSE_TIMEOUT, Fiber.await(fiber)))
+    yield* Effect.acquireRelease(
+      Effect.sync(() => fork(firstOf(closing, Fiber.await(running)))),
+      (fiber) => Effect.zipRight(destroy, atMost(CLOSE_TIMEOUT, Fiber.await(fiber)))
     )
     yield* firstOf(ready.await, Effect.sleep(openTimeout))
     if (!opened) {
@@ -397,3 +411,7 @@ const MAX_STALLED_POLL_DELAY = 256
 
 /** Normal, going away, and a close frame that held no code. */
 const ORDERLY_CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005])
+
+const currentScheduler: Effect.Effect<Scheduler> = Effect.withFiberRuntime((fiber) =>
+  Effect.succeed(fiber.currentScheduler)
+)

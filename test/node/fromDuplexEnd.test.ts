@@ -3,11 +3,23 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import * as Net from "node:net"
 import { Duplex } from "node:stream"
 import { NodeTransport } from "../../src/node/index.js"
 import { bytes, census, duplexPair, failed, failure, isDone, pair, readToEnd, text, turns } from "./support.js"
 
 describe("ending", () => {
+  it.scoped("an end that is emitted after this side destroyed the socket is not the peer's", () =>
+    Effect.gen(function* () {
+      const socket = new Net.Socket()
+      const transport = yield* NodeTransport.fromDuplex(socket)
+      socket.destroy()
+      // Bun does so
+      socket.emit("end")
+      assert.strictEqual(yield* failure(transport.read), "Read Local maybe")
+    })
+  )
+
   it.scoped("each side ends on its own, also on a Duplex made without half-open", () =>
     Effect.gen(function* () {
       const { a, b, near } = yield* pair

@@ -63,6 +63,21 @@ const messageOf = (error: TransportFailed) => (error.cause instanceof Error ? er
 
 describe("Transport.fromSocket", () => {
   describe("reading", () => {
+    it.effect("loses no message that comes in the very step of the connection, before a fiber has had a turn", () =>
+      Effect.gen(function* () {
+        const { push, socket } = makeFakeSocket()
+        const first = Effect.runFork(
+          Effect.scoped(Effect.flatMap(Transport.fromSocket(socket), (transport) => transport.read))
+        )
+        push(new Uint8Array([1]))
+        for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow()
+        const exit = yield* Fiber.poll(first)
+        yield* Fiber.interrupt(first)
+        assert(exit._tag === "Some" && Exit.isSuccess(exit.value), "the message was lost")
+        assert.deepStrictEqual(exit.value.value, new Uint8Array([1]))
+      })
+    )
+
     it.scoped("fails on a text message, after the bytes before it", () =>
       Effect.gen(function* () {
         const { push, socket } = makeFakeSocket()

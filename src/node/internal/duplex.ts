@@ -115,7 +115,10 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     discard()
   }
   const onDrain = (): void => outside(() => wake(writers))
-  const onEnd = (): void => outside(() => failReading("Ended", "Remote"))
+  const onEnd = (): void => {
+    // Bun emits "end" for a socket that this side has destroyed, too: its "close" says what happened.
+    if (!duplex.destroyed) outside(() => failReading("Ended", "Remote"))
+  }
   const onFinish = (): void =>
     outside(() => {
       failWriting("Local", new Error("The transport was ended"))

@@ -1,0 +1,39 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Either from "effect/Either"
+import { parse } from "./arguments.js"
+import { CASES, MEDIA } from "./programs/messages.js"
+import { RUNTIMES } from "./runtimes.js"
+
+const selectionOf = (...args: ReadonlyArray<string>) => {
+  const command = Either.getOrThrow(parse(args))
+  assert(command._tag === "Run")
+  return command.selection
+}
+
+const faultOf = (...args: ReadonlyArray<string>): string => Either.getOrThrow(Either.flip(parse(args))).message
+
+describe("the arguments of test:runtimes", () => {
+  it("without any, everything is chosen", () => {
+    assert.deepStrictEqual(selectionOf(), { runtimes: RUNTIMES, media: MEDIA, cases: CASES })
+  })
+
+  it("flags narrow, may be repeated, and take lists; the order is the usual one", () => {
+    const selection = selectionOf("--runtime", "deno,bun", "--medium=tls", "--case", "kill-server", "--case", "echo")
+    assert.deepStrictEqual(selection, { runtimes: ["bun", "deno"], media: ["tls"], cases: ["echo", "kill-server"] })
+  })
+
+  it("a wrong flag or value is named, with what would be right", () => {
+    assert.strictEqual(faultOf("--runtim", "bun"), "there is no flag --runtim")
+    assert.strictEqual(faultOf("bun"), "there is no flag bun")
+    assert.strictEqual(
+      faultOf("--runtime", "bun,node18"),
+      `--runtime node18 is not known: it is one of ${RUNTIMES.join(", ")}`
+    )
+    assert.strictEqual(faultOf("--medium", "--case"), `--medium needs a value: ${MEDIA.join(", ")}`)
+    assert.strictEqual(faultOf("--case"), `--case needs a value: ${CASES.join(", ")}`)
+  })
+
+  it("help is help, whatever else is said", () => {
+    assert.deepStrictEqual(parse(["--medium", "tcp", "--help"]), Either.right({ _tag: "Help" }))
+  })
+})
