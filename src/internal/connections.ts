@@ -12,7 +12,7 @@ import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { TransportFailed } from "../MuxadoError.js"
-import * as MuxadoError from "../MuxadoError.js"
+import { isMuxadoError } from "../MuxadoError.js"
 import type { SessionService } from "../Session.js"
 import * as Session from "../Session.js"
 import type { ResolvedOptions, SessionOptions } from "../SessionOptions.js"
@@ -143,8 +143,10 @@ const reportEnd = (session: SessionService, origin: Origin, began: number): Effe
     const { accepted, lost, opened } = yield* session.stats
     const duration = (yield* Clock.currentTimeMillis) - began
     const brokeRules = error._tag === "ProtocolViolation" && error.initiator === "Local"
-    const message = `A session ended: ${error.message}`
     const peer = session.peer === undefined ? origin.peer : inWords(session.peer)
+    const message =
+      `A session${peer === undefined ? "" : ` with ${peer}`} ended after ${duration} ms: ${error.message} ` +
+      `(streams: ${accepted} accepted, ${opened} opened, ${lost} in flight)`
     yield* (brokeRules ? Effect.logWarning(message) : Effect.logDebug(message)).pipe(
       Effect.annotateLogs({
         ...(peer === undefined ? {} : { peer }),
@@ -166,19 +168,8 @@ export const hostAndPort = (host: string, port: number): string => `${host.inclu
 const reportHandler = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
   if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return Effect.void
   if (Cause.isDie(exit.cause)) return Effect.logError("The handler of a session died", exit.cause)
-  return isOurs(Cause.squash(exit.cause))
+  // an end of the session or of a stream reaches most handlers as a failure; it says nothing about the handler
+  return isMuxadoError(Cause.squash(exit.cause))
     ? Effect.logDebug("The handler of a session failed", exit.cause)
     : Effect.logWarning("The handler of a session failed", exit.cause)
 }
-
-/** An end of the session or of a stream reaches most handlers as a failure; it says nothing about the handler. */
-const isOurs = (error: unknown): boolean =>
-  error instanceof MuxadoError.ProtocolViolation ||
-  error instanceof MuxadoError.StreamReset ||
-  error instanceof MuxadoError.SessionDead ||
-  error instanceof MuxadoError.RemoteGoneAway ||
-  error instanceof MuxadoError.TransportFailed ||
-  error instanceof MuxadoError.SessionClosed ||
-  error instanceof MuxadoError.StreamClosed ||
-  error instanceof MuxadoError.StreamsExhausted ||
-  error instanceof MuxadoError.InvalidOptions

@@ -220,9 +220,19 @@ export const open = (
     )
     // In this very step, not when a forked fiber gets its turn: before that, Deno emits what a WebSocket has received, and
     // a message without a listener is lost.
+    let closer: Fiber.RuntimeFiber<unknown> | undefined
     const running = yield* Effect.acquireRelease(
       Effect.sync(() => fork(run)),
-      (fiber) => Effect.zipRight(destroy, atMost(CLOSE_TIMEOUT, Fiber.interrupt(fiber)))
+      (fiber) =>
+        Effect.zipRight(
+          destroy,
+          atMost(
+            CLOSE_TIMEOUT,
+            Effect.suspend(() =>
+              closer === undefined ? Effect.asVoid(Fiber.interrupt(fiber)) : Effect.asVoid(Fiber.await(closer))
+            )
+          )
+        )
     )
 
     const writerScope = yield* Effect.acquireRelease(Scope.make(), (scope) =>
@@ -260,10 +270,7 @@ export const open = (
       Effect.zipRight(terminate),
       Effect.zipRight(Fiber.interrupt(running))
     )
-    yield* Effect.acquireRelease(
-      Effect.sync(() => fork(firstOf(closing, Fiber.await(running)))),
-      (fiber) => Effect.zipRight(destroy, atMost(CLOSE_TIMEOUT, Fiber.await(fiber)))
-    )
+    closer = fork(firstOf(closing, Fiber.await(running)))
     yield* firstOf(ready.await, Effect.sleep(openTimeout))
     if (!opened) {
       const cause = failure === undefined ? notWithin(openTimeout, "the Socket did not open") : failure.cause

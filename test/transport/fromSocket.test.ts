@@ -70,7 +70,7 @@ describe("Transport.fromSocket", () => {
           Effect.scoped(Effect.flatMap(Transport.fromSocket(socket), (transport) => transport.read))
         )
         push(new Uint8Array([1]))
-        for (let turn = 0; turn < 10; turn++) yield* Effect.yieldNow()
+        for (let turn = 0; turn < 100; turn++) yield* Effect.yieldNow()
         const exit = yield* Fiber.poll(first)
         yield* Fiber.interrupt(first)
         assert(exit._tag === "Some" && Exit.isSuccess(exit.value), "the message was lost")

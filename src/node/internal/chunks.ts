@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import { isUint8Array } from "node:util/types"
+import { describeValue } from "../../internal/bytes.js"
 
 /**
  * The bytes of all chunks together, or the error that names what is no `Uint8Array`. One from another realm (a `vm`
@@ -13,10 +14,11 @@ import { isUint8Array } from "node:util/types"
  * @category utilities
  */
 export const sizeOf = (chunks: unknown): number | TypeError => {
-  if (!Array.isArray(chunks)) return new TypeError(`A write takes an array of Uint8Arrays, not ${described(chunks)}`)
+  if (!Array.isArray(chunks))
+    return new TypeError(`A write takes an array of Uint8Arrays, not ${describeValue(chunks)}`)
   let size = 0
   for (const chunk of chunks as ReadonlyArray<unknown>) {
-    if (!isUint8Array(chunk)) return new TypeError(`A transport writes Uint8Arrays, not ${described(chunk)}`)
+    if (!isUint8Array(chunk)) return new TypeError(`A transport writes Uint8Arrays, not ${describeValue(chunk)}`)
     size += chunk.length
   }
   return size
@@ -32,25 +34,3 @@ export const changed = (before: number, now: number): TypeError =>
   new TypeError(
     `The chunks had ${before} bytes when write was called and have ${now} now: the memory of one was detached or resized`
   )
-
-/**
- * A value, as an error names it: `a string of 5 characters`, `null`, `an ArrayBuffer`, `-1`.
- *
- * @since 0.1.0
- * @category utilities
- */
-export const described = (value: unknown): string => {
-  switch (typeof value) {
-    case "string":
-      return value.length <= 40 ? `the string ${JSON.stringify(value)}` : `a string of ${value.length} characters`
-    case "object": {
-      if (value === null) return "null"
-      const name = Object.prototype.toString.call(value).slice(8, -1)
-      return /^[aeio]/i.test(name) ? `an ${name}` : `a ${name}`
-    }
-    case "function":
-      return "a function"
-    default:
-      return String(value)
-  }
-}

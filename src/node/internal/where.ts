@@ -7,7 +7,7 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import Cluster from "node:cluster"
-import { described } from "./chunks.js"
+import { describe } from "../../internal/describe.js"
 import type { ListenOptions } from "./listener.js"
 
 type Problems = ReadonlyArray<string>
@@ -61,7 +61,7 @@ export const listenProblems = (options: ListenOptions): Problems =>
         ...modeProblem(mode),
         ...(replaceStale === undefined || typeof replaceStale === "boolean"
           ? []
-          : [`replaceStale must be true or false, not ${described(replaceStale)}`]),
+          : [`replaceStale must be true or false, not ${describe(replaceStale)}`]),
         ...((mode !== undefined || replaceStale !== undefined) && typeof path === "string" && !isSocketFile(path)
           ? ["mode and replaceStale are for socket files that this process makes itself"]
           : [])
@@ -100,7 +100,7 @@ const MAX_PIPE_NAME = 256
  * @category validation
  */
 export const pathProblem = (path: unknown, platform: NodeJS.Platform = process.platform): Problems => {
-  if (typeof path !== "string" || path === "") return [`path must be a non-empty string, not ${described(path)}`]
+  if (typeof path !== "string" || path === "") return [`path must be a non-empty string, not ${describe(path)}`]
   if (platform === "win32") {
     return path.length <= MAX_PIPE_NAME
       ? []
@@ -121,28 +121,28 @@ export const pathProblem = (path: unknown, platform: NodeJS.Platform = process.p
 const ofFields = (options: unknown, problems: (fields: Fields) => Problems): Problems =>
   typeof options === "object" && options !== null
     ? problems({ ...options })
-    : [`the options must be an object, not ${described(options)}`]
+    : [`the options must be an object, not ${describe(options)}`]
 
 const isInteger = (value: unknown, from: number, to: number): boolean =>
   typeof value === "number" && Number.isInteger(value) && value >= from && value <= to
 
 const portProblem = (port: unknown, from: number): Problems =>
-  isInteger(port, from, 65_535) ? [] : [`port must be an integer from ${from} to 65535, not ${described(port)}`]
+  isInteger(port, from, 65_535) ? [] : [`port must be an integer from ${from} to 65535, not ${describe(port)}`]
 
 const hostProblem = (host: unknown): Problems =>
   host === undefined || (typeof host === "string" && host !== "")
     ? []
-    : [`host must be a non-empty string, not ${described(host)}`]
+    : [`host must be a non-empty string, not ${describe(host)}`]
 
 const modeProblem = (mode: unknown): Problems =>
   mode === undefined || isInteger(mode, 0, 0o777)
     ? []
     : [
-        `mode must be an integer from 0 to 0o777, not ${typeof mode === "number" ? `0o${mode.toString(8)}` : described(mode)}`
+        `mode must be an integer from 0 to 0o777, not ${typeof mode === "number" ? `0o${mode.toString(8)}` : describe(mode)}`
       ]
 
 const timeoutProblem = (timeout: unknown): Problems =>
   timeout === undefined ||
   Option.exists(Duration.decodeUnknown(timeout), (duration) => Duration.greaterThan(duration, Duration.zero))
     ? []
-    : [`connectTimeout must be a duration of more than 0, not ${described(timeout)}`]
+    : [`connectTimeout must be a duration of more than 0, not ${describe(timeout)}`]
