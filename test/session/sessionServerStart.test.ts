@@ -353,7 +353,7 @@ describe("the log of a server", () => {
       yield* Effect.exit(Effect.scoped(client(server)))
       yield* eventually(
         "the session ends",
-        Effect.sync(() => lines.some(({ message }) => message.startsWith("A session ended")))
+        Effect.sync(() => lines.some(({ message }) => message.startsWith("A session with")))
       )
       yield* pause
       return lines
@@ -390,7 +390,7 @@ describe("the log of a server", () => {
   it.live("warns of a peer that broke the protocol", () =>
     Effect.gen(function* () {
       const lines = yield* logOf(bytes("000000f0000000010000011000000000ff"))
-      const line = lines.find(({ message }) => message.startsWith("A session ended"))
+      const line = lines.find(({ message }) => message.startsWith("A session with"))
       assert.deepInclude(line, { level: "Warning", cause: "" })
       assert.deepInclude(line?.values, { reason: "ProtocolViolation" })
     })
@@ -401,7 +401,7 @@ describe("the log of a server", () => {
       const lines = yield* logOf(bytes("000004120000000300000007000004120000000500000007"), (session) =>
         session.serve(() => Effect.never)
       )
-      const line = lines.find(({ message }) => message.startsWith("A session ended"))
+      const line = lines.find(({ message }) => message.startsWith("A session with"))
       assert.deepInclude(line?.values, { reason: "TransportFailed", streamsAccepted: 2, streamsInFlight: 2 })
       assert.strictEqual(line?.level, "Debug")
     })
