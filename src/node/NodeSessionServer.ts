@@ -69,7 +69,10 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
   const resolved = yield* Effect.mapError(resolving, (error) =>
     problems.length === 0 ? error : new InvalidOptions({ detail: [...problems, error.detail].join("\n") })
   )
-  if (problems.length > 0) return yield* new InvalidOptions({ detail: problems.join("\n") })
+  if (problems.length > 0) {
+    const detail = problems.join("\n")
+    return yield* new InvalidOptions({ detail, cause: new RangeError(detail) })
+  }
   const listener = yield* listen(where)
   let ran = false
   return SessionServer.of({
