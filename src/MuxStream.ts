@@ -243,6 +243,9 @@ export const toChannel = <IE = never>(
  * `CloseEvent` with code 1000 closes the stream and ends `run`; any other code resets it with that code. Closing the
  * writer's scope finishes the stream; a scope that ends in failure or interruption resets it with StreamCancelled. Writing after the end fails, where the platform's own sockets wait for ever.
  *
+ * The platform's own `Socket.toChannel` closes its writer's scope in success even when its input has failed, so over this
+ * socket a cut input looks whole to the peer: use `toChannel` of this module.
+ *
  * @since 0.1.0
  * @category conversions
  */
