@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import { ErrorCode } from "./errorCode.js"
-import { foreignProtocol } from "./foreign.js"
+import { foreignProtocol, isTlsAlert } from "./foreign.js"
 import type { InboundFrame } from "./frame.js"
 import { Flag, FrameType, HEADER_LENGTH, MAX_DEBUG_LENGTH, MAX_UINT31, Piece } from "./frame.js"
 import { list } from "./list.js"
@@ -61,7 +61,7 @@ export class Decoder {
   }
 
   private takeHeader(chunk: Uint8Array, at: number, frames: Array<InboundFrame>): number {
-    if (this.headerLength === 0 && chunk.length - at >= HEADER_LENGTH) {
+    if (this.headerLength === 0 && chunk.length - at >= HEADER_LENGTH && this.begun) {
       this.readHeader(chunk, at)
       this.begin(at + HEADER_LENGTH < chunk.length, frames)
       return at + HEADER_LENGTH
@@ -69,7 +69,9 @@ export class Decoder {
     const end = Math.min(chunk.length, at + HEADER_LENGTH - this.headerLength)
     this.header.set(chunk.subarray(at, end), this.headerLength)
     this.headerLength += end - at
-    if (this.headerLength === HEADER_LENGTH) {
+    if (!this.begun && isTlsAlert(this.header.subarray(0, this.headerLength))) {
+      this.fail(ErrorCode.ProtocolError, "the first bytes are TLS, not muxado", frames)
+    } else if (this.headerLength === HEADER_LENGTH) {
       this.headerLength = 0
       this.readHeader(this.header, 0)
       this.begin(end < chunk.length, frames)
