@@ -147,16 +147,7 @@ const reportEnd = (session: SessionService, origin: Origin, began: number): Effe
     const message =
       `A session${peer === undefined ? "" : ` with ${peer}`} ended after ${duration} ms: ${error.message} ` +
       `(streams: ${accepted} accepted, ${opened} opened, ${lost} in flight)`
-    yield* (brokeRules ? Effect.logWarning(message) : Effect.logDebug(message)).pipe(
-      Effect.annotateLogs({
-        ...(peer === undefined ? {} : { peer }),
-        reason: error._tag,
-        durationMs: duration,
-        streamsOpened: opened,
-        streamsAccepted: accepted,
-        streamsInFlight: lost
-      })
-    )
+    yield* brokeRules ? Effect.logWarning(message) : Effect.logDebug(message)
   })
 
 const inWords = (peer: Peer): string =>
