@@ -4,33 +4,24 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as FrameLog from "./FrameLog.js"
 import * as FrameReader from "./FrameReader.js"
 import * as FrameWriter from "./FrameWriter.js"
-import { describeValue, isUint32 } from "./internal/bytes.js"
 import { drive } from "./internal/driver.js"
-import { sessionError } from "./internal/errors.js"
-import type { Restore } from "./internal/restore.js"
-import { serve } from "./internal/serve.js"
 import { SessionRuntime } from "./internal/sessionRuntime.js"
+import { fromRuntime, saying } from "./internal/sessionService.js"
 import { simulatedBy } from "./internal/simulated.js"
-import type { StreamHandle } from "./internal/streamHandle.js"
-import { Using } from "./internal/using.js"
 import type { OpenError, SessionError, StreamReset } from "./MuxadoError.js"
 import { InvalidOptions } from "./MuxadoError.js"
 import type { MuxStream } from "./MuxStream.js"
-import { ErrorCode } from "./protocol/errorCode.js"
-import { HEARTBEAT_TYPE } from "./protocol/heartbeat.js"
 import type { ConnectionStats } from "./protocol/results.js"
-import type { ResolvedOptions, ResolvedSession, SessionOptions } from "./SessionOptions.js"
+import type { ResolvedSession, SessionOptions } from "./SessionOptions.js"
 import { resolve, resolveSession, toConnectionOptions } from "./SessionOptions.js"
 import type { Peer, TransportService } from "./Transport.js"
 import { Transport } from "./Transport.js"
@@ -230,7 +221,7 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
   yield* Effect.addFinalizer(() =>
     // whoever would have accepted these has gone before
     Effect.zipRight(
-      Effect.sync(() => runtime.refuseWaiting()),
+      Effect.sync(() => runtime.accepting.refuseAll()),
       whileClosing(driver.drain(resolved.drainTimeout))
     )
   )
@@ -284,100 +275,6 @@ const startOver = (
     Effect.provideService(FrameReader.FrameReader, FrameReader.make(transport)),
     Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(transport))
   )
-
-const fromRuntime = (
-  role: "client" | "server",
-  peer: Peer | undefined,
-  runtime: SessionRuntime,
-  options: ResolvedOptions,
-  endings: Pick<SessionService, "close" | "closeWith" | "drain">
-): SessionService => {
-  const typeOf = (requested: OpenOptions | undefined): number | undefined | InvalidOptions => {
-    const type = requested?.type
-    if (!options.typed) return type === undefined ? undefined : new InvalidOptions({ detail: UNTYPED })
-    if (type === undefined) return 0
-    if (Number.isInteger(type) && type >= 0 && type < HEARTBEAT_TYPE) return type
-    return new InvalidOptions({ detail: `the stream type must be a uint32 below 0xFFFFFFFF, not ${type}` })
-  }
-  /** At once, if there is room. */
-  const openNow = (requested: OpenOptions | undefined): StreamHandle | undefined => {
-    const type = typeOf(requested)
-    return typeof type === "object" ? undefined : runtime.opening.openNow(type)
-  }
-  const open = (requested: OpenOptions | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> => {
-    const type = typeOf(requested)
-    return typeof type === "object" ? Effect.fail(type) : runtime.opening.open(type, restore)
-  }
-  const withStream = <A, E, R>(
-    requested: OpenOptions | undefined,
-    use: (stream: MuxStream) => Effect.Effect<A, E, R>
-  ): Effect.Effect<A, E | OpenError, R> =>
-    Effect.uninterruptibleMask((restore) => {
-      const using = (stream: StreamHandle): Effect.Effect<A, E, R> =>
-        Effect.matchCauseEffect(restore(Effect.suspend(() => use(stream))), new Using<A, E>(stream))
-      const stream = openNow(requested)
-      return stream === undefined ? Effect.flatMap(open(requested, restore), using) : using(stream)
-    })
-  return {
-    role,
-    peer,
-    open: (requested) =>
-      Effect.uninterruptibleMask((restore) =>
-        Effect.tap(open(requested, restore), (stream) =>
-          Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
-        )
-      ),
-    withStream: <A, E, R>(
-      ...args:
-        | readonly [use: (stream: MuxStream) => Effect.Effect<A, E, R>]
-        | readonly [options: OpenOptions, use: (stream: MuxStream) => Effect.Effect<A, E, R>]
-    ) => (args.length === 1 ? withStream(undefined, args[0]) : withStream(args[0], args[1])),
-    accept: Effect.uninterruptibleMask((restore) =>
-      Effect.tap(runtime.accept(restore), (stream) =>
-        Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
-      )
-    ),
-    serve: (handler, served) => {
-      const concurrency = served?.concurrency ?? "unbounded"
-      if (concurrency !== "unbounded" && !(typeof concurrency === "number" && concurrency >= 1)) {
-        const detail = `serve: the concurrency must be at least 1, not ${describeValue(concurrency)}`
-        return Effect.die(new InvalidOptions({ detail }))
-      }
-      return serve(runtime, handler, concurrency === "unbounded" ? Infinity : concurrency, served?.resetCode)
-    },
-    ping: options.typed
-      ? Effect.flatMap(Random.nextIntBetween(0, HEARTBEAT_TYPE), (nonce) =>
-          Effect.map(runtime.ping(nonce), Duration.millis)
-        )
-      : invalid(UNTYPED),
-    goAway: (reason = {}) =>
-      saying("goAway", reason, (code, debug) =>
-        Effect.sync(() => runtime.step((connection) => connection.goAway(code, debug)))
-      ),
-    ...endings,
-    draining: Effect.map(Deferred.await(runtime.draining), (end) => sessionError(end, "maybe")),
-    closed: Effect.map(Deferred.await(runtime.ended), (end) => sessionError(end, "maybe")),
-    stats: Effect.sync(() => ({ ...runtime.connection.stats(runtime.now()), ...runtime.totals.numbers }))
-  }
-}
-
-/** With the code and text that the peer gets; a wrong one is a defect, since an ending has no error. */
-const saying = (
-  operation: string,
-  { code = ErrorCode.NoError, debug = "" }: GoAwayOptions,
-  use: (code: number, debug: string) => Effect.Effect<void>
-): Effect.Effect<void> => {
-  const wrong = isUint32(code)
-    ? typeof debug === "string"
-      ? undefined
-      : `the debug text must be a string, not ${describeValue(debug)}`
-    : `the code must be an integer from 0 to 4294967295, not ${describeValue(code)}`
-  return wrong === undefined ? use(code, debug) : Effect.die(new InvalidOptions({ detail: `${operation}: ${wrong}` }))
-}
-
-const UNTYPED = "an untyped session has neither stream types nor heartbeats"
-
-const invalid = (detail: string): Effect.Effect<never, InvalidOptions> => Effect.fail(new InvalidOptions({ detail }))
 
 /**
  * A session over a reader and a writer of one's own choice; `FrameLog.layer` goes between.

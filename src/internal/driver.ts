@@ -78,7 +78,7 @@ export const drive = (runtime: SessionRuntime, parts: Parts): Effect.Effect<Driv
         return atMost(Deferred.await(runtime.idle), grace).pipe(
           Effect.zipRight(
             Effect.sync(() => {
-              runtime.refuseWaiting()
+              runtime.accepting.refuseAll()
               runtime.step((connection) => connection.resetAll(ErrorCode.StreamCancelled))
             })
           ),

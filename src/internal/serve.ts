@@ -18,7 +18,8 @@ import { ErrorCode } from "../protocol/errorCode.js"
 import type { Queued } from "../protocol/turnQueue.js"
 import { TurnQueue } from "../protocol/turnQueue.js"
 import { describeValue, isUint32 } from "./bytes.js"
-import type { Server, SessionRuntime } from "./sessionRuntime.js"
+import type { Server } from "./acceptQueue.js"
+import type { SessionRuntime } from "./sessionRuntime.js"
 import type { StreamHandle } from "./streamHandle.js"
 import type { AnyFiber } from "./waiting.js"
 import { WaitSet } from "./waiting.js"
@@ -42,13 +43,13 @@ export const serve = <A, E, R>(
     Effect.acquireUseRelease(
       Effect.sync(() => {
         const crew = new Crew(session, handler, rooted(runtime), concurrency, resetCode)
-        session.subscribe(crew)
+        session.accepting.subscribe(crew)
         return crew
       }),
       (crew) => Effect.zipRight(Deferred.await(session.refusing), crew.awaitEmpty),
       (crew) =>
         Effect.suspend(() => {
-          session.unsubscribe(crew)
+          session.accepting.unsubscribe(crew)
           return crew.interruptAll
         })
     )
@@ -152,7 +153,7 @@ class Crew<A, E, R> implements Server {
     const coded = this.coded(exit)
     stream.endWith(coded.exit, coded.code)
     this.report(stream, coded.exit)
-    this.session.release(this)
+    this.session.accepting.release(this)
     this.leave(member)
   }
 

@@ -7,14 +7,12 @@ import type * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as MutableQueue from "effect/MutableQueue"
 import * as Runtime from "effect/Runtime"
 import type { Scheduler } from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
 import type { FrameBatch } from "../FrameReader.js"
 import type { SessionError } from "../MuxadoError.js"
-import { StreamReset, TransportFailed } from "../MuxadoError.js"
+import { TransportFailed } from "../MuxadoError.js"
 import { Connection } from "../protocol/connection.js"
 import type { ConnectionOptions } from "../protocol/options.js"
 import type { SessionEnd } from "../protocol/end.js"
@@ -23,29 +21,22 @@ import { ErrorCode } from "../protocol/errorCode.js"
 import type { Frame, InboundFrame } from "../protocol/frame.js"
 import { Piece } from "../protocol/frame.js"
 import type { StreamCore } from "../protocol/stream.js"
+import { AcceptQueue } from "./acceptQueue.js"
 import type { TryWrite } from "./direct.js"
 import { sessionError } from "./errors.js"
 import { outsideScheduler } from "./outside.js"
-import type { Restore } from "./restore.js"
 import { Opening } from "./opening.js"
+import { Pings } from "./pings.js"
 import { SessionTimer } from "./sessionTimer.js"
 import { StreamHandle } from "./streamHandle.js"
 import { Totals } from "./totals.js"
-import { Signal, WaitSet } from "./waiting.js"
+import { Signal } from "./waiting.js"
 
 /** About so many bytes of streams go into one write: what is in front of an urgent frame must stay short. */
 const BATCH = 256 * 1024
 
 /** Up to this many bytes that wait are written without the writer's turn. */
 const DIRECT = 8 * 1024
-
-/** Somebody who takes streams of the peer as they come: so many more, for now. */
-export interface Server {
-  free: number
-  readonly start: (stream: StreamHandle) => void
-}
-
-type PingResult = Exit.Exit<number, SessionError | StreamReset>
 
 export class SessionRuntime {
   readonly connection: Connection
@@ -72,11 +63,11 @@ export class SessionRuntime {
       return this.track(stream)
     }
   })
-  /** Streams of the peer that nobody has taken. */
-  private readonly waiting: MutableQueue.MutableQueue<StreamHandle>
-  private readonly servers = new Set<Server>()
-  private readonly acceptors = new WaitSet()
-  private readonly pings = new Map<number, (result: PingResult) => void>()
+  readonly accepting: AcceptQueue
+  readonly pings = new Pings(
+    (nonce) => this.step((connection) => connection.ping(nonce, this.now())),
+    () => this.error("no")
+  )
   private dispatching = false
   private opensDue = false
   private flushDue = false
@@ -97,7 +88,7 @@ export class SessionRuntime {
     }
   ) {
     this.connection = new Connection(options, this.now())
-    this.waiting = MutableQueue.bounded(options.acceptBacklog)
+    this.accepting = new AcceptQueue(this, options.acceptBacklog)
     this.ended = deferreds.ended
     this.refusing = deferreds.refusing
     this.idle = deferreds.idle
@@ -150,7 +141,7 @@ export class SessionRuntime {
     } finally {
       this.dispatching = false
     }
-    this.announceDemand()
+    this.accepting.announceDemand()
     if (this.connection.suspicion !== undefined && !this.suspected) {
       this.suspected = true
       this.log(Effect.logWarning(`Are both sides of the session typed? ${this.connection.suspicion}`))
@@ -214,7 +205,7 @@ export class SessionRuntime {
     switch (event._tag) {
       case "Opened":
         this.totals.accepted++
-        return this.offer(this.track(event.stream))
+        return this.accepting.offer(this.track(event.stream))
       case "Readable":
         return event.stream.user?.wakeReaders()
       case "Writable":
@@ -235,9 +226,9 @@ export class SessionRuntime {
         this.opensDue = true
         return
       case "Pong":
-        return this.settlePing(event.nonce, Exit.succeed(event.roundTrip))
+        return this.pings.answered(event)
       case "PingLost":
-        return this.settlePing(event.nonce, Exit.fail(pingError(event)))
+        return this.pings.lost(event)
       case "GoneAway":
         this.leaves(this.connection.remoteEnd)
         return this.opening.pump()
@@ -248,7 +239,7 @@ export class SessionRuntime {
         Deferred.unsafeDone(this.refusing, Effect.void)
         Deferred.unsafeDone(this.idle, Effect.void)
         this.leaves(event.end)
-        this.acceptors.notifyAll()
+        this.accepting.notifyAll()
         return this.opening.pump()
     }
   }
@@ -339,111 +330,8 @@ export class SessionRuntime {
     this.step((connection) => connection.drain())
     Deferred.unsafeDone(this.refusing, Effect.void)
     this.leaves(this.connection.refusal)
-    this.acceptors.notifyAll()
+    this.accepting.notifyAll()
     this.opening.pump()
-  }
-
-  // --- accepting
-
-  /** Whoever serves takes a stream in the step that announces it; only one that nobody takes waits in the queue. */
-  private offer(handle: StreamHandle): void {
-    for (const server of this.servers) {
-      if (server.free > 0) return this.start(server, handle)
-    }
-    // it can only be full if a server has gone that would have taken the stream
-    if (!MutableQueue.offer(this.waiting, handle)) return handle.refuse()
-    this.acceptors.notifyAll()
-  }
-
-  private start(server: Server, handle: StreamHandle): void {
-    server.free--
-    this.connection.accept(handle.core)
-    server.start(handle)
-  }
-
-  /** Gives every stream to `server` while it is free, those that wait first. */
-  subscribe(server: Server): void {
-    this.servers.add(server)
-    this.serve(server)
-  }
-
-  unsubscribe(server: Server): void {
-    this.servers.delete(server)
-    this.announceDemand()
-  }
-
-  /** A handler is done. */
-  release(server: Server): void {
-    server.free++
-    if (this.servers.has(server)) this.serve(server)
-  }
-
-  private serve(server: Server): void {
-    while (server.free > 0) {
-      const handle = this.takeWaiting()
-      if (handle === undefined) break
-      this.start(server, handle)
-    }
-    this.announceDemand()
-  }
-
-  /** The core must know before a burst comes how much of it will be taken at once. */
-  private announceDemand(): void {
-    let demand = 0
-    for (const server of this.servers) demand += server.free
-    this.connection.demand(demand)
-  }
-
-  /** Takes the stream that has waited longest. */
-  takeWaiting(): StreamHandle | undefined {
-    const handle = MutableQueue.poll(this.waiting, undefined)
-    if (handle !== undefined) this.step((connection) => connection.accept(handle.core))
-    return handle
-  }
-
-  /** Takes the next stream of the peer; the caller is uninterruptible, and `restore` is its own. */
-  accept(restore: Restore): Effect.Effect<StreamHandle, SessionError> {
-    return Effect.suspend(() => {
-      const next = this.takeWaiting()
-      if (next !== undefined) return Effect.succeed(next)
-      if (this.connection.refusal !== undefined) return Effect.fail(this.error("maybe"))
-      return Effect.zipRight(
-        restore(this.acceptors.waitUnless(() => !this.noneWaiting || this.connection.refusal !== undefined)),
-        this.accept(restore)
-      )
-    })
-  }
-
-  private get noneWaiting(): boolean {
-    return MutableQueue.isEmpty(this.waiting)
-  }
-
-  /** Nobody will take the streams that wait: the peer may try them elsewhere. */
-  refuseWaiting(): void {
-    for (let handle = this.takeWaiting(); handle !== undefined; handle = this.takeWaiting()) {
-      handle.refuse()
-    }
-  }
-
-  // --- heartbeats
-
-  /** Sends a heartbeat and waits for its echo: the round trip in milliseconds. */
-  ping(nonce: number): Effect.Effect<number, SessionError | StreamReset> {
-    return Effect.async<number, SessionError | StreamReset>((resume) => {
-      this.pings.set(nonce, resume)
-      if (!this.step((connection) => connection.ping(nonce, this.now()))) {
-        this.settlePing(nonce, Exit.fail(this.error("no")))
-      }
-      return Effect.sync(() => {
-        this.pings.delete(nonce)
-      })
-    })
-  }
-
-  private settlePing(nonce: number, result: PingResult): void {
-    const resume = this.pings.get(nonce)
-    this.pings.delete(nonce)
-    resume?.(result)
   }
 }
 
@@ -463,8 +351,3 @@ const withOwnPayload = (frame: Frame): Frame =>
         frame.last
       )
     : frame
-
-const pingError = (event: Extract<Event, { _tag: "PingLost" }>): SessionError | StreamReset =>
-  event.failure._tag === "SessionEnded"
-    ? sessionError(event.failure.end, event.failure.processed)
-    : new StreamReset({ ...event.failure, streamId: event.streamId })

@@ -6,7 +6,6 @@
  * order. What a `Socket` does is code that is not ours: every call of it is guarded.
  */
 import * as Socket from "@effect/platform/Socket"
-import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -26,6 +25,8 @@ import { Inbox } from "./inbox.js"
 import type { Medium } from "./medium.js"
 import { findWebSocket, mediumOf } from "./medium.js"
 import { outside, outsideScheduler } from "./outside.js"
+import { ending } from "./socketEnd.js"
+import { watchFinalizers } from "./watchFinalizers.js"
 
 /**
  * What can be told about a `Socket` that becomes a transport.
@@ -220,7 +221,7 @@ export const open = (
     )
     // In this very step, not when a forked fiber gets its turn: before that, Deno emits what a WebSocket has received, and
     // a message without a listener is lost.
-    let closer: Fiber.RuntimeFiber<unknown> | undefined
+    let closer: Fiber.RuntimeFiber<unknown> | undefined = undefined
     const running = yield* Effect.acquireRelease(
       Effect.sync(() => fork(run)),
       (fiber) =>
@@ -351,18 +352,6 @@ export const open = (
     return { transport: { read, write, end, destroy }, over: over.await }
   })
 
-/** Why a socket's run is over. */
-const ending = (
-  exit: Exit.Exit<void, Socket.SocketError>,
-  opened: boolean
-): { readonly reason: "Ended" | "Read"; readonly cause: unknown } => {
-  if (Exit.isSuccess(exit)) return { reason: "Ended", cause: undefined }
-  const error = Cause.squash(exit.cause)
-  return opened && Socket.SocketCloseError.is(error) && ORDERLY_CLOSE_CODES.has(error.code)
-    ? { reason: "Ended", cause: error }
-    : { reason: "Read", cause: causeOf(exit.cause) }
-}
-
 const wrongOption = (options: SocketOptions): Error | undefined => {
   for (const name of ["maxBuffered", "highWaterMark"] as const) {
     const value: unknown = options[name]
@@ -384,21 +373,6 @@ const wrongOption = (options: SocketOptions): Error | undefined => {
 const notWithin = (limit: Duration.Duration, what: string): Error =>
   new Error(`${what} within ${Duration.format(limit)}`)
 
-/**
- * A writer that registers a finalizer ends its direction by it; one that does not has only the close event, which ends
- * both. A `Socket` says this in no other way.
- */
-const watchFinalizers = (scope: Scope.Scope): { readonly scope: Scope.Scope; readonly isUsed: () => boolean } => {
-  let used = false
-  const watched = new Proxy(scope, {
-    get: (target, key, receiver): unknown => {
-      used ||= key === "addFinalizer" || key === "fork"
-      return Reflect.get(target, key, receiver)
-    }
-  })
-  return { scope: watched, isUsed: () => used }
-}
-
 const ignoringFaults = (effect: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchAllCause(effect, (cause) => Effect.logDebug("The writer of a Socket could not be closed", cause))
 
@@ -415,9 +389,6 @@ const CLOSE_TIMEOUT = "2 seconds"
 /** In milliseconds. */
 const MAX_POLL_DELAY = 16
 const MAX_STALLED_POLL_DELAY = 256
-
-/** Normal, going away, and a close frame that held no code. */
-const ORDERLY_CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005])
 
 const currentScheduler: Effect.Effect<Scheduler> = Effect.withFiberRuntime((fiber) =>
   Effect.succeed(fiber.currentScheduler)

@@ -14,30 +14,17 @@ import type { StreamCore } from "../protocol/stream.js"
 import { describeValue, isBytes, isUint32, stable } from "./bytes.js"
 import { streamError } from "./errors.js"
 import { Gathered } from "./gathered.js"
+import type { PendingWrite } from "./pendingWrite.js"
+import { NO_WRITES, pendingWrite, settle } from "./pendingWrite.js"
 import type { Restore } from "./restore.js"
 import type { SessionRuntime } from "./sessionRuntime.js"
 import type { AnyFiber } from "./waiting.js"
 import { WaitSet } from "./waiting.js"
 
-/** A write, or a finish, that waits for its turn or for room. */
-interface PendingWrite {
-  readonly bytes: Uint8Array
-  /** How many bytes there were when the write began; fewer later, and their memory was detached. */
-  readonly length: number
-  readonly finishes: boolean
-  /** Bytes of it that the core has taken. */
-  accepted: number
-  result: Exit.Exit<void, StreamError> | undefined
-  resume: ((effect: Effect.Effect<void, StreamError>) => void) | undefined
-}
-
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
 /** The bytes that `readAll` takes unless it is given another number. */
 const READ_ALL_LIMIT = 16 * 1024 * 1024
-
-/** Most streams never have a write that waits. It stays empty. */
-const NO_WRITES: Array<PendingWrite> = []
 
 export class StreamHandle implements MuxStream {
   /** Called once when the stream fails by no doing of its user. */
@@ -392,17 +379,3 @@ export class StreamHandle implements MuxStream {
 }
 
 const invalid = (detail: string): Effect.Effect<never, InvalidOptions> => Effect.fail(new InvalidOptions({ detail }))
-
-const pendingWrite = (bytes: Uint8Array, finishes: boolean): PendingWrite => ({
-  bytes,
-  length: bytes.length,
-  finishes,
-  accepted: 0,
-  result: undefined,
-  resume: undefined
-})
-
-const settle = (write: PendingWrite, result: Exit.Exit<void, StreamError>): void => {
-  write.result = result
-  write.resume?.(result)
-}

@@ -64,6 +64,8 @@ export class Application {
       }
       case "Writable":
         return this.pump(this.of(event.stream))
+      case "BytesLost":
+        return must(false, () => "nothing is detached here")
       case "Finished":
       case "Failed": {
         const known = this.of(event.stream)

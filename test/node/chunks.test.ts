@@ -9,7 +9,7 @@ import { connected, media, pair, text, turns } from "./support.js"
 
 /** Values that JavaScript callers may pass. */
 const wrong: ReadonlyArray<readonly [unknown, string]> = [
-  ["héllo", 'a string of 5 characters'],
+  ["héllo", "a string of 5 characters"],
   [new ArrayBuffer(5), "an ArrayBuffer"],
   [Uint16Array.of(500), "a Uint16Array"],
   [null, "null"],

@@ -358,11 +358,11 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/serve",
     "place of a handler not given back",
     "as many handlers as there may be",
-    "    this.session.release(this)\n",
-    "    if (stream.core.failure === undefined) this.session.release(this)\n"
+    "    this.session.accepting.release(this)\n",
+    "    if (stream.core.failure === undefined) this.session.accepting.release(this)\n"
   ),
   inSessions(
-    "internal/sessionRuntime",
+    "internal/acceptQueue",
     "stream lost when accept is interrupted",
     "interruption leaks no stream",
     "if (next !== undefined) return Effect.succeed(next)",
@@ -376,7 +376,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     ""
   ),
   inSessions(
-    "internal/sessionRuntime",
+    "internal/acceptQueue",
     "wake-up of an acceptor lost",
     "who accepts is told",
     "if (!MutableQueue.offer(this.waiting, handle)) return handle.refuse()\n    this.acceptors.notifyAll()",

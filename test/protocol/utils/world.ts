@@ -271,6 +271,8 @@ export class World {
       case "OpenAvailable":
       case "GoneAway":
         return
+      case "BytesLost":
+        return assert.fail("nothing is detached here")
     }
   }
 
