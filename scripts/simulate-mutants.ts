@@ -16,10 +16,12 @@ const SEEDS = 2000
 /** A mutant for which a seed takes longer than all of them should (milliseconds) is caught, too. */
 const PATIENCE = 600_000
 
-const COPIED = ["src", "test/simulate", "test/protocol/utils", "scripts/simulate.ts", "package.json", "tsconfig.json"]
+const COPIED = ["src", "test", "scripts/simulate.ts", "package.json", "tsconfig.json", "vitest.config.ts"]
+
+type Simulation = "core" | "sessions"
 
 interface Caught {
-  readonly by: Mutant["by"]
+  readonly by: string
   /** `undefined` for one that did not come to an end. */
   readonly seed: number | undefined
   readonly why: string
@@ -35,7 +37,7 @@ const makeCopy = (): string => {
 }
 
 /** Runs the simulation in the copy; `undefined` when it notices nothing. */
-const simulate = (copy: string, kind: Mutant["by"], from: number, to: number): Caught | undefined => {
+const simulate = (copy: string, kind: Simulation, from: number, to: number): Caught | undefined => {
   const args = ["--import", "tsx", "scripts/simulate.ts", `--${kind}`, "--first", "--seeds", `${from}..${to}`]
   const { signal, status, stderr, stdout } = spawnSync(process.execPath, args, {
     cwd: copy,
@@ -50,7 +52,7 @@ const simulate = (copy: string, kind: Mutant["by"], from: number, to: number): C
 }
 
 /** The first seed that fails with the mutant and not without it. */
-const search = (copy: string, kind: Mutant["by"], path: string, mutated: string): Caught | undefined => {
+const search = (copy: string, kind: Simulation, path: string, mutated: string): Caught | undefined => {
   const original = readFileSync(path, "utf8")
   for (let from = 1; from <= SEEDS;) {
     writeFileSync(path, mutated)
@@ -64,6 +66,22 @@ const search = (copy: string, kind: Mutant["by"], path: string, mutated: string)
   return undefined
 }
 
+/** Whether the tests of a file pass in the copy. */
+const passes = (copy: string, test: string): boolean => {
+  const vitest = join(root, "node_modules", "vitest", "vitest.mjs")
+  const { status } = spawnSync(process.execPath, [vitest, "run", test], { cwd: copy, timeout: PATIENCE })
+  return status === 0
+}
+
+const tryTest = (copy: string, test: string, path: string, mutated: string): Caught | string | undefined => {
+  const original = readFileSync(path, "utf8")
+  if (!passes(copy, test)) return `${test} fails without any mutant`
+  writeFileSync(path, mutated)
+  const noticed = !passes(copy, test)
+  writeFileSync(path, original)
+  return noticed ? { by: test, seed: undefined, why: "it fails" } : undefined
+}
+
 /** What is wrong with the mutant itself, or what came of it. */
 const tryMutant = (copy: string, { by, file, replacement, text }: Mutant): Caught | string | undefined => {
   const path = join(copy, "src", file)
@@ -72,6 +90,7 @@ const tryMutant = (copy: string, { by, file, replacement, text }: Mutant): Caugh
   if (places !== 1) return `its text is found ${places} times in src/${file}`
   // not `replace` with a string, in which `$` has a meaning
   const mutated = original.split(text).join(replacement)
+  if (typeof by === "object") return tryTest(copy, by.test, path, mutated)
   return search(copy, by, path, mutated) ?? search(copy, by === "core" ? "sessions" : "core", path, mutated)
 }
 

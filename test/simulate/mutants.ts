@@ -9,8 +9,8 @@ export interface Mutant {
   /** Occurs exactly once. */
   readonly text: string
   readonly replacement: string
-  /** What is tried first. */
-  readonly by: "core" | "sessions"
+  /** What is tried first: a simulation, or a file of tests for what no simulated program does. */
+  readonly by: "core" | "sessions" | { readonly test: string }
 }
 
 /** One that shows in two cores. */
@@ -31,6 +31,16 @@ const inSessions = (file: string, name: string, rule: string, text: string, repl
   text,
   replacement,
   by: "sessions"
+})
+
+/** One that a file of tests notices. */
+const inTest = (test: string, file: string, name: string, rule: string, text: string, replacement: string): Mutant => ({
+  name,
+  rule,
+  file: `${file}.ts`,
+  text,
+  replacement,
+  by: { test }
 })
 
 export const MUTANTS: ReadonlyArray<Mutant> = [
@@ -394,6 +404,69 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "frames lost that the transport did not take at once",
     "what is due is sent",
     "    this.unsent = frames.map(withOwnPayload)\n",
+    ""
+  ),
+  inSessions(
+    "FrameReader",
+    "the rest of a long chunk dropped where chunks come by callback",
+    "every byte arrives",
+    "for (take(decode(chunk)); rest.length > 0;) take(decode(rest))",
+    "take(decode(chunk))"
+  ),
+  inTest(
+    "test/session/layers.test.ts",
+    "Session",
+    "a session's layer that is memoised over two transports",
+    "a layer value used over two transports is two sessions",
+    "  return Layer.fresh(\n    Layer.scoped(\n      Session,\n      Effect.flatMap(Transport,",
+    "  return ((layer: Layer.Layer<Session, InvalidOptions, Transport>) => layer)(\n    Layer.scoped(\n      Session,\n      Effect.flatMap(Transport,"
+  ),
+  inTest(
+    "test/session/layers.test.ts",
+    "Transport",
+    "a transport's layer that is memoised over two sockets",
+    "a layer value used over two transports is two sessions",
+    "  Layer.fresh(\n    Layer.scoped(\n      Transport,\n      Effect.flatMap(Socket.Socket,",
+    "  ((layer: Layer.Layer<Transport, TransportFailed, Socket.Socket>) => layer)(\n    Layer.scoped(\n      Transport,\n      Effect.flatMap(Socket.Socket,"
+  ),
+  inTest(
+    "test/session/foreignParts.test.ts",
+    "internal/driver",
+    "a write that throws leaves a session without its writer",
+    "a part of somebody else's that throws ends the session",
+    '  return Effect.catchAllCause(loop, (cause) => Effect.sync(() => failed(runtime, "Write", cause)))',
+    "  return Effect.orDie(loop)"
+  ),
+  inTest(
+    "test/session/fastPath.test.ts",
+    "internal/sessionRuntime",
+    "a write at once that throws is nobody's",
+    "a part of somebody else's that throws ends the session",
+    "      try {\n        this.flush(this.tryWrite)\n      } catch (error) {",
+    "      this.flush(this.tryWrite)\n      try {\n        void 0\n      } catch (error) {"
+  ),
+  inTest(
+    "test/session/writing.test.ts",
+    "protocol/outbound",
+    "bytes that are gone are sent as none",
+    "what is detached resets its stream",
+    "      if (stream.outbound.isBroken) {",
+    "      if (stream.outbound.isBroken && quantum < 0) {"
+  ),
+  inTest(
+    "test/session/cut.test.ts",
+    "MuxStream",
+    "a cut upload is finished",
+    "a stream that was cut never looks like one that ended",
+    "(whole ? Effect.void : self.reset(ErrorCode.StreamCancelled))",
+    "(whole ? Effect.void : Effect.void)"
+  ),
+  inTest(
+    "test/session/readAll.test.ts",
+    "internal/streamHandle",
+    "an interrupted readAll throws away what it had read",
+    "nothing is lost by an interruption",
+    "    if (this.unread !== undefined) return this.takeUnread\n",
     ""
   ),
   inSessions(

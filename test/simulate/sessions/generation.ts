@@ -38,9 +38,9 @@ export const generation = (run: Run, options: Generation, calls: Map<number, Cal
     const server = yield* Scope.extend(sessionOver("server", yield* over(far.transport), options.server), scopes[1])
     const sessions = [client, server] as const
     const serving = yield* Effect.forEach(sessions, (session) => Effect.fork(serve(run, options, calls, session)))
-    const corrupt = run.random.pick([near.strike, far.strike])
+    const side = run.random.pick([near, far])
     const striking = yield* Effect.fork(
-      Effect.zipRight(Effect.sleep(options.faultAt), strike(run, options.fault, link, corrupt))
+      Effect.zipRight(Effect.sleep(options.faultAt), strike(run, options.fault, link, side))
     )
     const calling = yield* Effect.forEach(Array.from({ length: options.callers }), (_, index) => {
       const session = run.random.chance(0.6) ? client : server

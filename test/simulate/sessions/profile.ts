@@ -3,7 +3,16 @@ import type { SessionOptions } from "effect-muxado"
 import type { SimulatedTransport } from "effect-muxado/testing"
 import type { Random } from "../random.js"
 
-export const FAULTS = ["none", "cut", "blackHole", "stallWrites", "neverEnd", "halfOpen", "corrupt"] as const
+export const FAULTS = [
+  "none",
+  "cut",
+  "blackHole",
+  "stallWrites",
+  "neverEnd",
+  "halfOpen",
+  "corrupt",
+  "writeThrows"
+] as const
 export type FaultName = (typeof FAULTS)[number]
 
 export const ENDINGS = ["drain", "drainBoth", "close", "closeBoth", "scope", "goAway"] as const
@@ -57,7 +66,7 @@ export const randomGeneration = (random: Random): Generation => {
   const bandwidth = random.pick([Infinity, Infinity, 1_000_000, 60_000])
   // so that a link which is slow in itself is not taken for a dead one
   const least = latency <= 1 ? 64 : latency * 800
-  const bufferSize = Math.max(least, random.pick([64, 1500, 20_000, 65_536]))
+  const bufferSize = Math.max(least, random.pick([64, 1500, 20_000, 65_536, 300_000]))
   const small = bufferSize === 64 || Math.min(clientWindow, serverWindow) < 500
   return {
     client: side(clientWindow, serverWindow),
