@@ -23,8 +23,8 @@ import { describeLinks, warn } from "./internal/waits.js"
 export interface Options {
   /**
    * The virtual time that may pass. Default: 30 hours. With heartbeats every 10 seconds on both sides, a program passes
-   * an hour in some 0.2 seconds of real time and a day in some 4 seconds, so one that hangs but for its heartbeats
-   * is found in about 5 seconds.
+   * an hour in about 0.5 seconds of real time and a day in about 7 seconds, so one that hangs but for its heartbeats
+   * is found in about 9 seconds.
    */
   readonly limit?: Duration.DurationInput | undefined
 }

@@ -5,9 +5,9 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { describeValue, isBytes } from "../../internal/bytes.js"
 import { concat } from "../../internal/concat.js"
-import { firstOf } from "../../internal/firstOf.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { TransportService } from "../../Transport.js"
 import { rootOf } from "./clocks.js"
@@ -170,7 +170,14 @@ export const failed = (
 
 /** Until the latch opens or it is time; `Infinity` for the latch alone. */
 export const waitFor = (latch: Effect.Latch, clock: Clock.Clock, now: number, until: number): Effect.Effect<void> =>
-  until === Infinity ? latch.await : firstOf(latch.await, clock.sleep(Duration.millis(until - now)))
+  until === Infinity
+    ? latch.await
+    : // only one fiber waits for a latch, and looks again whenever it opens
+      Effect.acquireUseRelease(
+        Effect.fork(Effect.interruptible(Effect.zipRight(clock.sleep(Duration.millis(until - now)), latch.open))),
+        () => latch.await,
+        Fiber.interruptFork
+      )
 
 // --- chunks ---
 
