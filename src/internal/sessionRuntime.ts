@@ -1,6 +1,6 @@
 /**
  * One connection and everything that waits for it. The core is touched in `step` alone: each change is one synchronous
- * step, whose events wake whoever they concern before anything else can run.
+ * step, whose events wake the fibers that wait for them before anything else can run.
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -33,13 +33,13 @@ import { StreamHandle } from "./streamHandle.js"
 import { Totals } from "./totals.js"
 import { Signal, WaitSet } from "./waiting.js"
 
-/** About so many bytes of streams go into one write: what is in front of an urgent frame must stay short. */
+/** About how many bytes of streams go into one write: an urgent frame must not wait behind more. */
 const BATCH = 256 * 1024
 
 /** Up to this many bytes that wait are written without the writer's turn. */
 const DIRECT = 8 * 1024
 
-/** Somebody who takes streams of the peer as they come: so many more, for now. */
+/** Takes streams of the peer as they come: `free` more, for now. */
 export interface Server {
   free: number
   readonly start: (stream: StreamHandle) => void
@@ -72,7 +72,7 @@ export class SessionRuntime {
       return this.track(stream)
     }
   })
-  /** Streams of the peer that nobody has taken. */
+  /** Streams of the peer that no server or `accept` has taken. */
   private readonly waiting: MutableQueue.MutableQueue<StreamHandle>
   private readonly servers = new Set<Server>()
   private readonly acceptors = new WaitSet()
@@ -175,7 +175,7 @@ export class SessionRuntime {
     Runtime.runFork(this.runtime)(line)
   }
 
-  /** Does something once whoever can go on now has done so. */
+  /** Runs a task after the fibers that can go on now. */
   schedule(task: () => void): void {
     this.scheduler.scheduleTask(task, 0)
   }
@@ -345,7 +345,7 @@ export class SessionRuntime {
 
   // --- accepting
 
-  /** Whoever serves takes a stream in the step that announces it; only one that nobody takes waits in the queue. */
+  /** A server takes a stream in the step that announces it. Only a stream that no server takes waits in the queue. */
   private offer(handle: StreamHandle): void {
     for (const server of this.servers) {
       if (server.free > 0) return this.start(server, handle)
@@ -418,7 +418,7 @@ export class SessionRuntime {
     return MutableQueue.isEmpty(this.waiting)
   }
 
-  /** Nobody will take the streams that wait: the peer may try them elsewhere. */
+  /** Nothing will take the streams that wait: refused, the peer may try them elsewhere. */
   refuseWaiting(): void {
     for (let handle = this.takeWaiting(); handle !== undefined; handle = this.takeWaiting()) {
       handle.refuse()

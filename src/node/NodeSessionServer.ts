@@ -98,6 +98,7 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
  * @since 0.1.0
  * @category constructors
  * @example
+ * ```ts
  * import { Effect } from "effect"
  * import { NodeSessionServer } from "effect-muxado/node"
  *
@@ -105,6 +106,7 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
  *   const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 7000 })
  *   return yield* server.run((session) => session.serve((stream) => stream.finish))
  * }).pipe(Effect.scoped)
+ * ```
  */
 export const makeTcp = (
   where: TcpOptions,
@@ -119,9 +121,11 @@ export const makeTcp = (
  * @since 0.1.0
  * @category constructors
  * @example
+ * ```ts
  * import { NodeSessionServer } from "effect-muxado/node"
  *
  * const server = (key: string, cert: string) => NodeSessionServer.makeTls({ port: 7443, key, cert })
+ * ```
  */
 export const makeTls = (
   where: TlsOptions,
@@ -135,9 +139,11 @@ export const makeTls = (
  * @since 0.1.0
  * @category constructors
  * @example
+ * ```ts
  * import { NodeSessionServer } from "effect-muxado/node"
  *
  * const server = NodeSessionServer.makeUnix({ path: "/run/my-service/mux.sock", mode: 0o600, replaceStale: true })
+ * ```
  */
 export const makeUnix = (
   where: UnixOptions,
