@@ -101,8 +101,7 @@ export const make = (
 }
 
 /**
- * Logs each frame between a session and the reader and writer that it is given, neither of which know of it. Provide it
- * between them and `Session.layer`. The option `frameLog` of every client and server does the same without layers.
+ * Logs each frame between a session and its reader and writer. Provide it between them and `Session.layer`. The option `frameLog` of every client and server does the same without layers.
  *
  * @since 0.1.0
  * @category layers

@@ -18,7 +18,7 @@ import { Transport } from "./Transport.js"
 /** A longer chunk (a WebSocket message, say) is decoded bit by bit: its frames are not all in memory at once. */
 const MAX_BATCH = 64 * 1024
 
-/** After so many bytes of one chunk the event loop gets a turn: timers and sockets must not wait for all of it. */
+/** After this many bytes of one chunk the event loop gets a turn: timers and sockets must not wait for all of it. */
 const MAX_STRETCH = 1024 * 1024
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
@@ -36,8 +36,8 @@ export interface FrameBatch {
 }
 
 /**
- * Gives a batch for every chunk that arrives, so that each is proof of life; fails with the transport's
- * `TransportFailed`, for good. Bytes that are no frames come as a `Malformed` frame, after which there are no more.
+ * Gives at least one batch for every chunk that arrives, so that each is proof of life. Fails with the transport's
+ * `TransportFailed`, and stays failed. Bytes that are no frames come as a `Malformed` frame, after which there are no more.
  *
  * @since 0.1.0
  * @category models

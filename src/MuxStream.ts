@@ -129,7 +129,8 @@ export const close = (self: MuxStream): Effect.Effect<void> => self.close
 /**
  * Ends the stream at once in both directions: what was not sent is dropped, and the peer's pending reads and writes
  * fail with `StreamReset` and this code (any uint32). StreamRefused (5) and AcceptQueueFull (9) tell the peer that
- * nothing was processed, so that it may try again. Nothing happens to a stream that is over.
+ * nothing was processed, so that it may try again. Nothing happens to a stream that is over. A code that is no uint32 is a
+ * defect (`InvalidOptions`).
  *
  * @since 0.1.0
  * @category ending
@@ -149,7 +150,7 @@ export const reset: {
 export const stopReading = (self: MuxStream): Effect.Effect<void> => self.stopReading
 
 /**
- * The inbound direction as a `Stream`, with the peer held back while it is not pulled.
+ * The inbound direction as a `Stream`. While it is not pulled, the peer waits.
  *
  * @since 0.1.0
  * @category conversions
@@ -195,8 +196,8 @@ const uncut = (self: MuxStream): Effect.Effect<Effect.Effect<void>, never, Scope
   })
 
 /**
- * Both directions as a `Channel`: what it is given is written, and finished at its end, while what arrives is given
- * out. It is done when the peer has finished. When it ends before its input has (the input fails, the consumer stops,
+ * Both directions as a `Channel`: its input is written, and its end finishes the stream; what arrives is its output. It
+ * is done when the peer has finished. When it ends before its input has (the input fails, the consumer stops,
  * the peer finishes first), the stream is reset with StreamCancelled, since what was written is not the whole.
  *
  * @since 0.1.0
@@ -237,11 +238,12 @@ export const toChannel = <IE = never>(
   )
 
 /**
- * The stream as a platform `Socket`, for whatever is written against that.
+ * The stream as a platform `Socket`, for programs that take one.
  *
  * `run` gives its handler one chunk after the other, holding the peer back meanwhile, until the peer's FIN. Writing a
  * `CloseEvent` with code 1000 closes the stream and ends `run`; any other code resets it with that code. Closing the
- * writer's scope finishes the stream; a scope that ends in failure or interruption resets it with StreamCancelled. Writing after the end fails, where the platform's own sockets wait for ever.
+ * writer's scope finishes the stream; a scope that ends in failure or interruption resets it with StreamCancelled.
+ * Writing after the end fails; the platform's own sockets never complete such a write.
  *
  * The platform's own `Socket.toChannel` closes its writer's scope in success even when its input has failed, so over this
  * socket a cut input looks whole to the peer: use `toChannel` of this module.

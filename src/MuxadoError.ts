@@ -1,8 +1,8 @@
 /**
  * The errors of a session and of its streams.
  *
- * Each says who caused it (`initiator`) and whether the peer may have acted on what failed (`processed`), so that
- * `Effect.retry({ while: (e) => e.processed === "no" })` never repeats something the peer has already done.
+ * Each says who caused it (`initiator`) and whether the peer may have acted on what failed (`processed`). `retry` says
+ * whether, and over which session, a call can be made again without doing anything twice.
  *
  * @since 0.1.0
  */
@@ -27,8 +27,8 @@ export type Initiator = "Local" | "Remote"
 export type Processed = "no" | "maybe"
 
 /**
- * The wire rules were broken: by the peer (`initiator: "Remote"` means that the peer told us so, with its GOAWAY;
- * `"Local"` that this side found it out and sent the GOAWAY). The session is over.
+ * The rules of the wire were broken, and the session is over. `initiator` is the side that found it and sent the GOAWAY:
+ * `"Local"` if the peer broke a rule or cost too much, `"Remote"` if the peer says that this side broke one.
  *
  * @since 0.1.0
  * @category errors
@@ -281,7 +281,7 @@ export type OpenError = SessionError | StreamsExhausted | InvalidOptions
 export type MuxadoError = StreamError | OpenError
 
 /**
- * Whether a value is an error of this library, of whatever copy of it.
+ * Whether a value is an error of this library. Errors of another copy of the library count too.
  *
  * @since 0.1.0
  * @category guards

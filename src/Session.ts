@@ -27,7 +27,7 @@ import type { Peer, TransportService } from "./Transport.js"
 import { Transport } from "./Transport.js"
 
 /**
- * How a stream is opened. `type` is any uint32 but 0xFFFFFFFF, 0 unless told otherwise; untyped sessions have none.
+ * How a stream is opened. `type` is any uint32 but 0xFFFFFFFF, 0 unless given; untyped sessions have none.
  *
  * @since 0.1.0
  * @category models
@@ -104,9 +104,11 @@ export interface SessionService {
     ): Effect.Effect<A, E | OpenError, R>
   }
   /**
-   * Waits for the next stream that the peer opens; the scope's end ends it. Fails when no more will come. Interrupted in
-   * its last step, by a timeout say, it has taken a stream that nobody gets to see: let the scope fail then, which resets
-   * it, while the end of one that succeeds would look like an answer.
+   * Waits for the next stream that the peer opens; the scope's end ends it. Fails when no more will come.
+   *
+   * If it is interrupted in its last step (by a timeout, for example), the stream is in the scope already, and the caller
+   * does not have it. So let that scope fail, which resets the stream: a scope that succeeds finishes it, and the peer
+   * takes that for an answer.
    */
   readonly accept: Effect.Effect<MuxStream, SessionError, Scope.Scope>
   /**
@@ -118,18 +120,19 @@ export interface SessionService {
    * logged as a warning, a defect as an error, with the stream's id and type. A handler is interrupted when its stream is
    * reset by the peer or lost with the session. Interrupting `serve` interrupts all handlers.
    *
-   * A handler begins a trace of its own: the spans in it link to the span in which `serve` runs.
+   * A handler begins a trace of its own: the spans in it link to the span in which `serve` runs. A `concurrency` below 1 is
+   * a defect (`InvalidOptions`).
    */
   readonly serve: <A, E, R>(
     handler: (stream: MuxStream) => Effect.Effect<A, E, R>,
     options?: ServeOptions<E>
   ) => Effect.Effect<void, never, Exclude<R, Scope.Scope>>
-  /** The round trip of a heartbeat. Fails with `InvalidOptions` on an untyped session, or why there is no answer. */
+  /** The round trip of a heartbeat. Fails with `InvalidOptions` on an untyped session, or with why there is no answer. */
   readonly ping: Effect.Effect<Duration.Duration, SessionError | StreamReset | InvalidOptions>
   /**
    * Tells the peer at once that no more of its streams are taken, and why; those that are open go on. Rust's muxado ends
    * at any GOAWAY: to leave gracefully, `drain`. The first code or text that says something stays the reason that both
-   * sides see, whatever the GOAWAY that closes the session says.
+   * sides see, whatever the GOAWAY that closes the session says. A code that is no uint32 is a defect (`InvalidOptions`).
    */
   readonly goAway: (options?: GoAwayOptions) => Effect.Effect<void>
   /**
@@ -138,11 +141,12 @@ export interface SessionService {
    */
   readonly drain: (grace?: Duration.DurationInput) => Effect.Effect<void>
   /**
-   * Ends the session: streams fail here with `SessionClosed`, what they had accepted is sent, then GOAWAY. Completes
-   * when the transport is gone, within `closeTimeout` for each of the two, even if the transport never answers.
+   * Ends the session: streams fail here with `SessionClosed`, what they had accepted is sent, then GOAWAY. Completes when
+   * the transport is gone: after at most `closeTimeout` for the last bytes, and as much again for the transport, even if
+   * that never answers. Continues if the caller is interrupted.
    */
   readonly close: Effect.Effect<void>
-  /** `close`, and tells the peer why. */
+  /** `close`, and tells the peer why. A code that is no uint32 is a defect (`InvalidOptions`). */
   readonly closeWith: (options: GoAwayOptions) => Effect.Effect<void>
   /**
    * Waits until one of the sides leaves: a drain here, a GOAWAY from the peer, or the end. Says which, with the code and
@@ -163,8 +167,9 @@ export interface SessionService {
 export class Session extends Context.Tag("effect-muxado/Session")<Session, SessionService>() {}
 
 /**
- * Starts a session over the transport, reader and writer of its context. Its scope's end drains it: within
- * `drainTimeout`, and what `close` may take. Fails with `InvalidOptions`. The options are read when it is called.
+ * Starts a session over the transport, reader and writer of its context. Its scope's end drains it, within `drainTimeout`
+ * and the time that `close` may take. Fails with `InvalidOptions`: for a wrong option, and for a transport that already
+ * carries a session. The options are read when it is called.
  *
  * @since 0.1.0
  * @category constructors
@@ -243,8 +248,8 @@ const CARRIES_ONE =
 
 /**
  * Starts a session over a transport that the caller has made, with the library's own reader and writer. Its scope's end
- * drains it, as with `make`. Fails with `InvalidOptions`: for an option out of range, and for a transport that already
- * carries a session.
+ * drains it, as with `make`. Fails with `InvalidOptions`: for a wrong option, and for a transport that already carries a
+ * session.
  *
  * @example
  * ```ts
@@ -277,7 +282,8 @@ const startOver = (
   )
 
 /**
- * A session over a reader and a writer of one's own choice; `FrameLog.layer` goes between.
+ * A session over the reader and the writer of the context; `FrameLog.layer` goes between. Provided with two transports, it
+ * is two sessions.
  *
  * @since 0.1.0
  * @category layers
@@ -298,7 +304,8 @@ const layerDefault = (role: "client" | "server") => (options?: SessionOptions) =
 }
 
 /**
- * The session of the side that dialled: its streams have odd ids.
+ * The session of the side that dialled: its streams have odd ids. Composed once with a transport's layer and used twice, it
+ * is one session; provided with two transports, it is two.
  *
  * @since 0.1.0
  * @category layers
@@ -307,7 +314,7 @@ export const layerClient: (options?: SessionOptions) => Layer.Layer<Session, Inv
   layerDefault("client")
 
 /**
- * The session of the side that listened: its streams have even ids.
+ * The session of the side that listened: its streams have even ids. As `layerClient` otherwise.
  *
  * @since 0.1.0
  * @category layers

@@ -1,5 +1,5 @@
 /**
- * What a session can be told, and what it does when it is told nothing.
+ * The options of sessions and servers, their defaults, and their check.
  *
  * @since 0.1.0
  */
@@ -45,8 +45,8 @@ export interface SessionOptions {
       }
     | undefined
   /**
-   * The bytes that the peer may send on every stream before it is given more. Default 262,144, which is what Go and Rust
-   * take for granted; a peer that sends more than this at once has its stream reset with FlowControlError.
+   * The bytes that the peer may send on every stream before it is given more. Default 262,144, which Go and Rust assume. A
+   * peer that sends more than this at once has its stream reset with FlowControlError.
    */
   readonly window?: number | undefined
   /**
@@ -59,7 +59,7 @@ export interface SessionOptions {
    * Default 64 MiB; 0 for windows that never grow.
    */
   readonly growthLimit?: number | undefined
-  /** The `window` of the peer, where it is configured unlike this side: what may be sent to it at first. Default `window`. */
+  /** The `window` of the peer, if it differs from this side's: what may be sent to it at first. Default `window`. */
   readonly peerWindow?: number | undefined
   /** Bytes that may wait to be sent, for all streams together; writers wait beyond it. Default 1 MiB. */
   readonly outboundLimit?: number | undefined

@@ -72,7 +72,7 @@ export type Peer =
  *
  * - `read` gives the next chunk (at least 1 byte), and fails with `TransportFailed`: `"Ended"` after the peer's orderly
  *   end, `"Read"` otherwise, again and again once it has failed. Only one fiber reads. Interrupting `read` loses no
- *   bytes. While nobody reads, the source is paused, or the adapter says that it cannot.
+ *   bytes. While nothing reads, the source is paused, or the adapter says that it cannot.
  * - `write` writes the chunks in order, as one write of the medium (writev, one WebSocket message), and completes when
  *   the medium is ready for more. Only one fiber writes. It fails, never hangs, once the transport has ended. A chunk
  *   that is not a `Uint8Array` fails that write, with a `TypeError` as the cause; nothing of it is sent.

@@ -62,7 +62,7 @@ export * as MuxStream from "./MuxStream.js"
 export * as Session from "./Session.js"
 
 /**
- * What a session can be told, and what a server.
+ * The options of a session, and of a server.
  *
  * @since 0.1.0
  */

@@ -27,7 +27,7 @@ interface Buffer {
 
 /**
  * The same bytes in memory that keeps its length, or none at all: a view of resizable or shared memory is copied, since
- * it can change under whoever has noted its length. Memory that is detached afterwards shows as a length of 0.
+ * it can change after its length was noted. Memory that is detached afterwards shows as a length of 0.
  */
 export const stable = (bytes: Uint8Array): Uint8Array => {
   if (bytes.length <= SMALL) return new Uint8Array(bytes)

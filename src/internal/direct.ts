@@ -1,8 +1,8 @@
 /**
  * A way around the turn of a fiber that each chunk costs otherwise, for media that call back.
  *
- * It goes with the very object that it was offered for: whoever puts something of their own between a session and its
- * transport, if only by a copy with another `write`, gets every chunk the ordinary way.
+ * It belongs to the very object that it was offered for. What stands between a session and its transport, if only a copy
+ * of the transport with another `write`, gets every chunk the ordinary way.
  */
 import type * as Effect from "effect/Effect"
 import type { FrameBatch, FrameReaderService } from "../FrameReader.js"

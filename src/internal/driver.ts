@@ -28,8 +28,8 @@ interface Driver {
 }
 
 /**
- * After so many frames of one chunk, whoever they woke gets a turn, and what they answer leaves: the peer works on it
- * while the rest is received. All at once, the two sides would take turns instead.
+ * After this many frames of one chunk, the fibers that they woke get a turn, and their answers leave: the peer works on them
+ * while the rest is received. If all were received at once, the two sides would take turns instead.
  */
 const FRAMES_PER_TURN = 16
 
@@ -98,7 +98,7 @@ const forkOutside = <A>(effect: Effect.Effect<A>): Effect.Effect<Fiber.RuntimeFi
     Effect.withScheduler(Effect.forkScoped(Effect.interruptible(effect)), outsideScheduler(fiber.currentScheduler))
   )
 
-/** What a transport of somebody else's does may throw where it is asked for, or die: an ending goes on without it. */
+/** A user's transport may throw when its effect is made, or die in it: an ending goes on without it. */
 const guarded = (effect: () => Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchAllCause(Effect.suspend(effect), (cause) =>
     Effect.logDebug("The transport of a session failed while it was ended", cause)

@@ -4,7 +4,7 @@ import * as Fiber from "effect/Fiber"
 
 /**
  * What the first of two effects to complete gives; the other is interrupted. Unlike `Effect.raceFirst` (effect 3.22) it
- * never hangs: interrupted in a pause between making its fibers and starting them, that one waits for them for ever.
+ * never hangs: interrupted in a pause between making its fibers and starting them, that one never completes.
  */
 export const firstOf = <A, E, R, B, F, Q>(
   self: Effect.Effect<A, E, R>,

@@ -28,7 +28,7 @@ export class Opening {
 
   constructor(private readonly opener: Opener) {}
 
-  /** Opens a stream that nobody is responsible for yet; `undefined` when that must wait, or fails. */
+  /** Opens a stream, which the caller must end; `undefined` when that must wait, or fails. */
   openNow(type: number | undefined): StreamHandle | undefined {
     if (this.requests.size > 0) return undefined
     const result = this.opener.open(type)
@@ -36,8 +36,8 @@ export class Opening {
   }
 
   /**
-   * Opens a stream that nobody is responsible for yet, or waits until there is room: to be called by a fiber that runs,
-   * in an uninterruptible region whose `restore` this is.
+   * Opens a stream, which the caller must end, or waits until there is room. The caller is a fiber that runs, in an
+   * uninterruptible region whose `restore` this is.
    */
   open(type: number | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> {
     const request: Request = { type, opened: undefined, outcome: undefined, resume: undefined }

@@ -31,7 +31,7 @@ type Handler<A, E, R> = (stream: MuxStream) => Effect.Effect<A, E, R>
  * Interrupting it interrupts them all.
  *
  * A stream is taken in the step that announces it, so that a burst that arrives in one chunk fills no backlog while
- * there are handlers to be had.
+ * handlers are free.
  */
 export const serve = <A, E, R>(
   session: SessionRuntime,
@@ -86,8 +86,8 @@ class Member implements Queued<Member> {
 }
 
 /**
- * The fibers of one `serve`. What ends a stream is told to it by its fiber's observer: that is called however early the
- * fiber is interrupted, and costs no region of its own.
+ * The fibers of one `serve`. The observer of a handler's fiber ends its stream: it is called however early the fiber is
+ * interrupted, and costs no region.
  */
 class Crew<A, E, R> implements Server {
   /** Those of the handlers, until their scopes are closed, and those that close them. */
@@ -99,7 +99,7 @@ class Crew<A, E, R> implements Server {
     private readonly session: SessionRuntime,
     private readonly handler: Handler<A, E, R>,
     private readonly runtime: Runtime.Runtime<Exclude<R, Scope.Scope>>,
-    /** So many more streams are taken at once. */
+    /** How many more streams may be served now. */
     public free: number,
     private readonly resetCode: ((error: E) => number) | undefined
   ) {}

@@ -1,6 +1,6 @@
 /**
  * One connection and everything that waits for it. The core is touched in `step` alone: each change is one synchronous
- * step, whose events wake whoever they concern before anything else can run.
+ * step, whose events wake the fibers that wait for them before anything else can run.
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -32,7 +32,7 @@ import { StreamHandle } from "./streamHandle.js"
 import { Totals } from "./totals.js"
 import { Signal } from "./waiting.js"
 
-/** About so many bytes of streams go into one write: what is in front of an urgent frame must stay short. */
+/** About how many bytes of streams go into one write: an urgent frame must not wait behind more. */
 const BATCH = 256 * 1024
 
 /** Up to this many bytes that wait are written without the writer's turn. */
@@ -166,7 +166,7 @@ export class SessionRuntime {
     Runtime.runFork(this.runtime)(line)
   }
 
-  /** Does something once whoever can go on now has done so. */
+  /** Runs a task after the fibers that can go on now. */
   schedule(task: () => void): void {
     this.scheduler.scheduleTask(task, 0)
   }

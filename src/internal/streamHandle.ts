@@ -319,7 +319,7 @@ export class StreamHandle implements MuxStream {
     this.stopReadingNow()
   }
 
-  /** Ends the stream as the exit of its scope or handler says; a failure is told the peer as `code`, if there is one. */
+  /** Ends the stream as the exit of its scope or handler says; `code` is what the peer sees for a failure, if given. */
   endWith(exit: Exit.Exit<unknown, unknown>, code?: number): void {
     this.onFailure = undefined
     if (Exit.isSuccess(exit)) return this.closeNow()
@@ -352,7 +352,7 @@ export class StreamHandle implements MuxStream {
     this.readers.notifyAll()
   }
 
-  /** The stream is over: whoever waits looks again, or is told. */
+  /** The stream is over: readers look again, and writers fail. */
   ended(): void {
     this.wakeReaders()
     const failure = this.core.failure

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import type { StreamHandle } from "./streamHandle.js"
 
 /**
- * For `Effect.matchCauseEffect`: ends a stream as whoever used it has ended. A class and not a literal; see
+ * For `Effect.matchCauseEffect`: ends a stream as its use has ended. A class and not a literal; see
  * `protocol/list.ts`.
  */
 export class Using<A, E> {

@@ -6,8 +6,8 @@ import * as Option from "effect/Option"
 type Resume = (effect: Effect.Effect<void>) => void
 
 /**
- * Wakes the one fiber that waits, and remembers a call that came while nobody did. The signal carries nothing: whoever
- * is woken looks again. One who is interrupted stays until the next waits.
+ * Wakes the one fiber that waits, and remembers a call that came while none did. The signal carries nothing: the fiber
+ * that is woken looks again. An interrupted waiter stays registered until the next waits.
  */
 export class Signal {
   private raised = false
@@ -21,7 +21,7 @@ export class Signal {
     this.waiter = resume
   })
 
-  /** Whether somebody waits. */
+  /** Whether a fiber waits. */
   get isAwaited(): boolean {
     return this.waiter !== undefined
   }
@@ -39,15 +39,14 @@ export class Signal {
 
 export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
-/** More than so many waiters, and those whose fibers have ended are looked for. */
+/** From this many waiters on, those whose fibers have ended are looked for. */
 const FIRST_SEARCH = 16
 
 /**
- * Wakes all fibers that wait; whether one has to wait at all is asked in the same step in which it is put down.
+ * Wakes all fibers that wait. `ready` is asked in the same step in which a fiber is registered.
  *
- * An interrupted fiber stays put down, since the region that would take it out costs more than the wait, and to wake it
- * again does nothing. Its place goes when all are woken, when it waits again, or, once it has ended, when there are
- * twice as many.
+ * Interrupted waiters stay registered: removing them costs more than the wait, and waking them again does nothing. They
+ * are removed when all are woken, when they wait again, or, once their fibers have ended, when there are twice as many.
  */
 export class WaitSet {
   // nearly always there is but one

@@ -101,6 +101,7 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
  * @since 0.1.0
  * @category constructors
  * @example
+ * ```ts
  * import { Effect } from "effect"
  * import { NodeSessionServer } from "effect-muxado/node"
  *
@@ -108,6 +109,7 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
  *   const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 7000 })
  *   return yield* server.run((session) => session.serve((stream) => stream.finish))
  * }).pipe(Effect.scoped)
+ * ```
  */
 export const makeTcp = (
   where: TcpOptions,
@@ -122,9 +124,11 @@ export const makeTcp = (
  * @since 0.1.0
  * @category constructors
  * @example
+ * ```ts
  * import { NodeSessionServer } from "effect-muxado/node"
  *
  * const server = (key: string, cert: string) => NodeSessionServer.makeTls({ port: 7443, key, cert })
+ * ```
  */
 export const makeTls = (
   where: TlsOptions,
@@ -138,9 +142,11 @@ export const makeTls = (
  * @since 0.1.0
  * @category constructors
  * @example
+ * ```ts
  * import { NodeSessionServer } from "effect-muxado/node"
  *
  * const server = NodeSessionServer.makeUnix({ path: "/run/my-service/mux.sock", mode: 0o600, replaceStale: true })
+ * ```
  */
 export const makeUnix = (
   where: UnixOptions,

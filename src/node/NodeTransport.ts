@@ -1,7 +1,7 @@
 /**
  * Transports over Node's sockets: TCP, TLS, unix sockets, and any other Duplex.
  *
- * They keep the whole contract of `TransportService`. While nobody reads, the source is paused, with at most its
+ * They keep the whole contract of `TransportService`. While nothing reads, the source is paused, with at most its
  * `highWaterMark` and one chunk buffered. A batch of chunks is one `writev`. Errors say `initiator: "Remote"` for what
  * the peer or the network did, `"Local"` for what this side did; `processed` is `"no"` only while opening.
  *
@@ -90,6 +90,7 @@ export const fromDuplex = (duplex: Duplex): Effect.Effect<TransportService, neve
  * @since 0.1.0
  * @category constructors
  * @example
+ * ```ts
  * import { Effect } from "effect"
  * import { NodeTransport } from "effect-muxado/node"
  *
@@ -97,6 +98,7 @@ export const fromDuplex = (duplex: Duplex): Effect.Effect<TransportService, neve
  *   const transport = yield* NodeTransport.makeTcp({ host: "127.0.0.1", port: 7000, connectTimeout: "3 seconds" })
  *   yield* transport.write([new TextEncoder().encode("hello")])
  * }).pipe(Effect.scoped)
+ * ```
  */
 export const makeTcp = (options: TcpOptions): Effect.Effect<TransportService, TransportFailed, Scope.Scope> =>
   Effect.suspend(() => {
@@ -126,9 +128,11 @@ export const makeTcp = (options: TcpOptions): Effect.Effect<TransportService, Tr
  * @since 0.1.0
  * @category constructors
  * @example
+ * ```ts
  * import { NodeTransport } from "effect-muxado/node"
  *
  * const connecting = NodeTransport.makeTls({ host: "mux.example.com", port: 7443 })
+ * ```
  */
 export const makeTls = (options: TlsOptions): Effect.Effect<TransportService, TransportFailed, Scope.Scope> =>
   Effect.suspend(() => {
@@ -163,9 +167,11 @@ export const makeTls = (options: TlsOptions): Effect.Effect<TransportService, Tr
  * @since 0.1.0
  * @category constructors
  * @example
+ * ```ts
  * import { NodeTransport } from "effect-muxado/node"
  *
  * const connecting = NodeTransport.makeUnix({ path: "/run/my-service/mux.sock" })
+ * ```
  */
 export const makeUnix = (options: UnixOptions): Effect.Effect<TransportService, TransportFailed, Scope.Scope> =>
   Effect.suspend(() => {

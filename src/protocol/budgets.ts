@@ -1,5 +1,5 @@
 /**
- * What a peer may cost before it is told to calm down. Synchronous and total; time comes in as `now` (milliseconds).
+ * What a peer may cost before its session is ended with EnhanceYourCalm. Synchronous and total; time comes in as `now` (milliseconds).
  *
  * What ordinary traffic brings with it is not charged, or is paid for by the streams and the bytes that it belongs to.
  *
@@ -10,7 +10,7 @@
 import { Total } from "./total.js"
 
 /**
- * `burst` at once, and `perSecond` for ever.
+ * A leaky bucket: up to `burst` at once, drained at `perSecond`.
  *
  * @since 0.1.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * A queue of bytes, bounded by whoever fills it. Synchronous and total.
+ * A queue of bytes. Its callers bound it. Synchronous and total.
  *
  * @since 0.1.0
  */

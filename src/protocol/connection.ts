@@ -104,7 +104,7 @@ export class Connection {
     return this.create(type) ?? { _tag: "Exhausted" }
   }
 
-  /** The application takes so many streams of the peer as they come, beside those in the backlog. */
+  /** How many streams of the peer the application takes as they come, beside those in the backlog. */
   demand(streams: number): void {
     this.core.demand = streams
   }
@@ -215,7 +215,7 @@ export class Connection {
     this.core.announceIdle()
   }
 
-  /** Nobody has seen a stream of the peer, and nobody will. */
+  /** Refuses a stream of the peer that the application has not seen. */
   refuse(stream: StreamCore): void {
     this.reset(stream, ErrorCode.StreamRefused)
   }

@@ -74,7 +74,7 @@ export class Core {
   /** The time of the last input. */
   now: number
 
-  /** So many streams of the peer will be taken as they come: they need no place in the backlog. */
+  /** How many streams of the peer will be taken as they come: they need no place in the backlog. */
   demand = 0
 
   /** An `open` was refused for want of room. */
@@ -120,7 +120,7 @@ export class Core {
 
   // --- ends of streams
 
-  /** This side ends a stream at once: the peer is told, unless it never heard of the stream. */
+  /** This side ends a stream at once. The peer gets an RST, unless it never heard of the stream. */
   reset(stream: StreamCore, code: ErrorCode, processed: "no" | "maybe" = "maybe"): void {
     const announced = !stream.synDue
     this.truncate(stream)
@@ -172,7 +172,7 @@ export class Core {
     if (cost !== "nothing") this.charge(cost)
   }
 
-  /** Whoever takes none of them must not make more of them. */
+  /** RSTs that wait are bounded: a peer that reads none of them must not cause more. */
   private queueReset(id: number, code: ErrorCode): void {
     this.outbound.reset(id, code)
     if (this.outbound.pendingResets > MAX_PENDING_RESETS + this.options.maxInboundStreams) {
@@ -272,7 +272,7 @@ export class Core {
     if (this.drop(stream) > 0) stream.truncated = true
   }
 
-  /** A stream is given up for the room that it takes: what it held is gone, and the peer is not to blame. */
+  /** Resets a stream for the memory that it takes: what it held is gone, and the peer is charged nothing. */
   giveUp(stream: StreamCore): void {
     this.truncate(stream)
     this.fault(stream, Code.EnhanceYourCalm, "nothing")

@@ -16,9 +16,8 @@ import type { StreamTable } from "./streamTable.js"
 const SHORT_MESSAGE = 16
 
 /**
- * However near the peer is, it takes its time to see an increment and to make use of it: about so many milliseconds are
- * worth a larger window. But everything that is on its way stands before what is urgent, so that for all streams that
- * are consumed at a pace this ends at so many bytes together.
+ * Even a local peer needs about 1 ms to use an increment, so windows cover `SHORT_TRIP` milliseconds of data. The total over
+ * all streams is capped at `SHORT_LIMIT` bytes, because queued data delays urgent frames.
  */
 const SHORT_TRIP = 1
 const SHORT_LIMIT = 1024 * 1024
@@ -47,7 +46,7 @@ export class Credit {
 
   /** Streams whose buffer ran empty with credit still to be granted. */
   private readonly starved = new StallWatch<StreamCore>()
-  /** The shortest that was seen: what lies in buffers on the way must not count, or windows would fill those for ever. */
+  /** The shortest that was seen: with the time in buffers, windows would grow to fill those buffers. */
   private roundTrip = Infinity
   /** The most that a stream was consumed at, in bytes a millisecond: the next one need not find out anew. */
   private fastest = 0
@@ -94,7 +93,7 @@ export class Credit {
     }
   }
 
-  /** Nobody will read any more: grants all that was received, and what is announced of a frame that is arriving. */
+  /** The stream is not read any more: grants all that was received, and what is announced of a frame that is arriving. */
   releaseAll(stream: StreamCore): void {
     const { receiveWindow } = stream
     receiveWindow.consume(receiveWindow.size - receiveWindow.available - receiveWindow.consumed)

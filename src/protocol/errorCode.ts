@@ -43,7 +43,7 @@ export type ErrorCode = number
 const names: ReadonlyMap<number, string> = new Map(Object.entries(ErrorCode).map(([name, code]) => [code, name]))
 
 /**
- * The name of a code, or its hexadecimal form when nobody named it.
+ * The name of a code, or its hexadecimal form if it has none.
  *
  * @since 0.1.0
  * @category rendering

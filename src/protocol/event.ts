@@ -1,5 +1,5 @@
 /**
- * What the core tells the services. Events carry streams, not data: whoever is woken asks again.
+ * What the core tells the services. Events carry streams, not data: the fiber that is woken asks again.
  *
  * @since 0.1.0
  */

@@ -1,5 +1,5 @@
 /**
- * What the core is told. Pure data.
+ * The options of the core. Pure data.
  *
  * @since 0.1.0
  */

@@ -52,7 +52,7 @@ export class StreamCore implements Queued<StreamCore> {
   synDue: boolean
   /** The application will write no more: a FIN follows the last byte. */
   finishing = false
-  /** A write was refused for want of room; its writer is told when there is some. */
+  /** A write was refused for want of room; `Writable` is emitted when there is some. */
   writeBlocked = false
   /** The last write was taken, at least in part. */
   gotRoom = false
@@ -72,7 +72,7 @@ export class StreamCore implements Queued<StreamCore> {
   pace: Pace | undefined = undefined
   /** The peer has sent something that belongs to it: it knows of the stream, whatever it says later. */
   answered = false
-  /** A read found nothing; its reader is told when there is something. */
+  /** A read found nothing; `Readable` is emitted when there is something. */
   readBlocked = false
   /** The application reads no more: what arrives is dropped. */
   readStopped = false

@@ -28,7 +28,7 @@ export interface Options {
 }
 
 /**
- * Both sessions, and the connection between them, whose faults and trace are at hand.
+ * Both sessions, and the connection between them with its faults and its trace.
  *
  * @since 0.1.0
  * @category models

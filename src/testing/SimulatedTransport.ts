@@ -87,7 +87,7 @@ export type {
    *
    * - `"write"`: bytes were put on the line; `"lost"`: so many of them vanish; `"corrupted"`: one of them is changed
    * - `"read"`: bytes were given to the reader; `"ended"`, `"reset"`: it was told of the end, or of the reset
-   * - `"end"`, `"destroy"`: the writer's side did this; `"refused"`: its write failed, for nobody reads
+   * - `"end"`, `"destroy"`: the writer's side did this; `"refused"`: its write failed, since the reader is gone
    * - `"fault"`: a fault was injected
    *
    * @since 0.1.0
@@ -165,7 +165,7 @@ export interface Pair {
    */
   readonly cut: Effect.Effect<void>
   /**
-   * The connection is lost and nobody is told: bytes vanish, those on their way too, reads of what had not arrived hang,
+   * The connection is lost without an error: bytes vanish, those on their way too, reads of what had not arrived hang,
    * writes suspend once the buffer is full, `end` does not complete, and a `destroy` is not noticed by the peer. A
    * `destroy` or `cut` ends the waiting.
    */
@@ -322,7 +322,7 @@ export const printTrace: (trace: Trace) => string = trace.printTrace
 /**
  * A transport that gives again what was read from one direction of a trace, in the same chunks, at the same times, with
  * the same end: a failure that was found by chance becomes a test that is always the same. What is written to it is
- * kept, and answered by nobody.
+ * kept, and gets no answer.
  *
  * The trace must have all events, with their bytes (`trace: { bytes: true }`); otherwise it is a defect (`RangeError`).
  * The transport is destroyed when the scope closes.

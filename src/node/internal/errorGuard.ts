@@ -1,5 +1,5 @@
 /**
- * Keeps an error that nobody waits for any more from ending the process.
+ * Keeps an error that no code waits for any more from ending the process.
  *
  * @since 0.1.0
  */

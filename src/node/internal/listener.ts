@@ -82,8 +82,8 @@ export const MAX_WAITING = 128
 const MAX_SHAKING = 1024
 
 /**
- * The milliseconds that a TLS handshake may take, unless said otherwise: an open connection costs its owner nothing
- * until then, so Node's two minutes are an invitation.
+ * The milliseconds that a TLS handshake may take by default. Node's two minutes would let a client hold sockets at no
+ * cost.
  *
  * @since 0.1.0
  * @category constants

@@ -22,7 +22,7 @@ export interface DirectionFaults {
   readonly cutAt?: number | undefined
   /** The bytes at these offsets (0 is the first byte) arrive changed. One that was handed over already does not. */
   readonly corruptAt?: number | Corruption | ReadonlyArray<number | Corruption> | undefined
-  /** The direction is lost and nobody is told, while the other one goes on: see `Pair.blackHole`. */
+  /** The direction is lost without an error, while the other one goes on: see `Pair.blackHole`. */
   readonly blackHole?: When | undefined
   /** The same after this many bytes, which still arrive. */
   readonly blackHoleAt?: number | undefined
@@ -39,7 +39,7 @@ export interface SideFaults {
   readonly neverEnd?: When | undefined
   /**
    * A `destroy` does nothing and never completes; closing the pair's scope drops the side all the same. No `Transport`
-   * may do this: an uninterruptible `destroy`, as that of a finalizer, waits for ever.
+   * may do this: an uninterruptible `destroy`, as that of a finalizer, never completes.
    */
   readonly neverDestroy?: When | undefined
 }

@@ -19,15 +19,15 @@ export interface ReplayOptions {
   /** When chunks come: when they were read then, counted from now, or without any time passing. Default: `"recorded"`. */
   readonly timing?: "recorded" | "none" | undefined
   /**
-   * What follows the last byte: what did then, an orderly end, a reset, or nothing for ever. Default: `"recorded"`, which
-   * is nothing for ever where the trace stops before an end.
+   * What follows the last byte: what followed it in the trace, an orderly end, a reset, or silence. Default: `"recorded"`,
+   * which is silence where the trace stops before an end.
    */
   readonly ending?: "recorded" | "end" | "reset" | "silence" | undefined
 }
 
 export interface Replay {
   readonly transport: TransportService
-  /** All that was written to it, which nobody reads. */
+  /** All that was written to it. */
   readonly written: Effect.Effect<Uint8Array>
   /** How many recorded bytes are still to be read. */
   readonly remaining: Effect.Effect<number>
