@@ -244,3 +244,49 @@ it("behaves as a plain array of bytes", () => {
     { numRuns: 200 }
   )
 })
+
+describe("memory that is detached after it was pushed", () => {
+  const detach = (bytes: Uint8Array): void => {
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+  }
+
+  it("shows once it comes first: nothing of it is taken, and the count stays what it was", () => {
+    const queue = new ByteQueue()
+    const lost = new Uint8Array(5000)
+    queue.push(new Uint8Array(10))
+    queue.push(lost)
+    queue.push(new Uint8Array(3000))
+    detach(lost)
+    assert.isFalse(queue.isBroken)
+    assert.lengthOf(queue.take() ?? [], 10)
+    assert.isTrue(queue.isBroken)
+    assert.isUndefined(queue.take())
+    assert.isUndefined(queue.take(5))
+    assert.strictEqual(queue.length, 8000)
+    assert.strictEqual(queue.clear(), 8000)
+    assert.isFalse(queue.isBroken)
+  })
+
+  it("does not break what is pushed behind it", () => {
+    const queue = new ByteQueue()
+    const lost = new Uint8Array(100)
+    queue.push(lost)
+    detach(lost)
+    for (const size of [1, 2000, 5000]) queue.push(new Uint8Array(size))
+    assert.isTrue(queue.isBroken)
+    assert.strictEqual(queue.length, 7101)
+  })
+
+  it("cannot be taken back, nor what lies before it; what lies behind it can", () => {
+    const queue = new ByteQueue()
+    const lost = new Uint8Array(5000)
+    queue.push(new Uint8Array(3000))
+    queue.push(lost)
+    queue.push(new Uint8Array(4000))
+    detach(lost)
+    assert.isTrue(queue.dropLast(4000))
+    assert.isFalse(queue.dropLast(1))
+    assert.isFalse(queue.dropLast(6000))
+    assert.strictEqual(queue.length, 8000)
+  })
+})

@@ -487,8 +487,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/streamHandle",
     "bytes that come before a reader waits are missed",
     "no wake-up is lost",
-    "this.readers.goOnUnless(() => !this.core.readBlocked, next)",
-    "this.readers.goOnUnless(() => false, next)"
+    "this.readers.goOnUnless(() => !this.core.readBlocked, next, waiting)",
+    "this.readers.goOnUnless(() => false, next, waiting)"
   ),
   inCore(
     "core",
