@@ -1,6 +1,6 @@
 /** Two sessions over TCP with a proxy between them, both in this process. */
 import type { SessionOptions } from "effect-muxado"
-import { FrameReader, FrameWriter, Session, Transport } from "effect-muxado"
+import { Session } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -50,11 +50,7 @@ export const makePlant = Effect.fn("soak/makePlant")(function* (
   const connect = Effect.gen(function* () {
     arrived = yield* Deferred.make<Session.SessionService>()
     const transport = yield* NodeTransport.makeTcp({ host: "127.0.0.1", port: proxy.port })
-    const client = yield* Session.make("client", options).pipe(
-      Effect.provideService(Transport.Transport, transport),
-      Effect.provideService(FrameReader.FrameReader, FrameReader.make(transport)),
-      Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(transport))
-    )
+    const client = yield* Session.fromTransport(transport, { ...options, role: "client" })
     // it accepts as well as it opens
     yield* Effect.forkScoped(client.serve(handle))
     return { client, server: yield* Deferred.await(arrived) }

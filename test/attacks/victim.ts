@@ -3,7 +3,7 @@
  * that a collection has freed everything when it is over. It takes orders and answers them by IPC.
  */
 import type { SessionOptions } from "effect-muxado"
-import { FrameReader, FrameWriter, Session, Transport } from "effect-muxado"
+import { Session, type Transport } from "effect-muxado"
 import { NodeTransport } from "effect-muxado/node"
 import * as Effect from "effect/Effect"
 import * as Net from "node:net"
@@ -59,11 +59,7 @@ const watched = (transport: Transport.TransportService): Transport.TransportServ
 const session = (socket: Net.Socket, { application, options }: Order): Effect.Effect<void> =>
   Effect.gen(function* () {
     const transport = watched(yield* NodeTransport.fromDuplex(socket))
-    const session = yield* Session.make("server", options).pipe(
-      Effect.provideService(Transport.Transport, transport),
-      Effect.provideService(FrameReader.FrameReader, FrameReader.make(transport)),
-      Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(transport))
-    )
+    const session = yield* Session.fromTransport(transport, { ...options, role: "server" })
     yield* apply(application, session)
     yield* session.closed
   }).pipe(Effect.scoped, Effect.orDie)

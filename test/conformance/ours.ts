@@ -1,6 +1,6 @@
 /** Our own sessions as targets, in memory and over TCP. */
 import type { MuxadoError, SessionOptions, Transport } from "effect-muxado"
-import { FrameReader, FrameWriter, MuxStream, Session, Transport as TransportModule } from "effect-muxado"
+import { MuxStream, Session } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import { SimulatedTransport } from "effect-muxado/testing"
 import * as Effect from "effect/Effect"
@@ -47,12 +47,7 @@ const ENDS = { drainTimeout: "200 millis", closeTimeout: "200 millis" } as const
 const optionsFor = (typed: boolean): SessionOptions => (typed ? ENDS : { ...ENDS, typed: false, heartbeat: false })
 
 const startSession = (role: "client" | "server", transport: Transport.TransportService, typed: boolean) =>
-  Session.make(role, optionsFor(typed)).pipe(
-    Effect.provideService(TransportModule.Transport, transport),
-    Effect.provideService(FrameReader.FrameReader, FrameReader.make(transport)),
-    Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(transport)),
-    Effect.orDie
-  )
+  Effect.orDie(Session.fromTransport(transport, { ...optionsFor(typed), role }))
 
 // --- in memory
 

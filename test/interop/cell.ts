@@ -1,6 +1,6 @@
 /** One cell of the matrix: a peer in one of its roles, and our session on the other side of a loopback connection. */
-import type { SessionOptions } from "effect-muxado"
-import { FrameReader, FrameWriter, Session, Transport } from "effect-muxado"
+import type { SessionOptions, Transport } from "effect-muxado"
+import { Session } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -58,11 +58,7 @@ const dial = (peer: Peer, theirs: Omit<Start, "role">, ours: SessionOptions, tls
 
 /** A session over a transport that exists already. */
 export const sessionOver = (role: Role, transport: Transport.TransportService, options: SessionOptions) =>
-  Session.make(role, options).pipe(
-    Effect.provideService(Transport.Transport, transport),
-    Effect.provideService(FrameReader.FrameReader, FrameReader.make(transport)),
-    Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(transport))
-  )
+  Session.fromTransport(transport, { ...options, role })
 
 const listen = (peer: Peer, theirs: Omit<Start, "role">, ours: SessionOptions, tls: boolean) =>
   Effect.gen(function* () {

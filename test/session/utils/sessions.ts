@@ -1,7 +1,7 @@
 /** Pairs of sessions, and what the tests of sessions do with them. */
 import { assert } from "@effect/vitest"
-import type { SessionOptions } from "effect-muxado"
-import { FrameReader, FrameWriter, MuxStream, Session, Transport } from "effect-muxado"
+import type { SessionOptions, Transport } from "effect-muxado"
+import { FrameReader, FrameWriter, MuxStream, Session } from "effect-muxado"
 import { SimulatedTransport } from "effect-muxado/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -17,12 +17,7 @@ export const sessionOver = (
   role: "client" | "server",
   transport: Transport.TransportService,
   options?: SessionOptions
-) =>
-  Session.make(role, options).pipe(
-    Effect.provideService(Transport.Transport, transport),
-    Effect.provideService(FrameReader.FrameReader, FrameReader.make(transport)),
-    Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(transport))
-  )
+) => Session.fromTransport(transport, { ...options, role })
 
 /** Options for both sides; those of one side win. */
 export interface PairOptions {

@@ -1,6 +1,6 @@
 /** Two sessions over one connection, from its beginning to its end. */
-import { FrameReader, FrameWriter, Session, Transport } from "effect-muxado"
-import type { SessionOptions } from "effect-muxado"
+import type { SessionOptions, Transport } from "effect-muxado"
+import { Session } from "effect-muxado"
 import { SimulatedTransport } from "effect-muxado/testing"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -71,12 +71,7 @@ export const generation = (run: Run, options: Generation, calls: Map<number, Cal
   }).pipe(Effect.scoped)
 
 const sessionOver = (role: "client" | "server", transport: Transport.TransportService, options: SessionOptions) =>
-  Session.make(role, options).pipe(
-    Effect.provideService(Transport.Transport, transport),
-    Effect.provideService(FrameReader.FrameReader, FrameReader.make(transport)),
-    Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(transport)),
-    Effect.orDie
-  )
+  Effect.orDie(Session.fromTransport(transport, { ...options, role }))
 
 const serve = (
   run: Run,
