@@ -79,7 +79,9 @@ export interface Line {
 }
 
 /** Runs the effect, and keeps what it logs. */
-export const logged = <A, E, R>(effect: (lines: ReadonlyArray<Line>) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const logged = <A, E, R>(
+  effect: (lines: ReadonlyArray<Line>) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     const lines: Array<Line> = []
     const logger = Logger.make<unknown, void>(({ logLevel, message }) => {

@@ -17,7 +17,8 @@ const reads: Record<string, Operation> = {
 const writes: Record<string, Operation> = {
   write: (stream) => MuxStream.write(stream, "late"),
   writable: (stream) => Stream.run(Stream.make("late"), MuxStream.writable(stream)),
-  toChannel: (stream) => Stream.runDrain(Stream.pipeThroughChannelOrFail(Stream.make("late"), MuxStream.toChannel(stream))),
+  toChannel: (stream) =>
+    Stream.runDrain(Stream.pipeThroughChannelOrFail(Stream.make("late"), MuxStream.toChannel(stream))),
   "toSocket.writer": (stream) =>
     Effect.scoped(Effect.flatMap(MuxStream.toSocket(stream).writer, (write) => write("late")))
 }
@@ -29,9 +30,15 @@ const endings: Record<string, Operation> = {
 }
 
 describe("a stream after its end", () => {
-  const ends: Record<string, readonly [(sessions: SimulatedSessions.SimulatedSessionsService, stream: MuxStream.MuxStream) => Effect.Effect<void>, string]> = {
-    "close": [(_, stream) => MuxStream.close(stream), "StreamClosed"],
-    "reset": [(_, stream) => MuxStream.reset(stream, 7), "StreamReset"],
+  const ends: Record<
+    string,
+    readonly [
+      (sessions: SimulatedSessions.SimulatedSessionsService, stream: MuxStream.MuxStream) => Effect.Effect<void>,
+      string
+    ]
+  > = {
+    close: [(_, stream) => MuxStream.close(stream), "StreamClosed"],
+    reset: [(_, stream) => MuxStream.reset(stream, 7), "StreamReset"],
     "the session's close": [({ client }) => client.close, "SessionClosed"],
     "the peer's close": [({ server }) => server.close, "RemoteGoneAway"],
     "a cut": [({ link }) => link.cut, "TransportFailed"]
@@ -39,7 +46,11 @@ describe("a stream after its end", () => {
   for (const [end, [finish, tag]] of Object.entries(ends)) {
     for (const [name, operation] of Object.entries({ ...reads, ...writes })) {
       // A platform Socket knows one kind of error, and takes the end by `close` for an orderly one.
-      const expected = name.startsWith("toSocket") ? (end === "close" && name === "toSocket.run" ? "ok" : "SocketError") : tag
+      const expected = name.startsWith("toSocket")
+        ? end === "close" && name === "toSocket.run"
+          ? "ok"
+          : "SocketError"
+        : tag
       test(`${name} after ${end}: ${expected}, at once`, (sessions) =>
         Effect.gen(function* () {
           yield* Effect.forkScoped(sessions.server.serve(() => Effect.never))
@@ -51,8 +62,7 @@ describe("a stream after its end", () => {
           const seen = yield* ending(operation(stream))
           if (expected === "ok") assert.strictEqual(seen, "ok")
           else assert.match(seen, new RegExp(`^fails ${expected}:`))
-        })
-      )
+        }))
     }
     for (const [name, operation] of Object.entries(endings)) {
       test(`${name} after ${end} does nothing`, (sessions) =>
@@ -62,8 +72,7 @@ describe("a stream after its end", () => {
           yield* MuxStream.write(stream, "1")
           yield* finish(sessions, stream)
           assert.strictEqual(yield* ending(operation(stream)), "ok")
-        })
-      )
+        }))
     }
   }
 
@@ -76,17 +85,18 @@ describe("a stream after its end", () => {
       const reset = yield* client.open()
       yield* MuxStream.reset(reset, 7)
       assert.match(yield* ending(MuxStream.finish(reset)), /^fails StreamReset: /)
-    })
-  )
+    }))
 
   test("a stream that left its withStream is closed, and says so", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(echo))
       const stream = yield* client.withStream((stream) => Effect.succeed(stream))
-      assert.match(yield* ending(MuxStream.write(stream, "late")), /^fails StreamClosed: Stream 3 is closed for writing/)
+      assert.match(
+        yield* ending(MuxStream.write(stream, "late")),
+        /^fails StreamClosed: Stream 3 is closed for writing/
+      )
       assert.match(yield* ending(MuxStream.readAll(stream)), /^fails StreamClosed: Stream 3 is closed for reading/)
-    })
-  )
+    }))
 })
 
 describe("a stream's operations twice", () => {
@@ -98,8 +108,7 @@ describe("a stream's operations twice", () => {
       assert.strictEqual(text(yield* MuxStream.readAll(stream)), "once")
       assert.strictEqual((yield* MuxStream.readAll(stream)).length, 0)
       assert.isTrue(Option.isNone(yield* MuxStream.read(stream)))
-    })
-  )
+    }))
 
   test("finish, close, reset and stopReading twice are the same as once", ({ client, server }) =>
     Effect.gen(function* () {
@@ -112,8 +121,7 @@ describe("a stream's operations twice", () => {
         yield* MuxStream.reset(stream, 6)
       }
       assert.strictEqual(yield* call(client), "hello")
-    })
-  )
+    }))
 
   for (const name of ["writable", "toChannel", "toSocket.writer"] as const) {
     test(`a second ${name} on a stream that the first has finished fails`, ({ client, server }) =>
@@ -124,8 +132,7 @@ describe("a stream's operations twice", () => {
         if (operation === undefined) return assert.fail("no such operation")
         assert.strictEqual(yield* ending(operation(stream)), "ok")
         assert.match(yield* ending(operation(stream)), /^fails (StreamClosed|SocketError): /)
-      })
-    )
+      }))
   }
 
   test("two writables of one stream never lose bytes without an error", ({ client, server }) =>
@@ -140,14 +147,16 @@ describe("a stream's operations twice", () => {
       )
       if (both === "ok") assert.strictEqual((yield* MuxStream.readAll(stream)).length, 4)
       else assert.match(both, /^fails StreamClosed: /)
-    })
-  )
+    }))
 })
 
 describe("a session after its end", () => {
-  const ends: Record<string, readonly [(sessions: SimulatedSessions.SimulatedSessionsService) => Effect.Effect<void>, string]> = {
-    "close": [({ client }) => client.close, "SessionClosed"],
-    "drain": [({ client }) => client.drain(), "SessionClosed"],
+  const ends: Record<
+    string,
+    readonly [(sessions: SimulatedSessions.SimulatedSessionsService) => Effect.Effect<void>, string]
+  > = {
+    close: [({ client }) => client.close, "SessionClosed"],
+    drain: [({ client }) => client.drain(), "SessionClosed"],
     "the peer's close": [({ server }) => server.close, "RemoteGoneAway"],
     "a cut": [({ link }) => link.cut, "TransportFailed"]
   }
@@ -164,8 +173,7 @@ describe("a session after its end", () => {
         assert.match(yield* ending(client.ping), failing)
         assert.strictEqual((yield* client.closed)._tag, tag)
         assert.strictEqual((yield* client.draining)._tag, tag)
-      })
-    )
+      }))
 
     test(`serve, goAway, drain, close, closeWith and stats after ${end} complete`, (sessions) =>
       Effect.gen(function* () {
@@ -179,8 +187,7 @@ describe("a session after its end", () => {
         assert.strictEqual(yield* ending(client.closeWith({ code: 98 })), "ok")
         assert.strictEqual((yield* client.stats).inboundStreams, 0)
         assert.strictEqual((yield* client.closed)._tag, tag)
-      })
-    )
+      }))
   }
 
   test("all of them after the session's scope has closed", () =>
@@ -190,8 +197,7 @@ describe("a session after its end", () => {
       assert.strictEqual(yield* ending(client.serve(echo)), "ok")
       assert.strictEqual(yield* ending(client.close), "ok")
       assert.strictEqual(yield* ending(client.closed), "ok")
-    })
-  )
+    }))
 })
 
 describe("a session's operations twice, or two at once", () => {
@@ -200,30 +206,40 @@ describe("a session's operations twice, or two at once", () => {
       yield* Effect.forkScoped(server.serve(() => Effect.never))
       const stream = yield* client.open()
       yield* MuxStream.write(stream, "held")
-      const all = Effect.all([client.drain(50), client.drain(50), client.close, client.close, client.closeWith({ code: 99 })], {
-        concurrency: "unbounded"
-      })
+      const all = Effect.all(
+        [client.drain(50), client.drain(50), client.close, client.close, client.closeWith({ code: 99 })],
+        {
+          concurrency: "unbounded"
+        }
+      )
       assert.strictEqual(yield* ending(all), "ok")
-    })
-  )
+    }))
 
   test("two serves of one session share its streams, each stream once", ({ client, server }) =>
     Effect.gen(function* () {
       let handled = 0
-      const handler = (stream: MuxStream.MuxStream) => Effect.zipRight(Effect.sync(() => handled++), echo(stream))
+      const handler = (stream: MuxStream.MuxStream) =>
+        Effect.zipRight(
+          Effect.sync(() => handled++),
+          echo(stream)
+        )
       yield* Effect.forkScoped(server.serve(handler))
       yield* Effect.forkScoped(server.serve(handler))
       const answers = yield* Effect.forEach(["a", "b", "c", "d"], (data) => call(client, data), { concurrency: 4 })
       assert.deepStrictEqual(answers, ["a", "b", "c", "d"])
       assert.strictEqual(handled, 4)
-    })
-  )
+    }))
 
   test("pings at the same time each have their answer", ({ client }) =>
     Effect.gen(function* () {
-      assert.strictEqual((yield* Effect.all(Array.from({ length: 20 }, () => client.ping), { concurrency: 20 })).length, 20)
-    })
-  )
+      assert.strictEqual(
+        (yield* Effect.all(
+          Array.from({ length: 20 }, () => client.ping),
+          { concurrency: 20 }
+        )).length,
+        20
+      )
+    }))
 })
 
 describe("two of everything in one program", () => {
@@ -236,8 +252,7 @@ describe("two of everything in one program", () => {
       const error = yield* Effect.flip(Session.fromTransport(link.client, { ...quick, role: "client" }))
       assert.match(error.message, /^Invalid options: this transport already carries a session/)
       assert.strictEqual(yield* call(client), "hello")
-    })
-  )
+    }))
 
   test("a session that was refused for its options leaves the transport to the next", () =>
     Effect.gen(function* () {
@@ -247,8 +262,7 @@ describe("two of everything in one program", () => {
       const server = yield* Session.fromTransport(link.server, { ...quick, role: "server" })
       yield* Effect.forkScoped(server.serve(echo))
       assert.strictEqual(yield* call(client), "hello")
-    })
-  )
+    }))
 
   test("pairs made side by side do not see one another", ({ client, server }) =>
     Effect.gen(function* () {
@@ -256,8 +270,7 @@ describe("two of everything in one program", () => {
       yield* Effect.forkScoped(server.serve((stream) => MuxStream.write(stream, "one")))
       yield* Effect.forkScoped(other.server.serve((stream) => MuxStream.write(stream, "two")))
       assert.deepStrictEqual(yield* Effect.all([call(client), call(other.client)], { concurrency: 2 }), ["one", "two"])
-    })
-  )
+    }))
 
   class One extends Context.Tag("test/edges/One")<One, Session.SessionService>() {}
   class Two extends Context.Tag("test/edges/Two")<Two, Session.SessionService>() {}

@@ -13,7 +13,10 @@ const nameOf = (value: unknown): string =>
 
 describe("a wrong argument of a stream", () => {
   for (const value of [null, undefined, 0, true, {}, [1], new ArrayBuffer(4), Uint16Array.of(1), new Date(0), 1n]) {
-    test(`write(${nameOf(value)}) fails with InvalidOptions, and the next write of the stream is sent`, ({ client, server }) =>
+    test(`write(${nameOf(value)}) fails with InvalidOptions, and the next write of the stream is sent`, ({
+      client,
+      server
+    }) =>
       Effect.gen(function* () {
         yield* Effect.forkScoped(server.serve(echo))
         const stream = yield* client.open()
@@ -23,19 +26,20 @@ describe("a wrong argument of a stream", () => {
         yield* MuxStream.write(stream, "good")
         yield* MuxStream.finish(stream)
         assert.strictEqual(new TextDecoder().decode(yield* MuxStream.readAll(stream)), "good")
-      })
-    )
+      }))
   }
 
   for (const value of values) {
-    test(`reset(${nameOf(value)}) dies with a text that names the value, and the session goes on`, ({ client, server }) =>
+    test(`reset(${nameOf(value)}) dies with a text that names the value, and the session goes on`, ({
+      client,
+      server
+    }) =>
       Effect.gen(function* () {
         yield* Effect.forkScoped(server.serve(echo))
         const end = yield* ending(client.withStream((stream) => MuxStream.reset(stream, wrong(value))))
         assert.match(end, /^dies InvalidOptions: .*reset: the code must be an integer from 0 to 4294967295, not /)
         assert.strictEqual(yield* call(client), "hello")
-      })
-    )
+      }))
   }
 
   for (const value of values.filter((value) => value !== undefined && value !== 1.5)) {
@@ -52,8 +56,7 @@ describe("a wrong argument of a stream", () => {
           })
         )
         assert.strictEqual(new TextDecoder().decode(answer), "kept")
-      })
-    )
+      }))
   }
 })
 
@@ -66,24 +69,28 @@ describe("a wrong argument of a session", () => {
         assert.match(end, /^fails InvalidOptions: .*the stream type must be a uint32 below 0xFFFFFFFF/)
         assert.strictEqual((yield* client.stats).opened, 0)
         assert.strictEqual(yield* call(client), "hello")
-      })
-    )
+      }))
   }
 
   for (const method of ["goAway", "closeWith"] as const) {
     for (const value of values.filter((value) => value !== undefined)) {
-      test(`${method} with code ${nameOf(value)} dies with a text, and says nothing to the peer`, ({ client, server }) =>
+      test(`${method} with code ${nameOf(value)} dies with a text, and says nothing to the peer`, ({
+        client,
+        server
+      }) =>
         Effect.gen(function* () {
           yield* Effect.forkScoped(server.serve(echo))
           const end = yield* ending(client[method](wrong({ code: value })))
           assert.match(end, new RegExp(`^dies InvalidOptions: .*${method}: the code must be an integer`))
           assert.strictEqual(yield* call(client), "hello")
           assert.strictEqual(yield* ending(server.draining), "waits")
-        })
-      )
+        }))
     }
 
-    test(`${method} with a text that is no string dies with a text, and says nothing to the peer`, ({ client, server }) =>
+    test(`${method} with a text that is no string dies with a text, and says nothing to the peer`, ({
+      client,
+      server
+    }) =>
       Effect.gen(function* () {
         yield* Effect.forkScoped(server.serve(echo))
         for (const value of [null, 3, {}, Symbol("s")]) {
@@ -92,8 +99,7 @@ describe("a wrong argument of a session", () => {
         }
         assert.strictEqual(yield* call(client), "hello")
         assert.strictEqual(yield* ending(server.draining), "waits")
-      })
-    )
+      }))
   }
 
   test("a drain with no duration dies, and the session goes on", ({ client, server }) =>
@@ -103,8 +109,7 @@ describe("a wrong argument of a session", () => {
         assert.match(yield* ending(client.drain(wrong(value))), /^dies /)
       }
       assert.strictEqual(yield* call(client), "hello")
-    })
-  )
+    }))
 
   for (const value of [0, -1, NaN, "x", "inherit", {}, 10n]) {
     test(`serve with concurrency ${nameOf(value)} dies before it takes a stream`, ({ client, server }) =>
@@ -113,8 +118,7 @@ describe("a wrong argument of a session", () => {
         assert.match(end, /^dies InvalidOptions: .*serve: the concurrency must be at least 1, not /)
         yield* Effect.forkScoped(server.serve(echo))
         assert.strictEqual(yield* call(client), "hello")
-      })
-    )
+      }))
   }
 
   for (const handler of [undefined, "x", () => 3, () => undefined]) {
@@ -126,11 +130,13 @@ describe("a wrong argument of a session", () => {
         }
         assert.isNull(serving.unsafePoll())
         yield* client.ping
-      }).pipe(quietly)
-    )
+      }).pipe(quietly))
   }
 
-  test("a use of withStream that is no function, or gives no effect, dies and leaves no stream open", ({ client, server }) =>
+  test("a use of withStream that is no function, or gives no effect, dies and leaves no stream open", ({
+    client,
+    server
+  }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(echo))
       for (const use of [undefined, 3, () => 3]) {
@@ -139,8 +145,7 @@ describe("a wrong argument of a session", () => {
       }
       assert.strictEqual((yield* client.stats).outboundStreams, 0)
       assert.strictEqual(yield* call(client), "hello")
-    })
-  )
+    }))
 })
 
 describe("wrong options of a session", () => {
@@ -203,8 +208,7 @@ describe("wrong options of a session", () => {
       yield* Session.fromTransport(link.client, options)
       yield* Session.fromTransport(link.server, { ...quick, role: "server" })
       assert.strictEqual(reads, 1)
-    })
-  )
+    }))
 
   test("options that are changed afterwards change nothing", () =>
     Effect.gen(function* () {
@@ -215,8 +219,7 @@ describe("wrong options of a session", () => {
       options.maxOutboundStreams = 2
       yield* client.open()
       assert.strictEqual(yield* ending(client.open()), "waits")
-    })
-  )
+    }))
 })
 
 describe("wrong arguments of the transports and servers of Node", () => {
@@ -288,14 +291,15 @@ describe("what is no value of this library", () => {
       const serving = yield* Effect.fork(call(client).pipe(Effect.flip))
       assert.strictEqual((yield* Fiber.join(serving))._tag, "TransportFailed")
       assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
-    })
-  )
+    }))
 
   test("a reader and a writer of nothing fail when they are used, and no earlier", () =>
     Effect.gen(function* () {
       const nothing = wrong<Transport.TransportService>({})
       assert.match(yield* ending(FrameReader.make(nothing).take), /^(dies|fails) /)
-      assert.match(yield* ending(FrameWriter.make(nothing).write([{ _tag: "Rst", streamId: 3, code: 6 }])), /^(dies|fails) /)
-    })
-  )
+      assert.match(
+        yield* ending(FrameWriter.make(nothing).write([{ _tag: "Rst", streamId: 3, code: 6 }])),
+        /^(dies|fails) /
+      )
+    }))
 })
