@@ -95,8 +95,14 @@ describe("a user's own transport", () => {
       assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
     }))
 
-  for (const value of ["text", 7, undefined, new ArrayBuffer(8), Uint16Array.of(1)]) {
-    test(`that reads ${String(value)} instead of a Uint8Array ends its session and names it`, () =>
+  for (const [name, value] of Object.entries({
+    text: "text",
+    "a number": 7,
+    nothing: undefined,
+    "an ArrayBuffer": new ArrayBuffer(8),
+    "a Uint16Array": Uint16Array.of(1)
+  })) {
+    test(`that reads ${name} instead of a Uint8Array ends its session and names it`, () =>
       Effect.gen(function* () {
         const link = yield* SimulatedTransport.makePair()
         const transport = { ...link.client, read: wrong<Transport.TransportService["read"]>(Effect.succeed(value)) }
@@ -316,8 +322,13 @@ describe("a Socket given to fromSocket", () => {
     )
   }
 
-  for (const message of ["text", 7, { length: 4 }, null]) {
-    it.scopedLive(`that gives ${String(message)} instead of bytes ends the session over it`, () =>
+  for (const [name, message] of Object.entries({
+    text: "text",
+    "a number": 7,
+    "an object": { length: 4 },
+    null: null
+  })) {
+    it.scopedLive(`that gives ${name} instead of bytes ends the session over it`, () =>
       Effect.gen(function* () {
         const transport = yield* Transport.fromSocket(opening(() => Effect.void, message))
         const client = yield* Session.fromTransport(transport, { ...quick, role: "client" })

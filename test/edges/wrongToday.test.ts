@@ -5,9 +5,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { NodeSocket } from "@effect/platform-node"
 import * as Socket from "@effect/platform/Socket"
-import { MuxadoError, MuxStream, Session, Transport } from "effect-muxado"
+import { FrameReader, FrameWriter, MuxadoError, MuxStream, Session, Transport } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
-import { SimulatedSessions, SimulatedTransport } from "effect-muxado/testing"
+import { Census, SimulatedSessions, SimulatedTransport, VirtualTime } from "effect-muxado/testing"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import * as Net from "node:net"
 import { call, echo, ending, logged, quick, quietly, wrong, wrongToday } from "./support.js"
@@ -280,6 +280,35 @@ describe("errors and lines that mislead", () => {
     Effect.gen(function* () {
       yield* server.closeWith({ code: 99, debug: "a\u202eb\u2066c\u200bd" })
       assert.notMatch((yield* client.closed).message, /[\u200b\u202e\u2066]/)
+    })
+  )
+})
+
+describe("texts of the runtime's where a person needs ours", () => {
+  it.effect.fails("fromDuplex and fromSocket of something else", () =>
+    Effect.gen(function* () {
+      assert.match(yield* ending(Effect.scoped(NodeTransport.fromDuplex(wrong(undefined)))), /Duplex/)
+      assert.match(yield* ending(Effect.scoped(Transport.fromSocket(wrong(undefined)))), /Socket/)
+    })
+  )
+
+  it.effect.fails("a user's reader of frames that gives something else", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const client = yield* Session.make("client", quick).pipe(
+        Effect.provideService(Transport.Transport, link.client),
+        Effect.provideService(FrameReader.FrameReader, wrong({ take: Effect.succeed("nothing of the kind") })),
+        Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(link.client))
+      )
+      assert.match((yield* client.closed).message, /a FrameReader must give/)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("the tools for tests", () => {
+  it.effect.fails("leavesNothing within VirtualTime.run dies with a TypeError of a proxy", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* ending(VirtualTime.run(Census.leavesNothing(Effect.sleep("30 seconds")))), "ok")
     })
   )
 })
