@@ -90,6 +90,44 @@ describe("layers", () => {
     }))
 })
 
+describe("readers and writers of frames alone", () => {
+  test("a take that is interrupted loses no frame; after the end it fails, again and again", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair({ latency: "20 millis", chunking: "byte" })
+      const [reader, writer] = [FrameReader.make(link.server), FrameWriter.make(link.client)]
+      yield* writer.write([{ _tag: "Rst", streamId: 3, code: 77 }])
+      yield* Effect.ignore(Effect.timeout(Effect.forever(reader.take), 5))
+      const codes: Array<number> = []
+      while (codes.length === 0) {
+        const { frames } = yield* reader.take
+        for (const frame of frames) if (frame._tag === "Rst") codes.push(frame.code)
+      }
+      assert.deepStrictEqual(codes, [77])
+      yield* link.client.end
+      for (let i = 0; i < 2; i++) assert.match(yield* ending(reader.take), /^fails TransportFailed: /)
+    }))
+
+  test("a write of frames after the end of the transport fails, again and again", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const writer = FrameWriter.make(link.client)
+      yield* link.client.destroy
+      for (let i = 0; i < 2; i++) {
+        const write = writer.write([{ _tag: "Rst", streamId: 3, code: 77 }])
+        assert.match(yield* ending(write), /^fails TransportFailed: /)
+      }
+    }))
+
+  test("two accepts at once take a stream each, in order", ({ client, server }) =>
+    Effect.gen(function* () {
+      const accepting = yield* Effect.fork(Effect.all([server.accept, server.accept], { concurrency: 2 }))
+      yield* Effect.yieldNow()
+      for (const data of ["one", "two"]) yield* MuxStream.write(yield* client.open(), data)
+      const [first, second] = yield* Fiber.join(accepting)
+      assert.deepStrictEqual([first.id, second.id], [3, 5])
+    }))
+})
+
 describe("interrupted, and what is left", () => {
   test("a ping that is interrupted leaves the next its answer", ({ client }) =>
     Effect.gen(function* () {
