@@ -312,3 +312,40 @@ describe("the tools for tests", () => {
     })
   )
 })
+
+describe("a peer that dies after it said that it leaves", () => {
+  const long = { both: { ...quick, heartbeat: { interval: "10 seconds", tolerance: "15 seconds" } } } as const
+
+  wrongToday(
+    "after a GOAWAY of the peer's no heartbeat is sent: a call in flight waits without end",
+    ({ client, link, server }) =>
+      Effect.gen(function* () {
+        yield* Effect.forkScoped(server.serve(() => Effect.never))
+        const calling = yield* Effect.fork(Effect.flip(call(client)))
+        yield* Effect.sleep(10)
+        yield* server.goAway({ code: 99, debug: "later" })
+        yield* Effect.sleep(10)
+        yield* link.blackHole
+        const error = yield* Fiber.join(calling).pipe(Effect.timeout("10 minutes"))
+        assert.strictEqual(error._tag, "SessionDead")
+      }),
+    long
+  )
+
+  wrongToday(
+    "during a peer's drain, refused heartbeats are taken for a peer that knows none",
+    ({ client, link, server }) =>
+      Effect.gen(function* () {
+        yield* Effect.forkScoped(server.serve(() => Effect.never))
+        const calling = yield* Effect.fork(Effect.flip(call(client)))
+        yield* Effect.sleep(10)
+        yield* Effect.forkScoped(server.drain("1 hour"))
+        yield* Effect.sleep("1 minute")
+        yield* link.blackHole
+        const error = yield* Fiber.join(calling)
+        assert.strictEqual(error._tag, "SessionDead")
+        assert.notInclude(error.message, "is its session typed")
+      }),
+    long
+  )
+})
