@@ -1,0 +1,351 @@
+/**
+ * What is wrong today, seen from the outside. Each test says what is right, and is expected to fail: once the behaviour
+ * is right it reports that, and moves to the file of its subject.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import { NodeSocket } from "@effect/platform-node"
+import * as Socket from "@effect/platform/Socket"
+import { FrameReader, FrameWriter, MuxadoError, MuxStream, Session, Transport } from "effect-muxado"
+import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
+import { Census, SimulatedSessions, SimulatedTransport, VirtualTime } from "effect-muxado/testing"
+import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
+import * as Net from "node:net"
+import { call, echo, ending, logged, quick, quietly, wrong, wrongToday } from "./support.js"
+
+const peerReads = (server: Session.SessionService) =>
+  Effect.gen(function* () {
+    const got = yield* Deferred.make<"whole" | "cut">()
+    yield* Effect.forkScoped(
+      server.serve((stream) =>
+        MuxStream.readAll(stream).pipe(
+          Effect.onExit((exit) => Deferred.succeed(got, Exit.isSuccess(exit) ? "whole" : "cut"))
+        )
+      )
+    )
+    return Deferred.await(got)
+  })
+
+const endless = Stream.concat(Stream.make(new Uint8Array(5)), Stream.never)
+
+describe("a stream that was cut looks like one that ended", () => {
+  const uploads: Record<string, (stream: MuxStream.MuxStream) => Effect.Effect<void, unknown>> = {
+    writable: (stream) => Stream.run(endless, MuxStream.writable(stream)),
+    toChannel: (stream) => Stream.runDrain(Stream.pipeThroughChannelOrFail(endless, MuxStream.toChannel(stream))),
+    "toSocket's writer": (stream) =>
+      Effect.scoped(Effect.flatMap(MuxStream.toSocket(stream).writer, (write) => Stream.runForEach(endless, write)))
+  }
+  for (const [conversion, upload] of Object.entries(uploads)) {
+    wrongToday(`${conversion} still runs in a forked fiber when the handler succeeds`, ({ client, server }) =>
+      Effect.gen(function* () {
+        const peer = yield* peerReads(server)
+        yield* client.withStream((stream) => Effect.zipRight(Effect.fork(upload(stream)), Effect.sleep(10)))
+        assert.strictEqual(yield* peer, "cut")
+      })
+    )
+  }
+
+  wrongToday("the platform's Socket.toChannel over toSocket, whose input fails", ({ client, server }) =>
+    Effect.gen(function* () {
+      const peer = yield* peerReads(server)
+      const broken = Stream.concat(Stream.make(new Uint8Array(5)), Stream.fail("the disk broke"))
+      yield* client.withStream((stream) =>
+        Effect.ignore(
+          Stream.runDrain(Stream.pipeThroughChannelOrFail(broken, Socket.toChannel(MuxStream.toSocket(stream))))
+        )
+      )
+      assert.strictEqual(yield* peer, "cut")
+    })
+  )
+})
+
+describe("two sessions over one medium", () => {
+  const listening = Effect.gen(function* () {
+    const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
+    yield* Effect.forkScoped(quietly(server.run((session) => session.serve(echo))))
+    return server.address._tag === "TcpAddress" ? server.address.port : 0
+  })
+
+  const second = (transport: Effect.Effect<Transport.TransportService, MuxadoError.TransportFailed, never>) =>
+    Effect.gen(function* () {
+      const start = Effect.flatMap(transport, (transport) =>
+        Session.fromTransport(transport, { ...quick, role: "client" })
+      )
+      const first = yield* start
+      const exit = yield* Effect.exit(start)
+      if (Exit.isSuccess(exit)) yield* ending(Effect.timeout(call(exit.value), 200))
+      // The second is refused, or fails; the first goes on.
+      assert.strictEqual(yield* Effect.timeout(call(first), 500), "hello")
+    }).pipe(quietly)
+
+  it.scopedLive.fails("a second transport over a Duplex is refused", () =>
+    Effect.gen(function* () {
+      const port = yield* listening
+      const duplex = yield* Effect.acquireRelease(
+        Effect.sync(() => Net.connect(port, "127.0.0.1")),
+        (duplex) => Effect.sync(() => void duplex.destroy())
+      )
+      const scope = yield* Effect.scope
+      yield* second(Effect.provideService(NodeTransport.fromDuplex(duplex), Scope.Scope, scope))
+    })
+  )
+
+  it.scopedLive.fails("a second transport over a Socket is refused", () =>
+    Effect.gen(function* () {
+      const port = yield* listening
+      const socket = yield* NodeSocket.makeNet({ host: "127.0.0.1", port })
+      const scope = yield* Effect.scope
+      yield* second(Effect.provideService(Transport.fromSocket(socket), Scope.Scope, scope))
+    })
+  )
+})
+
+describe("a value from outside that is wrong", () => {
+  wrongToday("a write of bytes whose memory was detached before dies", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(echo))
+      const bytes = new Uint8Array(10)
+      structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+      const stream = yield* client.open()
+      assert.match(yield* ending(MuxStream.write(stream, bytes)), /^fails InvalidOptions: .*detached/)
+    })
+  )
+
+  for (const value of [Symbol("s"), Object.create(null) as unknown]) {
+    wrongToday(`open with a type that has no text (${typeof value}) dies with a TypeError`, ({ client }) =>
+      Effect.gen(function* () {
+        assert.match(yield* ending(client.open(wrong({ type: value }))), /^fails InvalidOptions: /)
+      })
+    )
+  }
+
+  it.effect.fails("a port that is a symbol dies with a TypeError", () =>
+    Effect.gen(function* () {
+      const end = yield* ending(Effect.scoped(NodeTransport.makeTcp(wrong({ port: Symbol("s") }))))
+      assert.match(end, /^fails TransportFailed: /)
+    })
+  )
+
+  it.effect.fails("a transport that is none dies with 'Invalid value used in weak set', or makes a session", () =>
+    Effect.gen(function* () {
+      for (const value of [undefined, 3, {}]) {
+        const end = yield* ending(Effect.scoped(Session.fromTransport(wrong(value), { ...quick, role: "client" })))
+        assert.match(end, /^fails InvalidOptions: .*transport/)
+      }
+    })
+  )
+
+  wrongToday("readAll(stream, 3) ignores its limit, as open(7) ignores its type", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(echo))
+      const read = client.withStream((stream) =>
+        Effect.gen(function* () {
+          yield* MuxStream.write(stream, "more than 3")
+          yield* MuxStream.finish(stream)
+          return yield* MuxStream.readAll(stream, wrong(3))
+        })
+      )
+      assert.match(yield* ending(read), /^fails (InvalidOptions|ReadLimitExceeded): /)
+      assert.match(yield* ending(client.open(wrong(7))), /^fails InvalidOptions: /)
+    })
+  )
+
+  wrongToday(
+    "goAway(null) and closeWith() die with a TypeError of the runtime's; a text alone is dropped",
+    ({ client }) =>
+      Effect.gen(function* () {
+        assert.match(yield* ending(client.goAway(wrong(null))), /^dies InvalidOptions: /)
+        assert.match(yield* ending(client.closeWith(wrong(undefined))), /^(ok|dies InvalidOptions: )/)
+        assert.match(yield* ending(client.goAway(wrong("maintenance"))), /^dies InvalidOptions: /)
+      })
+  )
+
+  wrongToday(
+    "a drain for 'soon' dies with 'Invalid DurationInput', which names neither drain nor the value",
+    ({ client }) =>
+      Effect.gen(function* () {
+        assert.match(yield* ending(client.drain(wrong("soon"))), /^dies InvalidOptions: .*drain.*soon/)
+      })
+  )
+
+  it.effect.fails("isMuxadoError and retry throw for an object whose traps throw", () =>
+    Effect.sync(() => {
+      const hostile = new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error("get")
+          },
+          has: () => {
+            throw new Error("has")
+          }
+        }
+      )
+      assert.isFalse(MuxadoError.isMuxadoError(hostile))
+      assert.strictEqual(MuxadoError.retry(hostile), "Never")
+    })
+  )
+
+  it.scopedLive.fails("a transport that reads empty chunks without end keeps a core busy", () =>
+    Effect.gen(function* () {
+      let reads = 0
+      const transport: Transport.TransportService = {
+        read: Effect.sync(() => {
+          reads++
+          return new Uint8Array()
+        }),
+        write: () => Effect.void,
+        end: Effect.void,
+        destroy: Effect.void
+      }
+      yield* Session.fromTransport(transport, { ...quick, role: "client" })
+      yield* Effect.sleep(50)
+      assert.isBelow(reads, 100)
+    })
+  )
+})
+
+describe("errors and lines that mislead", () => {
+  wrongToday(
+    "ping after the peer's GOAWAY says that this side closed the session, which is open",
+    ({ client, server }) =>
+      Effect.gen(function* () {
+        yield* server.goAway({ code: 99, debug: "later" })
+        yield* Effect.sleep(10)
+        const pinging = yield* Effect.exit(client.ping)
+        if (Exit.isSuccess(pinging)) return
+        assert.strictEqual((yield* Effect.flip(client.ping))._tag, "RemoteGoneAway")
+      })
+  )
+
+  wrongToday("a cause that is a string is not in the message", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const transport = {
+        ...link.client,
+        read: wrong<Transport.TransportService["read"]>(Effect.fail("the port is gone"))
+      }
+      const client = yield* Session.fromTransport(transport, { ...quick, role: "client" })
+      assert.include((yield* client.closed).message, "the port is gone")
+    })
+  )
+
+  it.scopedLive.fails("a Socket whose write throws is said to have failed while reading", () =>
+    Effect.gen(function* () {
+      const socket = wrong<Socket.Socket>({
+        [Socket.TypeId]: Socket.TypeId,
+        runRaw: (_: unknown, options?: { readonly onOpen?: Effect.Effect<void> }) =>
+          Effect.zipRight(options?.onOpen ?? Effect.void, Effect.never),
+        writer: Effect.succeed(() => {
+          throw new Error("boom")
+        })
+      })
+      const transport = yield* Transport.fromSocket(socket)
+      const client = yield* Session.fromTransport(transport, { ...quick, role: "client" })
+      yield* ending(call(client))
+      const error = yield* client.closed
+      assert.strictEqual(error._tag === "TransportFailed" ? error.reason : undefined, "Write")
+    })
+  )
+
+  wrongToday("the line of a handler that died has no stream type", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        const { client, server } = yield* SimulatedSessions.make({ both: quick })
+        yield* Effect.forkScoped(server.serve(() => Effect.die(new Error("boom"))))
+        yield* ending(
+          client.withStream({ type: 7 }, (stream) =>
+            Effect.zipRight(MuxStream.write(stream, "x"), MuxStream.readAll(stream))
+          )
+        )
+        assert.include(lines[0]?.message, "type 7")
+      })
+    )
+  )
+
+  it.scopedLive.fails("the line of a server's handler that failed does not say whose session it was", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
+        const port = server.address._tag === "TcpAddress" ? server.address.port : 0
+        const running = yield* Effect.fork(server.run(() => Effect.fail("no such tenant")))
+        const transport = yield* NodeTransport.makeTcp({ host: "127.0.0.1", port })
+        yield* Effect.exit(Effect.forever(transport.read))
+        yield* Fiber.interrupt(running)
+        assert.match(lines[0]?.message ?? "", /127\.0\.0\.1:\d+/)
+      })
+    )
+  )
+
+  wrongToday("a GOAWAY's text can turn the direction of a line that shows it", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* server.closeWith({ code: 99, debug: "a\u202eb\u2066c\u200bd" })
+      assert.notMatch((yield* client.closed).message, /[\u200b\u202e\u2066]/)
+    })
+  )
+})
+
+describe("texts of the runtime's where a person needs ours", () => {
+  it.effect.fails("fromDuplex and fromSocket of something else", () =>
+    Effect.gen(function* () {
+      assert.match(yield* ending(Effect.scoped(NodeTransport.fromDuplex(wrong(undefined)))), /Duplex/)
+      assert.match(yield* ending(Effect.scoped(Transport.fromSocket(wrong(undefined)))), /Socket/)
+    })
+  )
+
+  it.effect.fails("a user's reader of frames that gives something else", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const client = yield* Session.make("client", quick).pipe(
+        Effect.provideService(Transport.Transport, link.client),
+        Effect.provideService(FrameReader.FrameReader, wrong({ take: Effect.succeed("nothing of the kind") })),
+        Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(link.client))
+      )
+      assert.match((yield* client.closed).message, /a FrameReader must give/)
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("the tools for tests", () => {
+  it.effect.fails("leavesNothing within VirtualTime.run dies with a TypeError of a proxy", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(yield* ending(VirtualTime.run(Census.leavesNothing(Effect.sleep("30 seconds")))), "ok")
+    })
+  )
+})
+
+describe("a peer that dies after it said that it leaves", () => {
+  const long = { both: { ...quick, heartbeat: { interval: "10 seconds", tolerance: "15 seconds" } } } as const
+
+  wrongToday(
+    "after a GOAWAY of the peer's no heartbeat is sent: a call in flight waits without end",
+    ({ client, link, server }) =>
+      Effect.gen(function* () {
+        yield* Effect.forkScoped(server.serve(() => Effect.never))
+        const calling = yield* Effect.fork(Effect.flip(call(client)))
+        yield* Effect.sleep(10)
+        yield* server.goAway({ code: 99, debug: "later" })
+        yield* Effect.sleep(10)
+        yield* link.blackHole
+        const error = yield* Fiber.join(calling).pipe(Effect.timeout("10 minutes"))
+        assert.strictEqual(error._tag, "SessionDead")
+      }),
+    long
+  )
+
+  wrongToday(
+    "during a peer's drain, refused heartbeats are taken for a peer that knows none",
+    ({ client, link, server }) =>
+      Effect.gen(function* () {
+        yield* Effect.forkScoped(server.serve(() => Effect.never))
+        const calling = yield* Effect.fork(Effect.flip(call(client)))
+        yield* Effect.sleep(10)
+        yield* Effect.forkScoped(server.drain("1 hour"))
+        yield* Effect.sleep("1 minute")
+        yield* link.blackHole
+        const error = yield* Fiber.join(calling)
+        assert.strictEqual(error._tag, "SessionDead")
+        assert.notInclude(error.message, "is its session typed")
+      }),
+    long
+  )
+})
