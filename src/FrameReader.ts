@@ -71,7 +71,12 @@ export const make = (transport: TransportService): FrameReaderService => {
     return { frames, midFrame: !whole || decoder.midFrame }
   }
   const receive = (chunk: Uint8Array): Effect.Effect<FrameBatch, TransportFailed> =>
-    isBytes(chunk) ? Effect.succeed(decode(chunk)) : Effect.fail(readFailed(notBytes(chunk)))
+    !isBytes(chunk)
+      ? Effect.fail(readFailed(notBytes(chunk)))
+      : // an empty chunk is no sign of life, and a transport that gives them without end must not keep the loop busy
+        chunk.length > 0
+        ? Effect.succeed(decode(chunk))
+        : Effect.zipRight(Effect.sleep(Duration.zero), Effect.flatMap(transport.read, receive))
   const decodeRest = Effect.sync(() => decode(rest))
   const aTurnLater = Effect.zipRight(Effect.sleep(Duration.zero), decodeRest)
   const reader = FrameReader.of({

@@ -12,12 +12,14 @@ import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
-import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import { describe } from "./internal/describe.js"
 import { firstOf } from "./internal/firstOf.js"
+import { uncut } from "./internal/uncut.js"
 import { toSocket as toSocketInternal } from "./internal/streamSocket.js"
 import type { Initiator, StreamError } from "./MuxadoError.js"
+import { InvalidOptions } from "./MuxadoError.js"
 import { ErrorCode } from "./protocol/errorCode.js"
 
 /**
@@ -83,8 +85,14 @@ export interface ReadAllOptions {
  * @since 0.1.0
  * @category reading
  */
-export const readAll = (self: MuxStream, options?: ReadAllOptions): Effect.Effect<Uint8Array, StreamError> =>
-  options?.maxBytes === undefined ? self.readAll : self.readAllWithin(options.maxBytes)
+export const readAll = (self: MuxStream, options?: ReadAllOptions): Effect.Effect<Uint8Array, StreamError> => {
+  if (options === undefined) return self.readAll
+  if (typeof options !== "object" || options === null) {
+    const detail = `readAll: the options must be an object such as { maxBytes: 1000 }, not ${describe(options)}`
+    return Effect.fail(new InvalidOptions({ detail }))
+  }
+  return options.maxBytes === undefined ? self.readAll : self.readAllWithin(options.maxBytes)
+}
 
 /**
  * Writes bytes, or a string as UTF-8. Completes when the session has accepted all of them, for which it waits until the
@@ -179,21 +187,6 @@ export const writable = (self: MuxStream): Sink.Sink<void, Uint8Array | string, 
       )
     )
   )
-
-/**
- * Resets the stream at the end of the scope, unless the effect that it gives has run: what was written until then was
- * cut, and must not be taken for the whole.
- */
-const uncut = (self: MuxStream): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
-  Effect.suspend(() => {
-    let whole = false
-    return Effect.as(
-      Effect.addFinalizer(() => (whole ? Effect.void : self.reset(ErrorCode.StreamCancelled))),
-      Effect.sync(() => {
-        whole = true
-      })
-    )
-  })
 
 /**
  * Both directions as a `Channel`: its input is written, and its end finishes the stream; what arrives is its output. It

@@ -286,16 +286,24 @@ export type MuxadoError = StreamError | OpenError
  * @since 0.1.0
  * @category guards
  */
-export const isMuxadoError = (value: unknown): value is MuxadoError =>
-  typeof value === "object" &&
-  value !== null &&
-  "_tag" in value &&
-  typeof value._tag === "string" &&
-  TAGS.has(value._tag) &&
-  "processed" in value &&
-  (value.processed === "no" || value.processed === "maybe") &&
-  "initiator" in value &&
-  (value.initiator === "Local" || value.initiator === "Remote")
+export const isMuxadoError = (value: unknown): value is MuxadoError => {
+  try {
+    return (
+      typeof value === "object" &&
+      value !== null &&
+      "_tag" in value &&
+      typeof value._tag === "string" &&
+      TAGS.has(value._tag) &&
+      "processed" in value &&
+      (value.processed === "no" || value.processed === "maybe") &&
+      "initiator" in value &&
+      (value.initiator === "Local" || value.initiator === "Remote")
+    )
+  } catch {
+    // a Proxy whose traps throw is no error of this library
+    return false
+  }
+}
 
 const TAGS: ReadonlySet<string> = new Set<MuxadoError["_tag"]>([
   "InvalidOptions",

@@ -4,15 +4,17 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import type * as Duration from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as FrameLog from "./FrameLog.js"
 import * as FrameReader from "./FrameReader.js"
 import * as FrameWriter from "./FrameWriter.js"
+import { describe } from "./internal/describe.js"
 import { drive } from "./internal/driver.js"
 import { SessionRuntime } from "./internal/sessionRuntime.js"
 import { fromRuntime, saying } from "./internal/sessionService.js"
@@ -49,7 +51,8 @@ export interface ServeOptions<E> {
 }
 
 /**
- * What a GOAWAY says: `code` is any uint32, 0 (NoError) unless given. `debug` is a text for a person, sent as UTF-8 and
+ * What a GOAWAY says: `code` is any uint32, 0 (NoError) unless given. Take codes of your own from 256 up: a peer reads
+ * the protocol's codes as what they say, and 1, 3 and 8 as a rule that it broke. `debug` is a text for a person, sent as UTF-8 and
  * cut between two characters after 256 bytes.
  *
  * @since 0.1.0
@@ -198,6 +201,10 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
 > {
   const { resolved, role } = yield* resolving
   const transport = yield* Transport
+  if (!isTransport(transport)) {
+    const detail = `a session needs a transport with read, write, end and destroy, not ${describe(transport)}`
+    return yield* new InvalidOptions({ detail })
+  }
   if (carriers.has(transport)) return yield* new InvalidOptions({ detail: CARRIES_ONE })
   carriers.add(transport)
   const runtime = yield* SessionRuntime.make(toConnectionOptions(role, resolved))
@@ -220,9 +227,14 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
       interruptible ? Effect.withClock(joined, clock) : whileClosing(joined)
     )
   }
-  const closeWith = (reason: GoAwayOptions) =>
+  const closeWith = (reason?: GoAwayOptions) =>
     saying("closeWith", reason, (code, debug) => ending(driver.close(code, debug)))
-  const drain = (grace: Duration.DurationInput = resolved.drainTimeout) => ending(driver.drain(grace))
+  const drain = (grace: Duration.DurationInput = resolved.drainTimeout) =>
+    Option.match(Duration.decodeUnknown(grace), {
+      onNone: () =>
+        Effect.die(new InvalidOptions({ detail: `drain: the grace must be a duration, not ${describe(grace)}` })),
+      onSome: (limit) => ending(driver.drain(limit))
+    })
   yield* Effect.addFinalizer(() =>
     // whoever would have accepted these has gone before
     Effect.zipRight(
@@ -238,6 +250,15 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
   simulated.carries(session)
   return session
 })
+
+/** Asked without its getters, which are somebody else's code. */
+const isTransport = (value: unknown): value is TransportService =>
+  typeof value === "object" &&
+  value !== null &&
+  "read" in value &&
+  "write" in value &&
+  "end" in value &&
+  "destroy" in value
 
 /** The transports that carry a session, or did: what one session leaves unread is no beginning for another. */
 const carriers = new WeakSet<TransportService>()

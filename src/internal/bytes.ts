@@ -17,6 +17,17 @@ export const describeValue = (value: unknown): string => {
 export const notBytes = (value: unknown): TypeError =>
   new TypeError(`a chunk must be a Uint8Array, not ${describeValue(value)}`)
 
+/** Whether the memory of a view was detached: only then can nothing at all be made of it. */
+export const isDetached = (bytes: Uint8Array): boolean => {
+  if (bytes.length > 0) return false
+  try {
+    new Uint8Array(bytes)
+    return false
+  } catch {
+    return true
+  }
+}
+
 /** Below this, a copy costs less than to ask what memory a view shows. */
 const SMALL = 64
 

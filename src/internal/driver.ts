@@ -10,6 +10,7 @@ import type { FrameWriterService } from "../FrameWriter.js"
 import { TransportFailed } from "../MuxadoError.js"
 import { ErrorCode } from "../protocol/errorCode.js"
 import type { TransportService } from "../Transport.js"
+import { describe } from "./describe.js"
 import { directReader, directWriter } from "./direct.js"
 import { outsideScheduler } from "./outside.js"
 import type { SessionRuntime } from "./sessionRuntime.js"
@@ -108,6 +109,7 @@ const guarded = (effect: () => Effect.Effect<void>): Effect.Effect<void> =>
 const readLoop = (runtime: SessionRuntime, reader: FrameReaderService): Effect.Effect<void> => {
   const loop = Effect.suspend(() => reader.take).pipe(
     Effect.map((batch) => {
+      checkBatch(batch)
       runtime.heard(batch)
       runtime.receive(batch.frames, 0, batch.frames.length)
     }),
@@ -115,6 +117,12 @@ const readLoop = (runtime: SessionRuntime, reader: FrameReaderService): Effect.E
   )
   const reading = directReader.get(reader)?.(receiverOf(runtime)) ?? loop
   return Effect.catchAllCause(reading, (cause) => Effect.sync(() => failed(runtime, "Read", cause)))
+}
+
+/** A reader may be somebody else's. */
+const checkBatch = (batch: unknown): void => {
+  if (typeof batch === "object" && batch !== null && "frames" in batch && Array.isArray(batch.frames)) return
+  throw new TypeError(`a FrameReader must give { frames, midFrame }, not ${describe(batch)}`)
 }
 
 /** The same without a fiber: turns are tasks of the scheduler. */

@@ -266,7 +266,7 @@ export class SessionRuntime {
 
   /** Why nothing more can be asked of the session. */
   error(processed: "no" | "maybe"): SessionError {
-    const end = this.connection.refusal
+    const end = this.connection.refusal ?? this.connection.remoteEnd
     return sessionError(end ?? { _tag: "Closed" }, processed)
   }
 

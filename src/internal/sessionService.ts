@@ -11,7 +11,8 @@ import { HEARTBEAT_TYPE } from "../protocol/heartbeat.js"
 import type { GoAwayOptions, OpenOptions, SessionService } from "../Session.js"
 import type { ResolvedOptions } from "../SessionOptions.js"
 import type { Peer } from "../Transport.js"
-import { describeValue, isUint32 } from "./bytes.js"
+import { isUint32 } from "./bytes.js"
+import { describe } from "./describe.js"
 import { sessionError } from "./errors.js"
 import type { Restore } from "./restore.js"
 import { serve } from "./serve.js"
@@ -28,11 +29,16 @@ export const fromRuntime = (
   endings: Pick<SessionService, "close" | "closeWith" | "drain">
 ): SessionService => {
   const typeOf = (requested: OpenOptions | undefined): number | undefined | InvalidOptions => {
-    const type = requested?.type
-    if (!options.typed) return type === undefined ? undefined : new InvalidOptions({ detail: UNTYPED })
-    if (type === undefined) return 0
-    if (Number.isInteger(type) && type >= 0 && type < HEARTBEAT_TYPE) return type
-    return new InvalidOptions({ detail: `the stream type must be a uint32 below 0xFFFFFFFF, not ${type}` })
+    if (requested === undefined) return options.typed ? 0 : undefined
+    const wrong = notOptions("open", requested, "{ type: 1 }")
+    if (wrong !== undefined) return wrong
+    const { type } = requested
+    if (type === undefined) return options.typed ? 0 : undefined
+    if (!options.typed) return new InvalidOptions({ detail: `open: ${UNTYPED}` })
+    if (isUint32(type) && type !== HEARTBEAT_TYPE) return type
+    return new InvalidOptions({
+      detail: `open: the stream type must be a uint32 below 0xFFFFFFFF, not ${describe(type)}`
+    })
   }
   /** At once, if there is room. */
   const openNow = (requested: OpenOptions | undefined): StreamHandle | undefined => {
@@ -72,20 +78,22 @@ export const fromRuntime = (
         Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
       )
     ),
-    serve: (handler, served) => {
-      const concurrency = served?.concurrency ?? "unbounded"
-      if (concurrency !== "unbounded" && !(typeof concurrency === "number" && concurrency >= 1)) {
-        const detail = `serve: the concurrency must be at least 1, not ${describeValue(concurrency)}`
-        return Effect.die(new InvalidOptions({ detail }))
-      }
-      return serve(runtime, handler, concurrency === "unbounded" ? Infinity : concurrency, served?.resetCode)
-    },
+    serve: (handler, served) =>
+      Effect.suspend(() => {
+        const wrong = served === undefined ? undefined : notOptions("serve", served, "{ concurrency: 10 }")
+        if (wrong !== undefined) return Effect.die(wrong)
+        const { concurrency = "unbounded", resetCode } = served ?? {}
+        const fault = serveFault(handler, concurrency, resetCode)
+        return fault === undefined
+          ? serve(runtime, handler, concurrency === "unbounded" ? Infinity : concurrency, resetCode)
+          : Effect.die(new InvalidOptions({ detail: `serve: ${fault}` }))
+      }),
     ping: options.typed
       ? Effect.flatMap(Random.nextIntBetween(0, HEARTBEAT_TYPE), (nonce) =>
           Effect.map(runtime.pings.ping(nonce), Duration.millis)
         )
-      : invalid(UNTYPED),
-    goAway: (reason = {}) =>
+      : invalid(`ping: ${UNTYPED}`),
+    goAway: (reason) =>
       saying("goAway", reason, (code, debug) =>
         Effect.sync(() => runtime.step((connection) => connection.goAway(code, debug)))
       ),
@@ -99,16 +107,38 @@ export const fromRuntime = (
 /** With the code and text that the peer gets; a wrong one is a defect, since an ending has no error. */
 export const saying = (
   operation: string,
-  { code = ErrorCode.NoError, debug = "" }: GoAwayOptions,
+  reason: GoAwayOptions | undefined,
   use: (code: number, debug: string) => Effect.Effect<void>
-): Effect.Effect<void> => {
-  const wrong = isUint32(code)
-    ? typeof debug === "string"
-      ? undefined
-      : `the debug text must be a string, not ${describeValue(debug)}`
-    : `the code must be an integer from 0 to 4294967295, not ${describeValue(code)}`
-  return wrong === undefined ? use(code, debug) : Effect.die(new InvalidOptions({ detail: `${operation}: ${wrong}` }))
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const unusable = reason === undefined ? undefined : notOptions(operation, reason, '{ code: 99, debug: "moving" }')
+    if (unusable !== undefined) return Effect.die(unusable)
+    const { code = ErrorCode.NoError, debug = "" } = reason ?? {}
+    const wrong = isUint32(code)
+      ? typeof debug === "string"
+        ? undefined
+        : `the debug text must be a string, not ${describe(debug)}`
+      : `the code must be an integer from 0 to 4294967295, not ${describe(code)}`
+    return wrong === undefined ? use(code, debug) : Effect.die(new InvalidOptions({ detail: `${operation}: ${wrong}` }))
+  })
+
+const serveFault = (handler: unknown, concurrency: unknown, resetCode: unknown): string | undefined => {
+  if (typeof handler !== "function") return `the handler must be a function, not ${describe(handler)}`
+  if (concurrency !== "unbounded" && !(typeof concurrency === "number" && concurrency >= 1)) {
+    return `the concurrency must be at least 1 or "unbounded", not ${describe(concurrency)}`
+  }
+  return resetCode === undefined || typeof resetCode === "function"
+    ? undefined
+    : `resetCode must be a function, not ${describe(resetCode)}`
 }
+
+/** Options given as a plain value would be passed over without a word. */
+const notOptions = (operation: string, given: unknown, example: string): InvalidOptions | undefined =>
+  typeof given === "object" && given !== null && !Array.isArray(given)
+    ? undefined
+    : new InvalidOptions({
+        detail: `${operation}: the options must be an object such as ${example}, not ${describe(given)}`
+      })
 
 const UNTYPED = "an untyped session has neither stream types nor heartbeats"
 

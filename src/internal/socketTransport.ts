@@ -186,6 +186,12 @@ export const open = (
 
     const wrong = wrongOption(options)
     if (wrong !== undefined) return yield* failed("Open", "Local", wrong)
+    const socketFault = unusable(socket)
+    if (socketFault !== undefined) return yield* failed("Open", "Local", socketFault)
+    yield* Effect.acquireRelease(
+      Effect.sync(() => carried.add(socket)),
+      () => Effect.sync(() => carried.delete(socket))
+    )
     const openTimeout = Duration.decode(options.openTimeout ?? OPEN_TIMEOUT)
 
     const destroy = Effect.sync(() => {
@@ -293,8 +299,9 @@ export const open = (
       cause: unknown
     ): Effect.Effect<never, TransportFailed> =>
       Effect.suspend(() => {
-        fail(failed("Read", initiator, cause))
-        return Effect.fail(failed("Write", initiator, cause))
+        const error = failed("Write", initiator, cause)
+        fail(error)
+        return Effect.fail(error)
       })
 
     const unsent = (): number => {
@@ -351,6 +358,16 @@ export const open = (
 
     return { transport: { read, write, end, destroy }, over: over.await }
   })
+
+/** The Sockets that are transports now; one that can connect again may be one again. */
+const carried = new WeakSet<object>()
+
+const unusable = (socket: unknown): Error | undefined => {
+  if (typeof socket !== "object" || socket === null || !("runRaw" in socket && "writer" in socket)) {
+    return new TypeError(`fromSocket takes a Socket, not ${describeValue(socket)}`)
+  }
+  return carried.has(socket) ? new Error("this Socket already carries a transport: make a Socket for each") : undefined
+}
 
 const wrongOption = (options: SocketOptions): Error | undefined => {
   for (const name of ["maxBuffered", "highWaterMark"] as const) {

@@ -11,7 +11,7 @@ import type { MuxStream } from "../MuxStream.js"
 import { ErrorCode } from "../protocol/errorCode.js"
 import type { ReadResult } from "../protocol/results.js"
 import type { StreamCore } from "../protocol/stream.js"
-import { describeValue, isBytes, isUint32, stable } from "./bytes.js"
+import { describeValue, isBytes, isDetached, isUint32, stable } from "./bytes.js"
 import { streamError } from "./errors.js"
 import { Gathered } from "./gathered.js"
 import type { PendingWrite } from "./pendingWrite.js"
@@ -29,6 +29,9 @@ const READ_ALL_LIMIT = 16 * 1024 * 1024
 export class StreamHandle implements MuxStream {
   /** Called once when the stream fails by no doing of its user. */
   onFailure: (() => void) | undefined = undefined
+
+  /** Conversions that write into the stream and have not reached the end of their input. */
+  conversions = 0
 
   private readonly readers = new WaitSet()
   /** What `readAll` has read so far: an interrupted one leaves it for the next read. */
@@ -200,11 +203,11 @@ export class StreamHandle implements MuxStream {
     if (typeof data === "string") return Effect.suspend(() => this.writeBytes(new TextEncoder().encode(data)))
     if (!isBytes(data)) return invalid(`write: takes a Uint8Array or a string, not ${describeValue(data)}`)
     const length = data.length
-    return Effect.suspend(() =>
-      data.length === length
-        ? this.writeBytes(stable(data))
-        : invalid(`write: the ${length} bytes were detached before the write ran`)
-    )
+    return Effect.suspend(() => {
+      if (data.length !== length) return invalid(`write: the ${length} bytes were detached before the write ran`)
+      if (isDetached(data)) return invalid("write: the bytes were detached before the call")
+      return this.writeBytes(stable(data))
+    })
   }
 
   private writeBytes(bytes: Uint8Array): Effect.Effect<void, StreamError> {
@@ -331,7 +334,7 @@ export class StreamHandle implements MuxStream {
   private closeNow(): void {
     this.onFailure = undefined
     this.unread = undefined
-    const cut = this.writes.some((write) => !write.finishes)
+    const cut = this.conversions > 0 || this.writes.some((write) => !write.finishes)
     if (this.writes.length > 0) this.failWrites(this.closed("write"))
     this.session.step((connection) => {
       if (cut) connection.reset(this.core, ErrorCode.StreamCancelled)

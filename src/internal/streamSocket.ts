@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { MuxStream } from "../MuxStream.js"
 import type { StreamError } from "../MuxadoError.js"
-import { ErrorCode } from "../protocol/errorCode.js"
+import { uncutOnSuccess } from "./uncut.js"
 
 type Handler<A, E, R> = (bytes: Uint8Array) => Effect.Effect<A, E, R> | void
 
@@ -34,9 +34,10 @@ export const toSocket = (stream: MuxStream): Socket.Socket => {
     [Socket.TypeId]: Socket.TypeId,
     run: runRaw,
     runRaw,
-    writer: Effect.acquireRelease(Effect.succeed(write), (_, exit) =>
-      // a writer that was cut must not look like one that has written everything
-      Exit.isSuccess(exit) ? Effect.ignore(stream.finish) : stream.reset(ErrorCode.StreamCancelled)
+    // a writer that was cut must not look like one that has written everything
+    writer: Effect.zipRight(
+      Effect.addFinalizer((exit) => (Exit.isSuccess(exit) ? Effect.ignore(stream.finish) : Effect.void)),
+      Effect.as(uncutOnSuccess(stream), write)
     )
   })
 }

@@ -105,7 +105,7 @@ export const makeTcp = (options: TcpOptions): Effect.Effect<TransportService, Tr
     const { connectTimeout, ...tcp } = orNone(options)
     return connect({
       problems: tcpProblems(options),
-      endpoint: tcpEndpoint(String(tcp.host ?? "localhost"), tcp.port),
+      endpoint: tcpEndpoint(String(tcp.host ?? "localhost"), typeof tcp.port === "number" ? tcp.port : 0),
       start: () =>
         Net.connect({
           keepAlive: true,

@@ -355,7 +355,8 @@ export class Connection {
   /** The text of Rust's GOAWAY runs over its frame, and may look like the beginning of one that is never completed. */
   private endOf(verdict: Extract<SessionEnd, { _tag: "Dead" }>): SessionEnd {
     if (verdict.reason === "PartialFrame") return this.core.remoteEnd ?? verdict
-    const answered = this.core.heartbeats.roundTrip !== undefined
+    // one that leaves refuses the stream of a first heartbeat, which says nothing of whether it knows them
+    const answered = this.core.heartbeats.roundTrip !== undefined || this.core.remoteGoAway !== undefined
     return verdict.reason === "WriteStalled" || answered ? verdict : { ...verdict, neverAnswered: true }
   }
 

@@ -12,10 +12,11 @@ import * as Net from "node:net"
 import type { Duplex } from "node:stream"
 import { isUint8Array } from "node:util/types"
 import { directTransport } from "../../internal/direct.js"
+import { describe } from "../../internal/describe.js"
 import { outside } from "../../internal/outside.js"
 import { WaitSet } from "../../internal/waiting.js"
 import type { Initiator } from "../../MuxadoError.js"
-import { TransportFailed } from "../../MuxadoError.js"
+import { InvalidOptions, TransportFailed } from "../../MuxadoError.js"
 import type { Peer, TransportService } from "../../Transport.js"
 import { changed, sizeOf } from "./chunks.js"
 import { guardErrors } from "./errorGuard.js"
@@ -42,11 +43,27 @@ export interface Known {
 export const fromDuplex = (duplex: Duplex, known: Known = {}): Effect.Effect<TransportService, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
-      Effect.sync(() => adapt(duplex, known)),
+      Effect.suspend(() => {
+        const wrong = unusable(duplex)
+        return wrong === undefined ? Effect.sync(() => adapt(duplex, known)) : Effect.die(wrong)
+      }),
       (adapted) => Effect.sync(adapted.release)
     ),
     (adapted) => adapted.transport
   )
+
+/** The Duplexes that are transports: what one leaves unread is no beginning for another. */
+const adapted = new WeakSet<object>()
+
+/** No error of its own could be typed: the caller holds the Duplex, so this is the caller's mistake. */
+const unusable = (duplex: unknown): InvalidOptions | undefined => {
+  if (typeof duplex !== "object" || duplex === null || !("on" in duplex && "read" in duplex && "write" in duplex)) {
+    return new InvalidOptions({ detail: `fromDuplex: takes a Duplex, not ${describe(duplex)}` })
+  }
+  if (adapted.has(duplex)) return new InvalidOptions({ detail: "fromDuplex: this Duplex already is a transport" })
+  adapted.add(duplex)
+  return undefined
+}
 
 interface Adapted {
   readonly transport: TransportService
