@@ -67,10 +67,10 @@ export class StreamReset extends Data.TaggedError("StreamReset")<{
 /** A text that may come from the peer, behind a colon, in one line. */
 const said = (text: string): string => (text === "" ? "" : `: ${escapeControls(text)}`)
 
-/** Control characters would let a peer write lines of its own into a log. */
+/** Control characters would let a peer write lines of its own into a log, or turn the direction of one. */
 const escapeControls = (text: string): string =>
   // eslint-disable-next-line no-control-regex -- they are what is looked for
-  text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
+  text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (character) => {
     const short = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[character]
     return short ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
   })

@@ -356,7 +356,8 @@ export class Connection {
   private endOf(verdict: Extract<SessionEnd, { _tag: "Dead" }>): SessionEnd {
     if (verdict.reason === "PartialFrame") return this.core.remoteEnd ?? verdict
     // one that leaves refuses the stream of a first heartbeat, which says nothing of whether it knows them
-    const answered = this.core.heartbeats.roundTrip !== undefined || this.core.remoteGoAway !== undefined
+    const { heartbeats, remoteGoAway } = this.core
+    const answered = heartbeats.roundTrip !== undefined || heartbeats.refused || remoteGoAway !== undefined
     return verdict.reason === "WriteStalled" || answered ? verdict : { ...verdict, neverAnswered: true }
   }
 

@@ -241,6 +241,7 @@ export class Core {
     this.heartbeatStream = undefined
     const lost = this.heartbeats.takeLost()
     if (stream.failure === undefined) return
+    this.heartbeats.refused ||= stream.failure._tag === "Reset" && stream.failure.initiator === "Remote"
     for (const nonce of lost) {
       this.emit({ _tag: "PingLost", nonce, streamId: stream.id, failure: stream.failure })
     }
@@ -282,8 +283,7 @@ export class Core {
 
   /** This side says why it leaves. The first reason that says something stays, for every GOAWAY and for this side. */
   say(code: ErrorCode, debug: string): void {
-    if (this.closed.code !== undefined || (code === Code.NoError && debug === "")) return
-    this.closed = { _tag: "Closed", code, debug }
+    if (this.closed.code === undefined && (code !== 0 || debug !== "")) this.closed = { _tag: "Closed", code, debug }
   }
 
   /** A GOAWAY. From the first on no streams are taken, so a later one does not raise what was processed. */

@@ -37,6 +37,9 @@ export const encodeUint32 = (value: number): Uint8Array =>
  * @category models
  */
 export class PendingHeartbeats {
+  /** The peer has reset their stream: it knows them, and takes no streams for now. */
+  refused = false
+
   /** The round trip of the last answer, in milliseconds. */
   roundTrip: number | undefined = undefined
 

@@ -28,13 +28,6 @@ export const test = (
   options: SimulatedSessions.Options = {}
 ): void => it.effect(name, () => scenario(body, options))
 
-/** The same, for behaviour that is wrong today: it fails once the behaviour is right. */
-export const wrongToday = (
-  name: string,
-  body: (sessions: Sessions) => Effect.Effect<void, unknown, Scope.Scope>,
-  options: SimulatedSessions.Options = {}
-): void => it.effect.fails(name, () => scenario(body, options))
-
 export const echo = (stream: MuxStream.MuxStream) =>
   Effect.flatMap(MuxStream.readAll(stream), (bytes) => MuxStream.write(stream, bytes))
 

@@ -115,13 +115,23 @@ describe("a wrong argument of a session", () => {
     test(`serve with concurrency ${nameOf(value)} dies before it takes a stream`, ({ client, server }) =>
       Effect.gen(function* () {
         const end = yield* ending(server.serve(echo, wrong({ concurrency: value })))
-        assert.match(end, /^dies InvalidOptions: .*serve: the concurrency must be at least 1, not /)
+        assert.match(end, /^dies InvalidOptions: .*serve: the concurrency must be at least 1 or "unbounded", not /)
         yield* Effect.forkScoped(server.serve(echo))
         assert.strictEqual(yield* call(client), "hello")
       }))
   }
 
-  for (const handler of [undefined, "x", () => 3, () => undefined]) {
+  for (const handler of [undefined, "x", null, 7]) {
+    test(`serve with a handler that is ${String(handler)} dies before it takes a stream`, ({ server }) =>
+      Effect.gen(function* () {
+        assert.match(
+          yield* ending(server.serve(wrong<typeof echo>(handler))),
+          /^dies InvalidOptions: .*serve: the handler must be a function, not /
+        )
+      }))
+  }
+
+  for (const handler of [() => 3, () => undefined]) {
     test(`a handler of serve that is ${String(handler)} resets its stream, and serve goes on`, ({ client, server }) =>
       Effect.gen(function* () {
         const serving = yield* Effect.forkScoped(server.serve(wrong<typeof echo>(handler)))

@@ -455,11 +455,11 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/session/cut.test.ts",
-    "MuxStream",
+    "internal/uncut",
     "a cut upload is finished",
     "a stream that was cut never looks like one that ended",
-    "(whole ? Effect.void : self.reset(ErrorCode.StreamCancelled))",
-    "(whole ? Effect.void : Effect.void)"
+    "return whole ? Effect.void : stream.reset(ErrorCode.StreamCancelled)",
+    "return Effect.void"
   ),
   inTest(
     "test/session/readAll.test.ts",

@@ -52,8 +52,9 @@ export const withoutWaiting = (clock: TestClock.TestClock): TestClock.TestClock 
 /** The same clock with other properties; what they do not replace is the clock's own. */
 export const above = (clock: TestClock.TestClock, properties: PropertyDescriptorMap): TestClock.TestClock => {
   // a proxy over it may replace them
-  const replaceable = Object.entries(properties).map(([name, property]) => [name, { ...property, configurable: true }])
-  const copy: unknown = Object.create(clock, Object.fromEntries(replaceable) as PropertyDescriptorMap)
+  const replaceable: PropertyDescriptorMap = {}
+  for (const [name, property] of Object.entries(properties)) replaceable[name] = { ...property, configurable: true }
+  const copy: unknown = Object.create(clock, replaceable)
   return isTestClock(copy) ? copy : clock
 }
 
