@@ -18,6 +18,7 @@ import * as Scope from "effect/Scope"
 import { TransportFailed } from "../MuxadoError.js"
 import type { TransportService } from "../Transport.js"
 import { describeValue } from "./bytes.js"
+import { carry, unusable } from "./carriedSockets.js"
 import { concat, lengthOf } from "./concat.js"
 import { firstOf } from "./firstOf.js"
 import { atMost, call, causeOf } from "./foreign.js"
@@ -188,10 +189,7 @@ export const open = (
     if (wrong !== undefined) return yield* failed("Open", "Local", wrong)
     const socketFault = unusable(socket)
     if (socketFault !== undefined) return yield* failed("Open", "Local", socketFault)
-    yield* Effect.acquireRelease(
-      Effect.sync(() => carried.add(socket)),
-      () => Effect.sync(() => carried.delete(socket))
-    )
+    yield* carry(socket)
     const openTimeout = Duration.decode(options.openTimeout ?? OPEN_TIMEOUT)
 
     const destroy = Effect.sync(() => {
@@ -358,16 +356,6 @@ export const open = (
 
     return { transport: { read, write, end, destroy }, over: over.await }
   })
-
-/** The Sockets that are transports now; one that can connect again may be one again. */
-const carried = new WeakSet<object>()
-
-const unusable = (socket: unknown): Error | undefined => {
-  if (typeof socket !== "object" || socket === null || !("runRaw" in socket && "writer" in socket)) {
-    return new TypeError(`fromSocket takes a Socket, not ${describeValue(socket)}`)
-  }
-  return carried.has(socket) ? new Error("this Socket already carries a transport: make a Socket for each") : undefined
-}
 
 const wrongOption = (options: SocketOptions): Error | undefined => {
   for (const name of ["maxBuffered", "highWaterMark"] as const) {

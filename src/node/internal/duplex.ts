@@ -12,16 +12,16 @@ import * as Net from "node:net"
 import type { Duplex } from "node:stream"
 import { isUint8Array } from "node:util/types"
 import { directTransport } from "../../internal/direct.js"
-import { describe } from "../../internal/describe.js"
 import { outside } from "../../internal/outside.js"
 import { WaitSet } from "../../internal/waiting.js"
 import type { Initiator } from "../../MuxadoError.js"
-import { InvalidOptions, TransportFailed } from "../../MuxadoError.js"
+import { TransportFailed } from "../../MuxadoError.js"
 import type { Peer, TransportService } from "../../Transport.js"
 import { changed, sizeOf } from "./chunks.js"
 import { guardErrors } from "./errorGuard.js"
 import { endpointOf, peerOf } from "./peer.js"
 import { BYTES_PER_TURN, MAX_STRETCH } from "./turns.js"
+import { unusable } from "./usable.js"
 
 /**
  * What is known of a connection beside its socket: the peer, and where it was dialled.
@@ -51,19 +51,6 @@ export const fromDuplex = (duplex: Duplex, known: Known = {}): Effect.Effect<Tra
     ),
     (adapted) => adapted.transport
   )
-
-/** The Duplexes that are transports: what one leaves unread is no beginning for another. */
-const adapted = new WeakSet<object>()
-
-/** No error of its own could be typed: the caller holds the Duplex, so this is the caller's mistake. */
-const unusable = (duplex: unknown): InvalidOptions | undefined => {
-  if (typeof duplex !== "object" || duplex === null || !("on" in duplex && "read" in duplex && "write" in duplex)) {
-    return new InvalidOptions({ detail: `fromDuplex: takes a Duplex, not ${describe(duplex)}` })
-  }
-  if (adapted.has(duplex)) return new InvalidOptions({ detail: "fromDuplex: this Duplex already is a transport" })
-  adapted.add(duplex)
-  return undefined
-}
 
 interface Adapted {
   readonly transport: TransportService
