@@ -84,7 +84,7 @@ describe("a Socket whose writer", () => {
         assert.strictEqual(error.reason, "Write")
         assert.include(messageOf(error), message)
         const read = yield* Fiber.join(reading)
-        assert.strictEqual(read.reason, "Read")
+        assert.strictEqual(read.reason, "Write")
         assert.include(messageOf(read), message)
 
         const second = yield* Transport.fromSocket(makeSocket({ send: effect }).socket)
@@ -324,7 +324,7 @@ describe("what is given to a transport over a Socket", () => {
       const error = yield* Effect.flip(transport.write([one]))
       assert.strictEqual(error.reason, "Write")
       assert.include(messageOf(error), message)
-      assert.strictEqual((yield* Effect.flip(transport.read)).reason, "Read")
+      assert.strictEqual((yield* Effect.flip(transport.read)).reason, "Write")
       yield* other.write([one])
     })
   )
