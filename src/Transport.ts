@@ -166,6 +166,8 @@ export type {
  *   return yield* session.ping
  * }).pipe(Effect.scoped)
  * ```
+ * One Socket carries one transport at a time: a second one over it fails with `"Open"`, and so does a value that is no
+ * Socket.
  *
  * @since 0.1.0
  * @category constructors

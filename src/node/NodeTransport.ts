@@ -76,6 +76,7 @@ export interface UnixOptions {
  * Adapts any Duplex of bytes, connected already, which from now on belongs to the transport: it must not be read from
  * or written to elsewhere, and is destroyed when the scope closes (`end` first, to have everything delivered). Its
  * `allowHalfOpen` is turned on; a socket's `noDelay` is left as it is. Of its listeners, none is left once it is closed.
+ * One Duplex is one transport: a second one over it, or a value that is no Duplex, is a defect (`InvalidOptions`).
  *
  * @since 0.1.0
  * @category constructors
