@@ -69,7 +69,7 @@ const search = (copy: string, kind: Simulation, path: string, mutated: string): 
 /** Whether the tests of a file pass in the copy. */
 const passes = (copy: string, test: string): boolean => {
   const vitest = join(root, "node_modules", "vitest", "vitest.mjs")
-  const { status } = spawnSync(process.execPath, [vitest, "run", test], { cwd: copy, timeout: PATIENCE })
+  const { status } = spawnSync(process.execPath, [vitest, "run", "--bail", "1", test], { cwd: copy, timeout: PATIENCE })
   return status === 0
 }
 

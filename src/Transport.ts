@@ -153,6 +153,9 @@ export type {
  *
  * A single chunk goes to the socket as it is, several as one copy.
  *
+ * One Socket carries one transport at a time: a second one over it fails with `"Open"`, and so does a value that is no
+ * Socket.
+ *
  * @example
  * ```ts
  * import { NodeSocket } from "@effect/platform-node"
@@ -166,8 +169,6 @@ export type {
  *   return yield* session.ping
  * }).pipe(Effect.scoped)
  * ```
- * One Socket carries one transport at a time: a second one over it fails with `"Open"`, and so does a value that is no
- * Socket.
  *
  * @since 0.1.0
  * @category constructors
