@@ -26,10 +26,17 @@ export const toSocket = (stream: MuxStream): Socket.Socket => {
     const untilClosed = Effect.catchIf(loop, isLocalClose, () => Effect.void)
     return options?.onOpen === undefined ? untilClosed : Effect.zipRight(options.onOpen, untilClosed)
   }
-  const write = (chunk: Uint8Array | string | Socket.CloseEvent): Effect.Effect<void, Socket.SocketError> => {
-    if (Socket.isCloseEvent(chunk)) return chunk.code === CLEAN ? stream.close : stream.reset(chunk.code)
-    return Effect.mapError(stream.write(chunk), (cause) => new Socket.SocketGenericError({ reason: "Write", cause }))
-  }
+  const writeWith =
+    (whole: Effect.Effect<void>) =>
+    (chunk: Uint8Array | string | Socket.CloseEvent): Effect.Effect<void, Socket.SocketError> => {
+      if (!Socket.isCloseEvent(chunk)) {
+        return Effect.mapError(
+          stream.write(chunk),
+          (cause) => new Socket.SocketGenericError({ reason: "Write", cause })
+        )
+      }
+      return chunk.code === CLEAN ? Effect.zipRight(whole, stream.close) : stream.reset(chunk.code)
+    }
   return Socket.Socket.of({
     [Socket.TypeId]: Socket.TypeId,
     run: runRaw,
@@ -37,7 +44,7 @@ export const toSocket = (stream: MuxStream): Socket.Socket => {
     // a writer that was cut must not look like one that has written everything
     writer: Effect.zipRight(
       Effect.addFinalizer((exit) => (Exit.isSuccess(exit) ? Effect.ignore(stream.finish) : Effect.void)),
-      Effect.as(uncutOnSuccess(stream), write)
+      Effect.map(uncutOnSuccess(stream), writeWith)
     )
   })
 }

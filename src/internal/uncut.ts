@@ -13,9 +13,9 @@ import { StreamHandle } from "./streamHandle.js"
 export const uncut = (stream: MuxStream): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
   writing(stream, () => false)
 
-/** The same, for a scope whose success says that all was written. */
-export const uncutOnSuccess = (stream: MuxStream): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(writing(stream, Exit.isSuccess))
+/** The same, for a scope whose success says that all was written, as the effect that it gives does before. */
+export const uncutOnSuccess = (stream: MuxStream): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
+  writing(stream, Exit.isSuccess)
 
 const writing = (
   stream: MuxStream,

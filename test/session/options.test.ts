@@ -312,7 +312,7 @@ describe("SessionOptions", () => {
         const withRole = value as { readonly role: "client" }
         const parts = Layer.provideMerge(Layer.merge(FrameReader.layer, FrameWriter.layer), over)
         const attempts: ReadonlyArray<Effect.Effect<unknown, unknown, Scope.Scope>> = [
-          sessionOver("client", client, wrong),
+          Effect.scoped(Effect.provide(Session.make("client", wrong), parts)),
           Session.fromTransport(client, withRole),
           Layer.build(Layer.provide(Session.layer(withRole), parts)),
           Layer.build(Layer.provide(Session.layerClient(wrong), over)),
