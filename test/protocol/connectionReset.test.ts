@@ -41,6 +41,15 @@ describe("a reset by the peer", () => {
     })
   }
 
+  it("frees a reader that found nothing and is not yet known to wait: it must look again", () => {
+    const { server, stream } = serving()
+    assert.strictEqual(server.read(stream), '"abc"')
+    assert.strictEqual(server.connection.read(stream)._tag, "Blocked")
+    assert.isTrue(stream.readBlocked)
+    server.receive(rst(3, 77))
+    assert.isFalse(stream.readBlocked)
+  })
+
   it("as the wire has it", () => {
     const { server } = serving()
     server.hex("000004 00 00000003 00000006")

@@ -490,8 +490,9 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "this.readers.goOnUnless(() => !this.core.readBlocked, next, waiting)",
     "this.readers.goOnUnless(() => false, next, waiting)"
   ),
-  inCore(
-    "core",
+  inTest(
+    "test/protocol/connectionReset.test.ts",
+    "protocol/core",
     "a reader that believes itself blocked when its stream has failed",
     "no wake-up is lost",
     "    stream.failure = failure\n    stream.readBlocked = false\n",
