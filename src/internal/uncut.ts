@@ -27,14 +27,18 @@ const writing = (
       if (open && stream instanceof StreamHandle) stream.conversions--
       open = false
     }
-    if (stream instanceof StreamHandle) stream.conversions++
+    // counted in the step that makes sure that it is taken back: an interruption between the two would count for good
     return Effect.as(
-      Effect.addFinalizer((exit) =>
-        Effect.suspend(() => {
-          const whole = !open || isWhole(exit)
-          leave()
-          return whole ? Effect.void : stream.reset(ErrorCode.StreamCancelled)
-        })
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          if (stream instanceof StreamHandle) stream.conversions++
+        }),
+        (_, exit) =>
+          Effect.suspend(() => {
+            const whole = !open || isWhole(exit)
+            leave()
+            return whole ? Effect.void : stream.reset(ErrorCode.StreamCancelled)
+          })
       ),
       Effect.sync(leave)
     )
