@@ -171,7 +171,7 @@ const passTime = <A, E>(
 /** Turns of 5 ms that may pass without anything to wait for. */
 const PATIENCE = 20
 
-/** So many steps of time are taken only after 2 ms: at the beginning, and when something outside set a fiber going. */
+/** The first steps of time, and those after something outside has woken a fiber, wait for 2 ms each: this many. */
 const PATIENT_STEPS = 12
 
 /** Real milliseconds after which it says that it is still going on, if more than so much virtual time has passed. */

@@ -8,10 +8,10 @@ const LONG = 60_000
 /** Those that would leave most behind; `npm run attacks` measures all. */
 const WORST = [
   "A16: 257 live streams where 256 may be",
-  "A18: 200 streams that nobody accepts, and a window of bytes on each refused one",
+  "A18: 200 streams that the application never accepts, and a window of bytes on each refused one",
   "A19: streams opened and reset",
   "A28: DATA of 16 MiB on a live stream",
-  "A29: a window of bytes that nobody reads, and one more"
+  "A29: a window of bytes that the application never reads, and one more"
 ]
 
 layer(Victim.live, { excludeTestServices: true, timeout: LONG })("what an attack makes a session hold", (it) => {

@@ -1,7 +1,7 @@
 /** Turns of the event loop, whatever the clock. */
 import * as Effect from "effect/Effect"
 
-/** So many real milliseconds. */
+/** Waits for this many real milliseconds. */
 export const realTime = (millis: number): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     const timer = setTimeout(() => resume(Effect.void), millis)

@@ -131,7 +131,7 @@ export const floods: ReadonlyArray<Attack> = [
   },
   {
     id: "A17",
-    what: "streams without end that nobody accepts",
+    what: "endless streams that the application never accepts",
     app: "hold",
     run: (peer) => peer.flood(ENDLESS, (n) => [Bytes.syn(Bytes.odd(n))]),
     outcome: ends(10),
@@ -140,7 +140,7 @@ export const floods: ReadonlyArray<Attack> = [
   },
   {
     id: "A17",
-    what: "3 000 streams that nobody accepts, and more for each",
+    what: "3 000 streams that the application never accepts, and more for each",
     app: "hold",
     run: (peer) =>
       Effect.gen(function* () {

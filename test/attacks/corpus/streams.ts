@@ -78,7 +78,7 @@ export const streams: ReadonlyArray<Attack> = [
   },
   {
     id: "A17",
-    what: "200 streams that nobody accepts, and more for each",
+    what: "200 streams that the application never accepts, and more for each",
     app: "hold",
     options: { acceptBacklog: 128 },
     run: (peer) =>
@@ -93,7 +93,7 @@ export const streams: ReadonlyArray<Attack> = [
   },
   {
     id: "A18",
-    what: "200 streams that nobody accepts, and a window of bytes on each refused one",
+    what: "200 streams that the application never accepts, and a window of bytes on each refused one",
     app: "hold",
     options: { acceptBacklog: 128 },
     run: (peer) =>
@@ -108,7 +108,7 @@ export const streams: ReadonlyArray<Attack> = [
   },
   {
     id: "A29",
-    what: "a window of bytes that nobody reads, and one more",
+    what: "a window of bytes that the application never reads, and one more",
     app: "hold",
     run: (peer) =>
       peer.send(
