@@ -8,14 +8,14 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as LogLevel from "effect/LogLevel"
 import * as Level from "effect/LogLevel"
-import { StreamNames } from "./internal/streamNames.js"
+import { StreamNames } from "./internal/session/streamNames.js"
 import type { FrameReaderService } from "./FrameReader.js"
 import { FrameReader } from "./FrameReader.js"
 import type { FrameWriterService } from "./FrameWriter.js"
 import { FrameWriter } from "./FrameWriter.js"
-import { errorCodeName } from "./protocol/errorCode.js"
-import type { InboundFrame } from "./protocol/frame.js"
-import { join } from "./protocol/join.js"
+import { errorCodeName } from "./protocol/wire/errorCode.js"
+import type { InboundFrame } from "./protocol/wire/frame.js"
+import { mergeFrames } from "./protocol/wire/mergeFrames.js"
 
 /**
  * How frames are logged: at `level` (`Debug` unless given), each line beginning with the name of the `session`, and the
@@ -93,7 +93,7 @@ export const make = (
     }),
     writer: FrameWriter.of({
       write: (frames) => {
-        const joined = join(frames)
+        const joined = mergeFrames(frames)
         return Effect.zipRight(log("sent", joined), writer.write(joined))
       }
     })

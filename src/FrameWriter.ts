@@ -6,11 +6,11 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { directTransport, directWriter } from "./internal/direct.js"
+import { directTransport, directWriter } from "./internal/transport/fastPath.js"
 import type { TransportFailed } from "./MuxadoError.js"
-import { encode } from "./protocol/encoder.js"
-import type { Frame } from "./protocol/frame.js"
-import { join } from "./protocol/join.js"
+import { encode } from "./protocol/wire/encoder.js"
+import type { Frame } from "./protocol/wire/frame.js"
+import { mergeFrames } from "./protocol/wire/mergeFrames.js"
 import type { TransportService } from "./Transport.js"
 import { Transport } from "./Transport.js"
 
@@ -41,10 +41,10 @@ export class FrameWriter extends Context.Tag("effect-muxado/FrameWriter")<FrameW
  */
 export const make = (transport: TransportService): FrameWriterService => {
   const writer = FrameWriter.of({
-    write: (frames) => Effect.suspend(() => transport.write(encode(join(frames))))
+    write: (frames) => Effect.suspend(() => transport.write(encode(mergeFrames(frames))))
   })
   const direct = directTransport.get(transport)
-  if (direct !== undefined) directWriter.set(writer, (frames) => direct.tryWrite(encode(join(frames))))
+  if (direct !== undefined) directWriter.set(writer, (frames) => direct.tryWrite(encode(mergeFrames(frames))))
   return writer
 }
 

@@ -14,13 +14,13 @@ import * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { describe } from "./internal/describe.js"
-import { firstOf } from "./internal/firstOf.js"
-import { uncut } from "./internal/uncut.js"
-import { toSocket as toSocketInternal } from "./internal/streamSocket.js"
+import { describe } from "./internal/support/describe.js"
+import { race } from "./internal/support/race.js"
+import { uncut } from "./internal/stream/uncut.js"
+import { toSocket as toSocketInternal } from "./internal/stream/toSocket.js"
 import type { Initiator, StreamError } from "./MuxadoError.js"
 import { InvalidOptions } from "./MuxadoError.js"
-import { ErrorCode } from "./protocol/errorCode.js"
+import { ErrorCode } from "./protocol/wire/errorCode.js"
 
 /**
  * A stream, as both of its ends hold it.
@@ -79,7 +79,7 @@ export interface ReadAllOptions {
  * or `readAll` begins with what it had read. While it waits, other reads of the same stream wait for it.
  *
  * Fails as `read` does; with `ReadLimitExceeded` when the peer sends more than `maxBytes`, and then resets the stream
- * with StreamCancelled; with `InvalidOptions` when `maxBytes` is not a number of bytes. Use `readable` for what may be
+ * with StreamCancelled; with `InvalidOptions` when `maxBytes` is not a number of bytes. Use `toStream` for what may be
  * large.
  *
  * @since 0.1.0
@@ -96,7 +96,7 @@ export const readAll = (self: MuxStream, options?: ReadAllOptions): Effect.Effec
 
 /**
  * Writes bytes, or a string as UTF-8. Completes when the session has accepted all of them, for which it waits until the
- * peer's window and the session's `outboundLimit` have room; the session then sends them. Concurrent writes are sent one
+ * peer's window and the session's `maxSendBuffer` have room; the session then sends them. Concurrent writes are sent one
  * after the other.
  *
  * The session keeps the array until it has sent it. Do not change it afterwards. If its memory is detached before that
@@ -163,7 +163,7 @@ export const stopReading = (self: MuxStream): Effect.Effect<void> => self.stopRe
  * @since 0.1.0
  * @category conversions
  */
-export const readable = (self: MuxStream): Stream.Stream<Uint8Array, StreamError> =>
+export const toStream = (self: MuxStream): Stream.Stream<Uint8Array, StreamError> =>
   Stream.repeatEffectOption(
     Effect.flatMap(Effect.mapError(self.read, Option.some), (chunk) =>
       chunk._tag === "None" ? Effect.fail(Option.none()) : Effect.succeed(chunk.value)
@@ -178,7 +178,7 @@ export const readable = (self: MuxStream): Stream.Stream<Uint8Array, StreamError
  * @since 0.1.0
  * @category conversions
  */
-export const writable = (self: MuxStream): Sink.Sink<void, Uint8Array | string, never, StreamError> =>
+export const toSink = (self: MuxStream): Sink.Sink<void, Uint8Array | string, never, StreamError> =>
   Sink.unwrapScoped(
     Effect.map(uncut(self), (whole) =>
       Sink.zipRight(
@@ -211,7 +211,7 @@ export const toChannel = <IE = never>(
         void,
         unknown
       > = Channel.flatMap(
-        Channel.fromEffect(firstOf(Deferred.await(inputFailed), self.read)),
+        Channel.fromEffect(race(Deferred.await(inputFailed), self.read)),
         Option.match({
           onNone: () => Channel.void,
           onSome: (bytes) => Channel.zipRight(Channel.write(Chunk.of(bytes)), output)

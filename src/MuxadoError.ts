@@ -7,8 +7,8 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
-import type { ErrorCode } from "./protocol/errorCode.js"
-import { ErrorCode as Code, showErrorCode } from "./protocol/errorCode.js"
+import type { ErrorCode } from "./protocol/wire/errorCode.js"
+import { ErrorCode as Code, showErrorCode } from "./protocol/wire/errorCode.js"
 
 /**
  * Which side of the session caused something.

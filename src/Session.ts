@@ -14,11 +14,11 @@ import type * as Scope from "effect/Scope"
 import * as FrameLog from "./FrameLog.js"
 import * as FrameReader from "./FrameReader.js"
 import * as FrameWriter from "./FrameWriter.js"
-import { describe } from "./internal/describe.js"
-import { drive } from "./internal/driver.js"
-import { SessionRuntime } from "./internal/sessionRuntime.js"
-import { fromRuntime, saying } from "./internal/sessionService.js"
-import { simulatedBy } from "./internal/simulated.js"
+import { describe } from "./internal/support/describe.js"
+import { drive } from "./internal/session/shutdown.js"
+import { SessionState } from "./internal/session/state.js"
+import { fromRuntime, saying } from "./internal/session/service.js"
+import { simulatedBy } from "./internal/transport/simulated.js"
 import type { OpenError, SessionError, StreamReset } from "./MuxadoError.js"
 import { InvalidOptions } from "./MuxadoError.js"
 import type { MuxStream } from "./MuxStream.js"
@@ -77,7 +77,7 @@ export interface SessionStats extends ConnectionStats {
   /** Streams that were alive when the session ended, or was closed; 0 before. */
   readonly lost: number
   /** The most streams that were alive at the same time. */
-  readonly mostAtOnce: number
+  readonly peakStreams: number
   /** Payload bytes, without headers. */
   readonly bytesSent: number
   readonly bytesReceived: number
@@ -207,7 +207,7 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
   }
   if (carriers.has(transport)) return yield* new InvalidOptions({ detail: CARRIES_ONE })
   carriers.add(transport)
-  const runtime = yield* SessionRuntime.make(toConnectionOptions(role, resolved))
+  const runtime = yield* SessionState.make(toConnectionOptions(role, resolved))
   const parts = { reader: yield* FrameReader.FrameReader, writer: yield* FrameWriter.FrameWriter }
   const { frameLog } = resolved
   const driver = yield* drive(runtime, {

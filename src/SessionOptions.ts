@@ -6,11 +6,11 @@
 import * as Duration from "effect/Duration"
 import * as Either from "effect/Either"
 import type { FrameLogOptions } from "./FrameLog.js"
-import { OptionsReader } from "./internal/optionsReader.js"
+import { OptionsReader } from "./internal/support/optionsReader.js"
 import { InvalidOptions } from "./MuxadoError.js"
-import { MAX_UINT31 } from "./protocol/frame.js"
+import { MAX_UINT31 } from "./protocol/wire/frame.js"
 import type { ConnectionOptions } from "./protocol/options.js"
-import { CONVENTIONAL_WINDOW } from "./protocol/window.js"
+import { CONVENTIONAL_WINDOW } from "./protocol/receiving/receiveWindow.js"
 
 /**
  * A leaky bucket: up to `burst` at once, drained at `perSecond`.
@@ -55,20 +55,20 @@ export interface SessionOptions {
    */
   readonly maxWindow?: number | undefined
   /**
-   * By how many bytes the windows of all streams together may grow; never beyond what `receiveLimit` has left for them.
+   * By how many bytes the windows of all streams together may grow; never beyond what `maxReceiveBuffer` has left for them.
    * Default 64 MiB; 0 for windows that never grow.
    */
   readonly growthLimit?: number | undefined
   /** The `window` of the peer, if it differs from this side's: what may be sent to it at first. Default `window`. */
   readonly peerWindow?: number | undefined
   /** Bytes that may wait to be sent, for all streams together; writers wait beyond it. Default 1 MiB. */
-  readonly outboundLimit?: number | undefined
+  readonly maxSendBuffer?: number | undefined
   /**
    * Received bytes that may wait to be read, in all streams together, at least one window. Beyond it those streams that
    * hold most are reset with EnhanceYourCalm, and new ones refused where that does not help. Default: as much as the
    * windows of `maxInboundStreams` streams, which is 256 MiB, so that a peer that keeps to its windows loses nothing.
    */
-  readonly receiveLimit?: number | undefined
+  readonly maxReceiveBuffer?: number | undefined
   /**
    * Streams of the peer that may wait to be accepted; more draw an RST AcceptQueueFull. Default: `maxInboundStreams`, so
    * that a `serve` with a low concurrency refuses no stream that the session has room for.
@@ -79,7 +79,7 @@ export interface SessionOptions {
   /** Live streams that this side opens; `open` waits beyond it. Default 1,024. */
   readonly maxOutboundStreams?: number | undefined
   /** Gaps in the peer's stream ids that are remembered; more end the session with EnhanceYourCalm. Default 1,024. */
-  readonly maxSkippedIntervals?: number | undefined
+  readonly maxIdGaps?: number | undefined
   /**
    * How many streams the peer may open and reset again, or have reset by breaking the rules; more end the session with
    * EnhanceYourCalm, as with the budgets below. Default 2,048 at once, which is twice `maxInboundStreams`, and 1,000 a
@@ -89,7 +89,7 @@ export interface SessionOptions {
   /** How many streams of the peer may be refused for want of room. Default 4,096 at once, 1,000 a second. */
   readonly refusalBudget?: Rate | undefined
   /** How many frames may come that do nothing. Default 4,096 at once, 1,000 a second. */
-  readonly strayBudget?: Rate | undefined
+  readonly uselessFrameBudget?: Rate | undefined
   /** How many increments may come beyond one for each stream and for each byte that was sent. Default 1,024. */
   readonly spareIncrements?: number | undefined
   /** How long a stream of the peer may take to send its type. Default 10 seconds. */
@@ -137,17 +137,17 @@ export interface ResolvedOptions {
   readonly growthLimit: number
   /** `window` unless it was given. */
   readonly peerWindow: number
-  readonly outboundLimit: number
+  readonly maxSendBuffer: number
   /** `maxInboundStreams` times `window` unless it was given. */
-  readonly receiveLimit: number
+  readonly maxReceiveBuffer: number
   /** Streams; `maxInboundStreams` unless it was given. */
   readonly acceptBacklog: number
   readonly maxInboundStreams: number
   readonly maxOutboundStreams: number
-  readonly maxSkippedIntervals: number
+  readonly maxIdGaps: number
   readonly resetBudget: ResolvedRate
   readonly refusalBudget: ResolvedRate
-  readonly strayBudget: ResolvedRate
+  readonly uselessFrameBudget: ResolvedRate
   readonly spareIncrements: number
   readonly typeTimeout: Duration.Duration
   readonly writeTimeout: Duration.Duration
@@ -269,8 +269,8 @@ const readSession = (reader: OptionsReader<keyof SessionOptions>): ResolvedOptio
       unit: "bytes"
     }),
     peerWindow: reader.integer("peerWindow", window, WINDOW),
-    outboundLimit: reader.integer("outboundLimit", 1024 * 1024, { least: 1024, most: MAX_UINT31, unit: "bytes" }),
-    receiveLimit: reader.integer("receiveLimit", maxInboundStreams * window, {
+    maxSendBuffer: reader.integer("maxSendBuffer", 1024 * 1024, { least: 1024, most: MAX_UINT31, unit: "bytes" }),
+    maxReceiveBuffer: reader.integer("maxReceiveBuffer", maxInboundStreams * window, {
       least: 1024,
       most: Number.MAX_SAFE_INTEGER,
       unit: "bytes"
@@ -278,10 +278,10 @@ const readSession = (reader: OptionsReader<keyof SessionOptions>): ResolvedOptio
     acceptBacklog: reader.integer("acceptBacklog", maxInboundStreams, COUNT),
     maxInboundStreams,
     maxOutboundStreams: reader.integer("maxOutboundStreams", 1024, COUNT),
-    maxSkippedIntervals: reader.integer("maxSkippedIntervals", 1024, COUNT),
+    maxIdGaps: reader.integer("maxIdGaps", 1024, COUNT),
     resetBudget: reader.within("resetBudget", "{ burst: 2048, perSecond: 1000 }", rate(2048)),
     refusalBudget: reader.within("refusalBudget", "{ burst: 4096, perSecond: 1000 }", rate(4096)),
-    strayBudget: reader.within("strayBudget", "{ burst: 4096, perSecond: 1000 }", rate(4096)),
+    uselessFrameBudget: reader.within("uselessFrameBudget", "{ burst: 4096, perSecond: 1000 }", rate(4096)),
     spareIncrements: reader.integer("spareIncrements", 1024, { least: 0, most: 1_000_000_000 }),
     typeTimeout: reader.duration("typeTimeout", "10 seconds"),
     writeTimeout: reader.duration("writeTimeout", "30 seconds"),
@@ -293,9 +293,12 @@ const readSession = (reader: OptionsReader<keyof SessionOptions>): ResolvedOptio
   if (!resolved.typed && resolved.heartbeat !== false && !reader.isWrong("typed", "heartbeat")) {
     reader.refuse("heartbeat", "must be false where typed is false: heartbeats need typed streams")
   }
-  if (resolved.receiveLimit < window && !reader.isWrong("receiveLimit", "window")) {
-    const { receiveLimit } = resolved
-    reader.refuse("receiveLimit", `must be at least the window of one stream (${window} bytes), not ${receiveLimit}`)
+  if (resolved.maxReceiveBuffer < window && !reader.isWrong("maxReceiveBuffer", "window")) {
+    const { maxReceiveBuffer } = resolved
+    reader.refuse(
+      "maxReceiveBuffer",
+      `must be at least the window of one stream (${window} bytes), not ${maxReceiveBuffer}`
+    )
   }
   resolvedBefore.add(resolved)
   return Object.freeze(resolved)
@@ -342,15 +345,15 @@ export const toConnectionOptions = (role: "client" | "server", options: Resolved
   maxWindow: options.maxWindow,
   growthLimit: options.growthLimit,
   peerWindow: options.peerWindow,
-  outboundLimit: options.outboundLimit,
-  receiveLimit: options.receiveLimit,
+  maxSendBuffer: options.maxSendBuffer,
+  maxReceiveBuffer: options.maxReceiveBuffer,
   acceptBacklog: options.acceptBacklog,
   maxInboundStreams: options.maxInboundStreams,
   maxOutboundStreams: options.maxOutboundStreams,
-  maxSkippedIntervals: options.maxSkippedIntervals,
+  maxIdGaps: options.maxIdGaps,
   resetBudget: options.resetBudget,
   refusalBudget: options.refusalBudget,
-  strayBudget: options.strayBudget,
+  uselessFrameBudget: options.uselessFrameBudget,
   spareIncrements: options.spareIncrements,
   typeTimeout: Duration.toMillis(options.typeTimeout),
   writeTimeout: Duration.toMillis(options.writeTimeout),

@@ -9,8 +9,8 @@ import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { runConnections } from "./internal/connections.js"
-import { subscribe } from "./internal/socketServer.js"
+import { runConnections } from "./internal/server/connections.js"
+import { subscribe } from "./internal/server/socketServer.js"
 import type { InvalidOptions } from "./MuxadoError.js"
 import type { SessionService } from "./Session.js"
 import type { ResolvedServerOptions, ServerOptions } from "./SessionOptions.js"
@@ -67,7 +67,7 @@ export const run = <A, E, R>(
  * - What the platform's server provides for a connection (`NodeSocketServer.IncomingMessage`, `NodeSocket.NetSocket`,
  *   `Socket.WebSocket`) is in the context of the session's handler, and of the stream handlers that it serves: get it
  *   with `Effect.serviceOption`.
- * - A session over a WebSocket is bounded as one over TCP is: by `outboundLimit`, `writeTimeout`, and a pause while 1 MiB
+ * - A session over a WebSocket is bounded as one over TCP is: by `maxSendBuffer`, `writeTimeout`, and a pause while 1 MiB
  *   is unread. Give the platform's server a `maxPayload`: a message is held as a whole before it comes here.
  *
  * After `run` has ended, new connections are closed as they come.

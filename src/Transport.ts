@@ -8,10 +8,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import type { SocketOptions } from "./internal/socketTransport.js"
-import * as socketTransport from "./internal/socketTransport.js"
-import type { WebSocketOptions } from "./internal/webSocket.js"
-import * as webSocket from "./internal/webSocket.js"
+import type { SocketOptions } from "./internal/transport/fromSocket.js"
+import * as socketTransport from "./internal/transport/fromSocket.js"
+import type { WebSocketOptions } from "./internal/transport/webSocket.js"
+import * as webSocket from "./internal/transport/webSocket.js"
 import type { TransportFailed } from "./MuxadoError.js"
 
 /**
@@ -115,7 +115,7 @@ export type {
    * @category models
    */
   SocketOptions
-} from "./internal/socketTransport.js"
+} from "./internal/transport/fromSocket.js"
 
 export type {
   /**
@@ -125,7 +125,7 @@ export type {
    * @category models
    */
   WebSocketOptions
-} from "./internal/webSocket.js"
+} from "./internal/transport/webSocket.js"
 
 /**
  * A transport over any `Socket` of `@effect/platform`; completes when the socket is open, fails with `TransportFailed`

@@ -10,7 +10,7 @@ export const render = (mirrored: Mirrored): string => {
     ["bytes", `${formatCount(mirrored.bytes)} (${formatBytes(mirrored.bytes)})`],
     ["streams opened by the client", formatCount(mirrored.session.opened)],
     ["streams opened by the server", formatCount(mirrored.session.accepted)],
-    ["most streams at once", formatCount(mirrored.session.mostAtOnce)],
+    ["most streams at once", formatCount(mirrored.session.peakStreams)],
     ["heartbeat round trip", `${Duration.toMillis(mirrored.roundTrip).toFixed(2)} ms`],
     ["time", `${seconds.toFixed(2)} s`],
     [

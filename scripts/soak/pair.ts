@@ -17,7 +17,7 @@ const QUICK = { interval: "500 millis", tolerance: "1 second" } as const
  * that were closed at once.
  */
 const OPTIONS: SessionOptions = {
-  strayBudget: { burst: 100_000, perSecond: 10_000 },
+  uselessFrameBudget: { burst: 100_000, perSecond: 10_000 },
   writeTimeout: "2 seconds",
   drainTimeout: "2 seconds",
   closeTimeout: "1 second",

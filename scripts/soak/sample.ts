@@ -73,6 +73,6 @@ export const take = (
       fibers: fibers.alive,
       streamsOpen: sum((side) => side.inboundStreams + side.outboundStreams),
       bytesHeld: sum((side) => side.heldBytes + side.queuedBytes + side.backlog),
-      gapsInIds: sum((side) => side.skippedIntervals)
+      gapsInIds: sum((side) => side.idGaps)
     }
   })

@@ -7,7 +7,7 @@
  *
  * @since 0.1.0
  */
-import { Total } from "./total.js"
+import { ByteTotal } from "./collections/v8.js"
 
 /**
  * A leaky bucket: up to `burst` at once, drained at `perSecond`.
@@ -32,7 +32,7 @@ export interface BudgetOptions {
   /** Streams of the peer that were refused for want of room. They cost an RST each, and nothing is begun for them. */
   readonly refusalBudget: Rate
   /** Frames that do nothing: empty DATA, unknown types, a second GOAWAY, what is meant for streams that are not there. */
-  readonly strayBudget: Rate
+  readonly uselessFrameBudget: Rate
   /** Increments beyond one for each stream, and for each byte that was sent, which a reader of single bytes would send. */
   readonly spareIncrements: number
 }
@@ -99,7 +99,7 @@ export class Budgets {
   private readonly buckets: Readonly<Record<Cost, Bucket>>
   private increments = 0
   private lateResets = 0
-  private readonly sentBytes = new Total()
+  private readonly sentBytes = new ByteTotal()
   private sentFrames = 0
   private streams = 0
 
@@ -110,7 +110,7 @@ export class Budgets {
     this.buckets = {
       reset: new Bucket(options.resetBudget, now),
       refusal: new Bucket(options.refusalBudget, now),
-      stray: new Bucket(options.strayBudget, now)
+      stray: new Bucket(options.uselessFrameBudget, now)
     }
   }
 

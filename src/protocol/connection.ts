@@ -11,15 +11,15 @@
  */
 import type { ConnectionOptions } from "./options.js"
 import { Core } from "./core.js"
-import type { SessionEnd } from "./end.js"
-import { ErrorCode } from "./errorCode.js"
-import type { Event } from "./event.js"
-import type { Frame, InboundFrame } from "./frame.js"
-import { encodeUint32, HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "./heartbeat.js"
-import { Receiver } from "./receive.js"
+import type { SessionEnd } from "./endReason.js"
+import { ErrorCode } from "./wire/errorCode.js"
+import type { Event } from "./events.js"
+import type { Frame, InboundFrame } from "./wire/frame.js"
+import { encodeUint32, HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "./heartbeats.js"
+import { Receiver } from "./receiver.js"
 import type { ConnectionStats, OpenResult, ReadResult, WriteResult } from "./results.js"
 import { BytesRead } from "./results.js"
-import { StreamCore } from "./stream.js"
+import { StreamCore } from "./streams/streamCore.js"
 
 /** What may always be left to a stream that has nothing waiting, however much the others have: an eighth. */
 const RESERVE = 8
@@ -79,7 +79,7 @@ export class Connection {
       if (!this.ping(nonce, now)) core.liveness.cannotProbe(now)
     } else if (verdict !== "Alive") return core.over(core.closing ? core.closed : this.endOf(verdict))
     core.credit.release(now)
-    for (const stream of core.stinted.takeDue(now)) {
+    for (const stream of core.waitingForCredit.takeDue(now)) {
       stream.acceptsSmallCredit = true
       core.announceWritable(stream)
     }
@@ -105,8 +105,8 @@ export class Connection {
   }
 
   /** How many streams of the peer the application takes as they come, beside those in the backlog. */
-  demand(streams: number): void {
-    this.core.demand = streams
+  setAcceptCapacity(streams: number): void {
+    this.core.acceptCapacity = streams
   }
 
   /** The application takes a stream that the peer opened. */
@@ -152,7 +152,7 @@ export class Connection {
     stream.sendWindow.credit += length
     this.core.outbound.queued -= length
     if (!stream.hasOutput) this.core.outbound.unschedule(stream)
-    if (!this.core.crowded.has(stream)) this.core.announceWritable(stream)
+    if (!this.core.waitingForCapacity.has(stream)) this.core.announceWritable(stream)
     this.core.announceRoom()
     return true
   }
@@ -160,8 +160,8 @@ export class Connection {
   /** No writer waits on this stream any more. */
   unblockWriter(stream: StreamCore): void {
     stream.writeBlocked = false
-    this.core.crowded.delete(stream)
-    this.core.stinted.delete(stream)
+    this.core.waitingForCapacity.delete(stream)
+    this.core.waitingForCredit.delete(stream)
   }
 
   /** Ends this side's direction: FIN follows the bytes that wait. */
@@ -255,7 +255,7 @@ export class Connection {
     if (core.end !== undefined || core.closing) return
     core.refusing = true
     core.say(code, text)
-    core.outbound.setGoAway(core.farewell(core.closed.code ?? code, core.closed.debug ?? text), "Now")
+    core.outbound.setGoAway(core.goAwayFrame(core.closed.code ?? code, core.closed.debug ?? text), "Now")
   }
 
   /**
@@ -308,7 +308,7 @@ export class Connection {
   nextDeadline(): number {
     const core = this.core
     if (core.end !== undefined) return Infinity
-    return Math.min(core.liveness.next(), core.credit.next(), core.stinted.next(), core.untyped.next())
+    return Math.min(core.liveness.next(), core.credit.next(), core.waitingForCredit.next(), core.untyped.next())
   }
 
   /** Why no more streams will be opened or accepted, once that is so. */
@@ -343,7 +343,7 @@ export class Connection {
       bufferedBytes,
       heldBytes: held,
       grownBytes: credit.grown,
-      skippedIntervals: table.skippedIntervals,
+      idGaps: table.idGaps,
       tableSize: table.size,
       charged: budgets.charged(now),
       roundTrip: heartbeats.roundTrip
@@ -386,15 +386,15 @@ export class Connection {
 
   private room(stream: StreamCore): number {
     const { options, outbound } = this.core
-    const reserve = stream.outbound.length === 0 ? 0 : Math.floor(options.outboundLimit / RESERVE)
-    return Math.max(0, options.outboundLimit - reserve - outbound.queued)
+    const reserve = stream.outbound.length === 0 ? 0 : Math.floor(options.maxSendBuffer / RESERVE)
+    return Math.max(0, options.maxSendBuffer - reserve - outbound.queued)
   }
 
   private blockWriter(stream: StreamCore): void {
     const core = this.core
     stream.writeBlocked = true
     if (stream.sendWindow.credit === 0) return
-    if (this.room(stream) === 0) core.crowded.add(stream)
-    else core.stinted.add(stream, core.now)
+    if (this.room(stream) === 0) core.waitingForCapacity.add(stream)
+    else core.waitingForCredit.add(stream, core.now)
   }
 }

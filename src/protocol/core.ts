@@ -5,24 +5,24 @@
  */
 import type { Cost } from "./budgets.js"
 import { Budgets } from "./budgets.js"
-import { Credit } from "./credit.js"
-import { DeadlineQueue } from "./deadlineQueue.js"
-import type { Closed, GoneAway, SessionEnd, StreamFailure } from "./end.js"
-import { endBy } from "./end.js"
-import type { ErrorCode } from "./errorCode.js"
-import { ErrorCode as Code } from "./errorCode.js"
-import type { Event } from "./event.js"
-import { StreamEvent } from "./event.js"
-import type { GoAway } from "./frame.js"
-import { debugBytes, goAway } from "./frame.js"
-import { PendingHeartbeats } from "./heartbeat.js"
+import { CreditPolicy } from "./receiving/creditPolicy.js"
+import { DeadlineQueue } from "./collections/deadlineQueue.js"
+import type { Closed, GoneAway, SessionEnd, StreamFailure } from "./endReason.js"
+import { endBy } from "./endReason.js"
+import type { ErrorCode } from "./wire/errorCode.js"
+import { ErrorCode as Code } from "./wire/errorCode.js"
+import type { Event } from "./events.js"
+import { StreamEvent } from "./events.js"
+import type { GoAway } from "./wire/frame.js"
+import { debugBytes, goAway } from "./wire/frame.js"
+import { PendingHeartbeats } from "./heartbeats.js"
 import { Liveness } from "./liveness.js"
-import { list } from "./list.js"
+import { newArray } from "./collections/v8.js"
 import type { ConnectionOptions } from "./options.js"
-import { Outbound } from "./outbound.js"
-import type { StreamCore } from "./stream.js"
-import { next } from "./streamState.js"
-import { StreamTable } from "./streamTable.js"
+import { Scheduler } from "./sending/scheduler.js"
+import type { StreamCore } from "./streams/streamCore.js"
+import { next } from "./streams/streamState.js"
+import { StreamTable } from "./streams/streamTable.js"
 
 /** RSTs that may wait to be sent, beside one for each live stream; a peer that has more sent and takes none is up to no good. */
 const MAX_PENDING_RESETS = 4096
@@ -38,8 +38,8 @@ const SMALL_CREDIT_DELAY = 5
  */
 export class Core {
   readonly table: StreamTable
-  readonly outbound: Outbound
-  readonly credit: Credit
+  readonly outbound: Scheduler
+  readonly credit: CreditPolicy
   readonly liveness: Liveness
   readonly heartbeats = new PendingHeartbeats()
   readonly budgets: Budgets
@@ -47,9 +47,9 @@ export class Core {
   /** Streams whose type has not arrived. */
   readonly untyped: DeadlineQueue<StreamCore>
   /** Streams whose writer waits for more credit than a few bytes. */
-  readonly stinted = new DeadlineQueue<StreamCore>(SMALL_CREDIT_DELAY)
+  readonly waitingForCredit = new DeadlineQueue<StreamCore>(SMALL_CREDIT_DELAY)
   /** Streams whose writer waits for room in the session. */
-  readonly crowded = new Set<StreamCore>()
+  readonly waitingForCapacity = new Set<StreamCore>()
 
   /** The stream on which our own heartbeats go out. */
   heartbeatStream: StreamCore | undefined = undefined
@@ -75,7 +75,7 @@ export class Core {
   now: number
 
   /** How many streams of the peer will be taken as they come: they need no place in the backlog. */
-  demand = 0
+  acceptCapacity = 0
 
   /** An `open` was refused for want of room. */
   openBlocked = false
@@ -89,7 +89,7 @@ export class Core {
   /** What the first GOAWAY of ours said. */
   private lastTaken: number | undefined = undefined
   private idleAnnounced = false
-  private events: Array<Event> = list()
+  private events: Array<Event> = newArray()
 
   constructor(
     readonly options: ConnectionOptions,
@@ -98,11 +98,11 @@ export class Core {
     this.now = now
     this.budgets = new Budgets(options, now)
     this.table = new StreamTable(options)
-    this.outbound = new Outbound(
+    this.outbound = new Scheduler(
       (stream) => this.finSent(stream),
       (stream) => this.bytesLost(stream)
     )
-    this.credit = new Credit(options, this.table, this.outbound)
+    this.credit = new CreditPolicy(options, this.table, this.outbound)
     this.liveness = new Liveness(options, now)
     this.untyped = new DeadlineQueue(options.typeTimeout)
   }
@@ -114,7 +114,7 @@ export class Core {
   takeEvents(): ReadonlyArray<Event> {
     if (this.events.length === 0) return NO_EVENTS
     const events = this.events
-    this.events = list()
+    this.events = newArray()
     return events
   }
 
@@ -131,7 +131,7 @@ export class Core {
   }
 
   /** A stream breaks the rules, or is too much: it is reset, and what arrived before stays readable. */
-  fault(stream: StreamCore, code: ErrorCode, cost: Cost | "nothing" = "reset"): void {
+  resetStream(stream: StreamCore, code: ErrorCode, cost: Cost | "nothing" = "reset"): void {
     this.fail(stream, { _tag: "Reset", code, initiator: "Local", processed: "maybe" })
     this.sendReset(stream.id, code, cost)
   }
@@ -159,7 +159,7 @@ export class Core {
     stream.readBlocked = false
     stream.state = "Closed"
     this.table.hush(stream.id, stream.receiveWindow.size)
-    this.outbound.ungrant(stream.id)
+    this.outbound.cancelIncrement(stream.id)
     this.remove(stream)
     if (stream.shown) this.emit(new StreamEvent("Failed", stream))
   }
@@ -167,7 +167,7 @@ export class Core {
   /** An RST that the peer provoked, whether or not there is a stream, and what it costs the peer. */
   sendReset(id: number, code: ErrorCode, cost: Cost | "nothing"): void {
     this.table.hush(id)
-    this.outbound.ungrant(id)
+    this.outbound.cancelIncrement(id)
     this.queueReset(id, code)
     if (cost !== "nothing") this.charge(cost)
   }
@@ -176,7 +176,7 @@ export class Core {
   private queueReset(id: number, code: ErrorCode): void {
     this.outbound.reset(id, code)
     if (this.outbound.pendingResets > MAX_PENDING_RESETS + this.options.maxInboundStreams) {
-      this.violation(Code.EnhanceYourCalm, "too many streams that had to be reset")
+      this.closeWithError(Code.EnhanceYourCalm, "too many streams that had to be reset")
     }
   }
 
@@ -187,7 +187,7 @@ export class Core {
 
   /** Ends the session when there are words for why it costs too much. */
   calm(excess: string | undefined): void {
-    if (excess !== undefined) this.violation(Code.EnhanceYourCalm, excess)
+    if (excess !== undefined) this.closeWithError(Code.EnhanceYourCalm, excess)
   }
 
   finReceived(stream: StreamCore): void {
@@ -217,7 +217,7 @@ export class Core {
   }
 
   private finish(stream: StreamCore): void {
-    if (stream.finReceived) this.outbound.ungrant(stream.id)
+    if (stream.finReceived) this.outbound.cancelIncrement(stream.id)
     this.remove(stream)
     if (stream.shown) this.emit(new StreamEvent("Finished", stream))
   }
@@ -225,8 +225,8 @@ export class Core {
   private remove(stream: StreamCore): void {
     this.outbound.unschedule(stream)
     this.untyped.delete(stream)
-    this.stinted.delete(stream)
-    this.crowded.delete(stream)
+    this.waitingForCredit.delete(stream)
+    this.waitingForCapacity.delete(stream)
     // one that is in the backlog stays there until the application takes it: it can still be read
     if (this.table.remove(stream)) this.credit.forget(stream)
     if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
@@ -276,7 +276,7 @@ export class Core {
   /** Resets a stream for the memory that it takes: what it held is gone, and the peer is charged nothing. */
   giveUp(stream: StreamCore): void {
     this.truncate(stream)
-    this.fault(stream, Code.EnhanceYourCalm, "nothing")
+    this.resetStream(stream, Code.EnhanceYourCalm, "nothing")
   }
 
   // --- the end of the session
@@ -287,16 +287,16 @@ export class Core {
   }
 
   /** A GOAWAY. From the first on no streams are taken, so a later one does not raise what was processed. */
-  farewell(code: ErrorCode, text: string): GoAway {
+  goAwayFrame(code: ErrorCode, text: string): GoAway {
     this.lastTaken ??= this.table.highestRemote
     return goAway(this.lastTaken, code, debugBytes(text))
   }
 
   /** The peer broke the rules: GOAWAY with the code, and nothing else any more. */
-  violation(code: ErrorCode, detail: string, end?: SessionEnd): void {
+  closeWithError(code: ErrorCode, detail: string, end?: SessionEnd): void {
     if (this.end !== undefined) return
     this.outbound.abandon()
-    this.outbound.setGoAway(this.farewell(code, detail), "Now")
+    this.outbound.setGoAway(this.goAwayFrame(code, detail), "Now")
     this.over(end ?? { _tag: "Violation", code, detail, initiator: "Local" })
   }
 
@@ -326,8 +326,8 @@ export class Core {
   private forgetWaiting(): void {
     this.untyped.clear()
     this.credit.stop()
-    this.stinted.clear()
-    this.crowded.clear()
+    this.waitingForCredit.clear()
+    this.waitingForCapacity.clear()
   }
 
   /** `close` was called: streams fail here, but what they had to send still goes out, and then the GOAWAY. */
@@ -345,7 +345,7 @@ export class Core {
       else if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
     }
     this.forgetWaiting()
-    this.outbound.setGoAway(this.farewell(closed.code ?? Code.NoError, closed.debug ?? ""), "Last")
+    this.outbound.setGoAway(this.goAwayFrame(closed.code ?? Code.NoError, closed.debug ?? ""), "Last")
   }
 
   // --- rest
@@ -362,16 +362,16 @@ export class Core {
 
   /** Writers that waited for room in the session are told that there is some. */
   announceRoom(): void {
-    if (this.crowded.size === 0) {
+    if (this.waitingForCapacity.size === 0) {
       this.passed = 0
       return
     }
-    const { outboundLimit } = this.options
+    const { maxSendBuffer } = this.options
     // not for every frame that leaves; but once as much has left as may wait, others have had their turn
-    if (this.outbound.queued * 2 > outboundLimit && this.passed < outboundLimit) return
+    if (this.outbound.queued * 2 > maxSendBuffer && this.passed < maxSendBuffer) return
     this.passed = 0
-    const streams = [...this.crowded]
-    this.crowded.clear()
+    const streams = [...this.waitingForCapacity]
+    this.waitingForCapacity.clear()
     // who got nothing the last time goes first, or greedy writers earlier in line would take it all again
     for (const stream of streams) if (!stream.gotRoom) this.announceWritable(stream)
     for (const stream of streams) if (stream.gotRoom) this.announceWritable(stream)
@@ -380,7 +380,7 @@ export class Core {
   announceWritable(stream: StreamCore): void {
     if (!stream.writeBlocked) return
     stream.writeBlocked = false
-    this.stinted.delete(stream)
+    this.waitingForCredit.delete(stream)
     if (!stream.isHeartbeat) this.emit(new StreamEvent("Writable", stream))
   }
 

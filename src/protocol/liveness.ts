@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { SessionEnd } from "./end.js"
+import type { SessionEnd } from "./endReason.js"
 
 type Dead = Extract<SessionEnd, { _tag: "Dead" }>
 

@@ -25,14 +25,14 @@ export interface ConnectionOptions extends LivenessOptions, BudgetOptions {
   /** What it takes on a stream before its first WNDINC. */
   readonly peerWindow: number
   /** The payload bytes that may wait to be sent. */
-  readonly outboundLimit: number
+  readonly maxSendBuffer: number
   /** The received bytes that may wait to be read, in all streams together. */
-  readonly receiveLimit: number
+  readonly maxReceiveBuffer: number
   readonly acceptBacklog: number
   readonly maxInboundStreams: number
   readonly maxOutboundStreams: number
   /** Gaps in the peer's stream ids that are remembered. */
-  readonly maxSkippedIntervals: number
+  readonly maxIdGaps: number
   /** How long a stream may take to send its type. */
   readonly typeTimeout: number
   /** The id of the first stream of this side, for tests of the end of the ids. */

@@ -3,11 +3,11 @@
  *
  * @since 0.1.0
  */
-import type { SessionEnd, StreamFailure } from "./end.js"
-import type { StreamCore } from "./stream.js"
+import type { SessionEnd, StreamFailure } from "./endReason.js"
+import type { StreamCore } from "./streams/streamCore.js"
 
 /**
- * Bytes that were read, made by a class and not by a literal: see `list.ts`.
+ * Bytes that were read, made by a class and not by a literal: see `collections/v8.ts`.
  *
  * @since 0.1.0
  * @category constructors
@@ -72,7 +72,7 @@ export interface ConnectionStats {
   readonly heldBytes: number
   /** By how much the receive windows of live streams have grown. */
   readonly grownBytes: number
-  readonly skippedIntervals: number
+  readonly idGaps: number
   /** Live streams, heartbeats included. */
   readonly tableSize: number
   /** What is charged to the peer's budgets: see `SessionOptions`. It runs out with time, but for the increments. */

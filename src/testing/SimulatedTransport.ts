@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { TransportService } from "../Transport.js"
-import { simulate } from "../internal/simulated.js"
+import { simulate } from "../internal/transport/simulated.js"
 import { closingOn } from "./internal/clocks.js"
 import { makeEndpoint, timeOf } from "./internal/endpoint.js"
 import type { Faults } from "./internal/faults.js"

@@ -103,7 +103,7 @@ describe("over WebSockets", () => {
           ends.map((end) => end._tag === "SessionDead" && end.reason),
           ["WriteStalled", "WriteStalled", "WriteStalled"]
         )
-        // each: outboundLimit, a batch, what is unsent in the WebSocket, and what the kernel holds
+        // each: maxSendBuffer, a batch, what is unsent in the WebSocket, and what the kernel holds
         assert.isAtMost(taken, 3 * 16 * MIB)
       }).pipe(Effect.scoped, leavesNothing, Logger.withMinimumLogLevel(LogLevel.None)),
     LONG

@@ -12,8 +12,8 @@ const MIB = 1024 * KIB
 const LONG = 60_000
 
 const limits = {
-  receiveLimit: 4 * MIB,
-  outboundLimit: MIB,
+  maxReceiveBuffer: 4 * MIB,
+  maxSendBuffer: MIB,
   maxInboundStreams: 128,
   window: Bytes.WINDOW,
   growthLimit: 64 * MIB
@@ -27,13 +27,13 @@ const everything = (app: Application): Attack => ({
   id: "A42",
   what: `all at once, ${app}`,
   ...(app === "hold" ? { app } : {}),
-  options: { ...limits, strayBudget: { burst: 1_000_000 } },
+  options: { ...limits, uselessFrameBudget: { burst: 1_000_000 } },
   run: (peer) =>
     Effect.gen(function* () {
       const resume = yield* peer.stopReading
-      const { maxInboundStreams, receiveLimit } = limits
+      const { maxInboundStreams, maxReceiveBuffer } = limits
       yield* peer.flood(maxInboundStreams + 100, (n) => [Bytes.syn(Bytes.odd(n))])
-      const pieces = Math.floor((receiveLimit + MIB) / PIECE)
+      const pieces = Math.floor((maxReceiveBuffer + MIB) / PIECE)
       yield* peer.flood(pieces, (n) => [
         Bytes.data(Bytes.odd(n % maxInboundStreams), Bytes.zeros(PIECE)),
         Bytes.frame(15, 0, 0, Bytes.zeros(64 * KIB - 16 - PIECE))
@@ -65,7 +65,7 @@ layer(Victim.live, { excludeTestServices: true, timeout: LONG })("what a session
           peakOf(everything(app), () => {}),
           (peak) => {
             assert.isAtMost(peak, worstCase(limits))
-            assert.isAtLeast(peak, limits.receiveLimit)
+            assert.isAtLeast(peak, limits.maxReceiveBuffer)
           }
         ),
       LONG

@@ -13,15 +13,21 @@ const STREAM = 16 * KIB
 const SESSION = 4 * MIB
 
 export interface Limits {
-  readonly receiveLimit: number
-  readonly outboundLimit: number
+  readonly maxReceiveBuffer: number
+  readonly maxSendBuffer: number
   readonly maxInboundStreams: number
   readonly window: number
   readonly growthLimit: number
 }
 
-export const worstCase = ({ growthLimit, maxInboundStreams, outboundLimit, receiveLimit, window }: Limits): number =>
-  CHUNK_PER_BYTE * Math.min(receiveLimit, maxInboundStreams * window + growthLimit) +
-  outboundLimit +
+export const worstCase = ({
+  growthLimit,
+  maxInboundStreams,
+  maxSendBuffer,
+  maxReceiveBuffer,
+  window
+}: Limits): number =>
+  CHUNK_PER_BYTE * Math.min(maxReceiveBuffer, maxInboundStreams * window + growthLimit) +
+  maxSendBuffer +
   maxInboundStreams * STREAM +
   SESSION

@@ -119,7 +119,7 @@ describe("a run", () => {
       const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 })
       yield* Effect.forkScoped(
         server.run((session) =>
-          session.serve((stream) => Stream.run(MuxStream.readable(stream), MuxStream.writable(stream)))
+          session.serve((stream) => Stream.run(MuxStream.toStream(stream), MuxStream.toSink(stream)))
         )
       )
       const port = server.address._tag === "TcpAddress" ? String(server.address.port) : assert.fail("no port")

@@ -404,7 +404,7 @@ describe("the tools for tests", () => {
           Effect.gen(function* () {
             const { client, server } = yield* SimulatedSessions.make({ link: { latency: "20 millis" } })
             yield* Effect.forkScoped(server.serve(() => Effect.never))
-            yield* client.withStream((stream) => Stream.runDrain(MuxStream.readable(stream)))
+            yield* client.withStream((stream) => Stream.runDrain(MuxStream.toStream(stream)))
           })
         )
       )

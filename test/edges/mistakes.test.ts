@@ -26,7 +26,7 @@ const endless = Stream.concat(Stream.make(new Uint8Array(5)), Stream.never)
 
 describe("a stream that was cut looks like one that ended", () => {
   const uploads: Record<string, (stream: MuxStream.MuxStream) => Effect.Effect<void, unknown>> = {
-    writable: (stream) => Stream.run(endless, MuxStream.writable(stream)),
+    writable: (stream) => Stream.run(endless, MuxStream.toSink(stream)),
     toChannel: (stream) => Stream.runDrain(Stream.pipeThroughChannelOrFail(endless, MuxStream.toChannel(stream))),
     "toSocket's writer": (stream) =>
       Effect.scoped(Effect.flatMap(MuxStream.toSocket(stream).writer, (write) => Stream.runForEach(endless, write)))

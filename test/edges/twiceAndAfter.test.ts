@@ -10,13 +10,13 @@ type Operation = (stream: MuxStream.MuxStream) => Effect.Effect<unknown, unknown
 const reads: Record<string, Operation> = {
   read: MuxStream.read,
   readAll: (stream) => MuxStream.readAll(stream),
-  readable: (stream) => Stream.runDrain(MuxStream.readable(stream)),
+  readable: (stream) => Stream.runDrain(MuxStream.toStream(stream)),
   "toSocket.run": (stream) => MuxStream.toSocket(stream).run(() => undefined)
 }
 
 const writes: Record<string, Operation> = {
   write: (stream) => MuxStream.write(stream, "late"),
-  writable: (stream) => Stream.run(Stream.make("late"), MuxStream.writable(stream)),
+  writable: (stream) => Stream.run(Stream.make("late"), MuxStream.toSink(stream)),
   toChannel: (stream) =>
     Stream.runDrain(Stream.pipeThroughChannelOrFail(Stream.make("late"), MuxStream.toChannel(stream))),
   "toSocket.writer": (stream) =>
@@ -141,7 +141,7 @@ describe("a stream's operations twice", () => {
       const source = Stream.make("a", "b").pipe(Stream.rechunk(1))
       const stream = yield* client.open()
       const both = yield* ending(
-        Effect.all([Stream.run(source, MuxStream.writable(stream)), Stream.run(source, MuxStream.writable(stream))], {
+        Effect.all([Stream.run(source, MuxStream.toSink(stream)), Stream.run(source, MuxStream.toSink(stream))], {
           concurrency: 2
         })
       )

@@ -29,7 +29,7 @@ describe("echo serve and dial", () => {
           tag: "RemoteGoneAway",
           code: 0,
           initiator: "Remote",
-          stats: { accepted: 300, mostAtOnce: 64, bytesSent: bytes, tableSize: 0, bufferedBytes: 0, queuedBytes: 0 }
+          stats: { accepted: 300, peakStreams: 64, bytesSent: bytes, tableSize: 0, bufferedBytes: 0, queuedBytes: 0 }
         })
 
         assert.strictEqual(yield* taken.exit, 1)

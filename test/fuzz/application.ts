@@ -1,7 +1,7 @@
 /** A small application that is always in the same mood: it does what its setting says, and what the steps say. */
 import type { Connection } from "../../src/protocol/connection.js"
-import type { Event } from "../../src/protocol/event.js"
-import type { StreamCore } from "../../src/protocol/stream.js"
+import type { Event } from "../../src/protocol/events.js"
+import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import { pattern } from "../protocol/bytes.js"
 import { showEvent } from "../protocol/utils/text.js"
 import { must } from "./broken.js"

@@ -1,6 +1,6 @@
 /** What a peer's bytes say, found out naively: with all of them at once, and nothing in mind but the wire rules. */
 import { toHex } from "../protocol/bytes.js"
-import type { InboundFrame } from "../../src/protocol/frame.js"
+import type { InboundFrame } from "../../src/protocol/wire/frame.js"
 import { must } from "./broken.js"
 import { FIN, FrameKind, SYN } from "./frames.js"
 

@@ -1,5 +1,5 @@
 /** Runs a case, and says what happened; throws `Broken` when something did that must not. */
-import { Decoder } from "../../src/protocol/decoder.js"
+import { Decoder } from "../../src/protocol/wire/decoder.js"
 import { concat, pattern } from "../protocol/bytes.js"
 import { showEnd } from "../protocol/utils/text.js"
 import type { Known } from "./application.js"
@@ -94,7 +94,7 @@ const act = (session: FuzzedSession, step: Step, random: Random): void => {
       // the type of heartbeats is not the application's
       return app.open(session.setting.typed ? Math.min(step.a, 0xffff_fffe) : undefined)
     case "demand":
-      return connection.demand(step.a)
+      return connection.setAcceptCapacity(step.a)
     case "ping":
       return session.log(`ping: ${connection.ping(step.a >>> 0, session.now)}`)
     case "drain":

@@ -1,5 +1,5 @@
 /** What no session may put on the wire, whatever it was told. */
-import type { Frame, InboundFrame } from "../../src/protocol/frame.js"
+import type { Frame, InboundFrame } from "../../src/protocol/wire/frame.js"
 import type { ConnectionOptions } from "../../src/protocol/options.js"
 import { showFrame } from "../protocol/utils/text.js"
 import { must } from "./broken.js"

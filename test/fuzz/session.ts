@@ -1,7 +1,7 @@
 /** One session under the fuzzer: its core, its peer made of bytes, and what must hold between the steps. */
 import { Connection } from "../../src/protocol/connection.js"
-import { Decoder } from "../../src/protocol/decoder.js"
-import type { Frame, InboundFrame } from "../../src/protocol/frame.js"
+import { Decoder } from "../../src/protocol/wire/decoder.js"
+import type { Frame, InboundFrame } from "../../src/protocol/wire/frame.js"
 import type { ConnectionOptions } from "../../src/protocol/options.js"
 import { showFrame } from "../protocol/utils/text.js"
 import { Application } from "./application.js"
@@ -114,18 +114,18 @@ export class FuzzedSession {
     must(least >= 0, () => `a counter is ${least}: ${JSON.stringify(stats)}`)
     const most = (name: string, value: number, limit: number) =>
       must(value <= limit, () => `${name}: ${value} > ${limit}`)
-    most("held", stats.heldBytes, options.receiveLimit)
+    most("held", stats.heldBytes, options.maxReceiveBuffer)
     most("buffered", stats.bufferedBytes, stats.heldBytes)
-    most("queued", stats.queuedBytes, options.outboundLimit + HEARTBEAT_BYTES + options.peerWindow)
+    most("queued", stats.queuedBytes, options.maxSendBuffer + HEARTBEAT_BYTES + options.peerWindow)
     most("inbound", stats.inboundStreams, options.maxInboundStreams)
     most("outbound", stats.outboundStreams, options.maxOutboundStreams)
     most("backlog", stats.backlog, options.acceptBacklog)
-    most("gaps", stats.skippedIntervals, options.maxSkippedIntervals)
+    most("gaps", stats.idGaps, options.maxIdGaps)
     most("table", stats.tableSize, stats.inboundStreams + stats.outboundStreams + 2)
     if (connection.end === undefined) {
       most("resets", stats.charged.resets, options.resetBudget.burst)
       most("refusals", stats.charged.refusals, options.refusalBudget.burst)
-      most("strays", stats.charged.strays, options.strayBudget.burst)
+      most("strays", stats.charged.strays, options.uselessFrameBudget.burst)
       most("increments", stats.charged.increments, options.spareIncrements)
     } else {
       const { backlog, bufferedBytes, inboundStreams, outboundStreams, queuedBytes, tableSize } = stats

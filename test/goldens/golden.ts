@@ -4,8 +4,8 @@ import { MuxadoError } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { readFileSync } from "node:fs"
-import { Decoder } from "../../src/protocol/decoder.js"
-import { Signal } from "../../src/internal/waiting.js"
+import { Decoder } from "../../src/protocol/wire/decoder.js"
+import { Signal } from "../../src/internal/support/waiters.js"
 
 /** What the peer sent, and how far this side had got when it came. */
 const Chunk = Schema.Struct({ after: Schema.Number, hex: Schema.String })

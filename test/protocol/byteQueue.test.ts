@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { ByteQueue } from "../../src/protocol/byteQueue.js"
+import { ByteQueue } from "../../src/protocol/collections/byteQueue.js"
 import { concat, pattern } from "./bytes.js"
 
 const drain = (queue: ByteQueue): ReadonlyArray<Uint8Array> => {

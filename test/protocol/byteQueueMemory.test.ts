@@ -1,6 +1,6 @@
 /** What a byte queue copies, and what it keeps alive. */
 import { assert, describe, it } from "@effect/vitest"
-import { ByteQueue } from "../../src/protocol/byteQueue.js"
+import { ByteQueue } from "../../src/protocol/collections/byteQueue.js"
 import { concat, pattern } from "./bytes.js"
 
 const drain = (queue: ByteQueue): ReadonlyArray<Uint8Array> => {

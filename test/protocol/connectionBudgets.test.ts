@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { data, rst, windowIncrement } from "../../src/protocol/frame.js"
+import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import type { Overrides } from "./utils/options.js"
 import { Scripted } from "./utils/scripted.js"
 import { bytesOf } from "./utils/text.js"
@@ -24,7 +24,7 @@ const serverWith = (overrides: Overrides = {}) =>
   new Scripted("server", {
     resetBudget: { burst: 20, perSecond: 10 },
     refusalBudget: { burst: 20, perSecond: 10 },
-    strayBudget: { burst: 20, perSecond: 10 },
+    uselessFrameBudget: { burst: 20, perSecond: 10 },
     spareIncrements: 20,
     ...overrides
   })
@@ -187,7 +187,7 @@ describe("increments", () => {
 
 describe("what is received and not read", () => {
   it("is bounded for all streams together: who holds most is given up, and the others go on", () => {
-    const server = new Scripted("server", { window: 1000, receiveLimit: 2500 })
+    const server = new Scripted("server", { window: 1000, maxReceiveBuffer: 2500 })
     server.receive(syn(3, "x".repeat(900)), syn(5, "x".repeat(1000)), syn(7, "x".repeat(500)))
     assert.strictEqual(server.connection.stats().heldBytes, 2400)
     server.receive(data(7, new Uint8Array(300)))
@@ -201,7 +201,7 @@ describe("what is received and not read", () => {
   })
 
   it("counts streams that are over, too; where only they hold something, new bytes are refused", () => {
-    const server = new Scripted("server", { window: 1000, receiveLimit: 2000 })
+    const server = new Scripted("server", { window: 1000, maxReceiveBuffer: 2000 })
     for (const stream of [3, 5]) {
       server.receive(data(stream, new Uint8Array(1000), { syn: true }), empty(stream, true))
       server.connection.finish(server.stream(stream))
@@ -240,7 +240,7 @@ describe("what review found", () => {
   })
 
   it("Go and Rust, which answer each DATA frame on a closed stream by an RST, are not told to calm down", () => {
-    const client = new Scripted("client", { strayBudget: { burst: 20, perSecond: 0 } })
+    const client = new Scripted("client", { uselessFrameBudget: { burst: 20, perSecond: 0 } })
     const stream = client.open()
     client.write(stream, "x")
     client.sent()
@@ -256,7 +256,7 @@ describe("what review found", () => {
   it("a session that ends while it makes room for a SYN opens no stream after its end", () => {
     const server = new Scripted("server", {
       window: 1000,
-      receiveLimit: 1000,
+      maxReceiveBuffer: 1000,
       maxInboundStreams: 2,
       resetBudget: { burst: 100_000, perSecond: 0 }
     })
@@ -293,14 +293,14 @@ describe("what review found", () => {
   })
 
   it("as many second FINs as there are streams may come while all of them live", () => {
-    const server = new Scripted("server", { strayBudget: { burst: 1024, perSecond: 0 }, acceptBacklog: 1024 })
+    const server = new Scripted("server", { uselessFrameBudget: { burst: 1024, perSecond: 0 }, acceptBacklog: 1024 })
     for (let round = 0; round < 1024; round++) server.receive(syn(id(round)), empty(id(round), true))
     for (let round = 0; round < 1024; round++) server.receive(empty(id(round), true))
     assert.isUndefined(server.connection.end)
   })
 
   it("nobody is given up for bytes that would not fit anyway, and nobody twice", () => {
-    const server = new Scripted("server", { window: 1000, receiveLimit: 1500 })
+    const server = new Scripted("server", { window: 1000, maxReceiveBuffer: 1500 })
     server.receive(data(3, new Uint8Array(1000), { syn: true }), empty(3, true))
     server.connection.finish(server.stream(3))
     server.sent()
@@ -313,7 +313,7 @@ describe("what review found", () => {
   })
 
   it("what nobody reads takes nobody's room", () => {
-    const server = new Scripted("server", { window: 1000, receiveLimit: 1000 })
+    const server = new Scripted("server", { window: 1000, maxReceiveBuffer: 1000 })
     server.receive(syn(3, "x".repeat(600)), syn(5))
     server.connection.stopReading(server.stream(5))
     server.receive(data(5, new Uint8Array(900)))
@@ -338,7 +338,7 @@ describe("what review found", () => {
   })
 
   it("a GOAWAY too many ends the session, and nothing comes after that", () => {
-    const client = new Scripted("client", { strayBudget: { burst: 3, perSecond: 0 } })
+    const client = new Scripted("client", { uselessFrameBudget: { burst: 3, perSecond: 0 } })
     for (let i = 0; i < 10; i++) client.hex("000008 30 00000000 00000000 00000000")
     assert.match(client.events().at(-1) ?? "", /^Ended/)
   })
@@ -373,7 +373,7 @@ describe("what review found", () => {
 })
 
 it("gaps in the ids are bounded by the option", () => {
-  const server = new Scripted("server", { maxSkippedIntervals: 2 })
+  const server = new Scripted("server", { maxIdGaps: 2 })
   server.receive(syn(7), syn(11))
   assert.isUndefined(server.connection.end)
   server.receive(syn(15))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { data } from "../../src/protocol/frame.js"
-import type { StreamCore } from "../../src/protocol/stream.js"
+import { data } from "../../src/protocol/wire/frame.js"
+import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import { assertAtRest, Scripted } from "./utils/scripted.js"
 
 const detach = (bytes: Uint8Array): void => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Frame } from "../../src/protocol/frame.js"
-import { data, goAway, rst, windowIncrement } from "../../src/protocol/frame.js"
+import type { Frame } from "../../src/protocol/wire/frame.js"
+import { data, goAway, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import { assertAtRest, Scripted } from "./utils/scripted.js"
 import { bytesOf, FILLER } from "./utils/text.js"
 
@@ -209,7 +209,7 @@ describe("closing", () => {
   })
 
   it("leaves nothing to be told later: not to writers that waited, not at any time limit", () => {
-    const server = new Scripted("server", { outboundLimit: 1024, typed: true })
+    const server = new Scripted("server", { maxSendBuffer: 1024, typed: true })
     server.receive(data(3, new Uint8Array(20), { syn: true }), data(5, new Uint8Array(4), { syn: true }), syn(7))
     const [first, second] = [server.stream(3), server.stream(5)]
     server.read(first)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Frame } from "../../src/protocol/frame.js"
-import { data, rst, windowIncrement } from "../../src/protocol/frame.js"
+import type { Frame } from "../../src/protocol/wire/frame.js"
+import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import { assertAtRest, Scripted } from "./utils/scripted.js"
 import { bytesOf } from "./utils/text.js"
 

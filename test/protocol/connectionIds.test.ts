@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Frame } from "../../src/protocol/frame.js"
-import { data, rst } from "../../src/protocol/frame.js"
+import type { Frame } from "../../src/protocol/wire/frame.js"
+import { data, rst } from "../../src/protocol/wire/frame.js"
 import { Scripted } from "./utils/scripted.js"
 import { bytesOf, FILLER } from "./utils/text.js"
 
@@ -62,7 +62,7 @@ describe("ids of the peer", () => {
   it("id 1 is taken as well, and id 0 never", () => {
     const server = new Scripted("server").receive(syn(1))
     assert.deepStrictEqual(server.events(), ["Opened 1"])
-    assert.strictEqual(server.connection.stats().skippedIntervals, 0)
+    assert.strictEqual(server.connection.stats().idGaps, 0)
     server.hex("000000 12 00000000")
     assert.deepStrictEqual(server.sent(), goodbye(1, 1))
   })
@@ -86,7 +86,7 @@ describe("ids of the peer", () => {
     server.receive(syn(0x7fffffff))
     let id = 0x7fffffff
     for (let gaps = 1; gaps < 1024; gaps++) server.receive(syn((id -= 4)))
-    assert.strictEqual(server.connection.stats().skippedIntervals, 1024)
+    assert.strictEqual(server.connection.stats().idGaps, 1024)
     assert.deepStrictEqual(server.sent(), [])
     assert.strictEqual(server.events().length, 1024)
     server.receive(syn(id - 4))
@@ -96,11 +96,11 @@ describe("ids of the peer", () => {
 
   it("gaps that are filled are forgotten", () => {
     const server = new Scripted("server").receive(syn(9))
-    assert.strictEqual(server.connection.stats().skippedIntervals, 1)
+    assert.strictEqual(server.connection.stats().idGaps, 1)
     server.receive(syn(5))
-    assert.strictEqual(server.connection.stats().skippedIntervals, 2)
+    assert.strictEqual(server.connection.stats().idGaps, 2)
     server.receive(syn(7), syn(3), syn(1))
-    assert.strictEqual(server.connection.stats().skippedIntervals, 0)
+    assert.strictEqual(server.connection.stats().idGaps, 0)
   })
 })
 

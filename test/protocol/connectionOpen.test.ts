@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { data, rst } from "../../src/protocol/frame.js"
+import { data, rst } from "../../src/protocol/wire/frame.js"
 import { assertAtRest, Scripted } from "./utils/scripted.js"
 import { bytesOf } from "./utils/text.js"
 

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { data, windowIncrement } from "../../src/protocol/frame.js"
-import type { StreamCore } from "../../src/protocol/stream.js"
+import { data, windowIncrement } from "../../src/protocol/wire/frame.js"
+import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import { assertAtRest, Scripted } from "./utils/scripted.js"
 
 const LIMIT = 65_536
 
 /** A client with some streams whose SYNs are out. */
-const opened = (streams: number, outboundLimit = LIMIT) => {
-  const client = new Scripted("client", { outboundLimit })
+const opened = (streams: number, maxSendBuffer = LIMIT) => {
+  const client = new Scripted("client", { maxSendBuffer })
   const all = Array.from({ length: streams }, () => client.open())
   client.sent()
   return { client, all }
@@ -75,7 +75,7 @@ describe("the bound on what waits to be sent", () => {
   })
 
   it("a writer that finds neither credit nor room is woken by both together", () => {
-    const client = new Scripted("client", { outboundLimit: 1024, window: 1024 })
+    const client = new Scripted("client", { maxSendBuffer: 1024, window: 1024 })
     const [first, second] = [client.open(), client.open()]
     client.sent()
     client.write(first, 1024)
@@ -91,7 +91,7 @@ describe("the bound on what waits to be sent", () => {
   })
 
   it("heartbeats alone may go above it, and answers to them", () => {
-    const client = new Scripted("client", { outboundLimit: 1024, typed: true })
+    const client = new Scripted("client", { maxSendBuffer: 1024, typed: true })
     const stream = client.open(0)
     client.write(stream, 1024)
     client.connection.ping(1, 0)

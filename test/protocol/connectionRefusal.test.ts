@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Frame } from "../../src/protocol/frame.js"
-import { data, rst, windowIncrement } from "../../src/protocol/frame.js"
+import type { Frame } from "../../src/protocol/wire/frame.js"
+import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import type { Overrides } from "./utils/options.js"
 import { assertAtRest, Scripted } from "./utils/scripted.js"
 import { bytesOf } from "./utils/text.js"
@@ -166,7 +166,7 @@ describe("the limits", () => {
 describe("an application that waits for streams", () => {
   it("takes as many as it asked for past the backlog, and they leave no place taken there", () => {
     const server = new Scripted("server", { acceptBacklog: 1 })
-    server.connection.demand(2)
+    server.connection.setAcceptCapacity(2)
     server.receive(syn(3), syn(5))
     assert.strictEqual(server.connection.stats().backlog, 0)
     server.receive(syn(7), syn(9))
@@ -174,14 +174,14 @@ describe("an application that waits for streams", () => {
     assert.deepStrictEqual(server.sent(), ["RST 9 code 9"])
     server.connection.accept(server.stream(3))
     assert.strictEqual(server.connection.stats().backlog, 1)
-    server.connection.demand(1)
+    server.connection.setAcceptCapacity(1)
     server.receive(syn(11))
     assert.deepStrictEqual(server.events(), ["Opened 3", "Opened 5", "Opened 7", "Opened 11"])
   })
 
   it("on a typed session takes a stream when its type is known", () => {
     const server = new Scripted("server", { typed: true, acceptBacklog: 1 })
-    server.connection.demand(1)
+    server.connection.setAcceptCapacity(1)
     server.receive(syn(3, "type"), syn(5, "type"), syn(7, "type"))
     assert.deepStrictEqual(server.events(), ["Opened 3 type 1954115685", "Opened 5 type 1954115685"])
     assert.deepStrictEqual(server.sent(), ["RST 7 code 9"])

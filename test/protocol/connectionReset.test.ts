@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { data, rst, windowIncrement } from "../../src/protocol/frame.js"
+import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import { assertAtRest, Scripted } from "./utils/scripted.js"
 import { bytesOf } from "./utils/text.js"
 
@@ -72,7 +72,7 @@ describe("a reset by the peer", () => {
   })
 
   it("drops what waited to be sent, and wakes who waited for room", () => {
-    const server = new Scripted("server", { outboundLimit: 1024 })
+    const server = new Scripted("server", { maxSendBuffer: 1024 })
     server.receive(data(3, undefined, { syn: true }), data(5, undefined, { syn: true }))
     const [three, five] = [server.stream(3), server.stream(5)]
     server.events()
@@ -199,7 +199,7 @@ describe("a reset by this side", () => {
   })
 
   it("makes room for an open that waited, and for a writer that waited", () => {
-    const client = new Scripted("client", { maxOutboundStreams: 2, outboundLimit: 1024 })
+    const client = new Scripted("client", { maxOutboundStreams: 2, maxSendBuffer: 1024 })
     const [first, second] = [client.open(), client.open()]
     client.write(first, 1024)
     assert.strictEqual(client.write(second, 1), "took 0")

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Event } from "../../src/protocol/event.js"
-import type { StreamCore } from "../../src/protocol/stream.js"
+import type { Event } from "../../src/protocol/events.js"
+import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import type { End } from "./utils/pair.js"
 import { Pair } from "./utils/pair.js"
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { data, rst, windowIncrement } from "../../src/protocol/frame.js"
+import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import { assertAtRest, Scripted } from "./utils/scripted.js"
 import { bytesOf } from "./utils/text.js"
 
@@ -12,8 +12,8 @@ const serving = (window: number, sent: number) => {
 }
 
 /** A client with stream 3, whose SYN is out. */
-const opened = (window: number, outboundLimit = 1_048_576) => {
-  const client = new Scripted("client", { window, outboundLimit })
+const opened = (window: number, maxSendBuffer = 1_048_576) => {
+  const client = new Scripted("client", { window, maxSendBuffer })
   const stream = client.open()
   client.sent()
   return { client, stream }

@@ -1,8 +1,8 @@
 import { assert, it } from "@effect/vitest"
-import { Credit } from "../../src/protocol/credit.js"
-import { Outbound } from "../../src/protocol/outbound.js"
-import { StreamCore } from "../../src/protocol/stream.js"
-import { StreamTable } from "../../src/protocol/streamTable.js"
+import { CreditPolicy } from "../../src/protocol/receiving/creditPolicy.js"
+import { Scheduler } from "../../src/protocol/sending/scheduler.js"
+import { StreamCore } from "../../src/protocol/streams/streamCore.js"
+import { StreamTable } from "../../src/protocol/streams/streamTable.js"
 import { connectionOptions } from "./utils/options.js"
 
 const KIB = 1024
@@ -10,11 +10,11 @@ const KIB = 1024
 /** KiB that are consumed of a window of 256 + 512 KiB until an increment is due, at a round trip in milliseconds. */
 const untilGranted = (roundTrip: number): number => {
   const options = connectionOptions("server")
-  const outbound = new Outbound(
+  const outbound = new Scheduler(
     () => undefined,
     () => undefined
   )
-  const credit = new Credit(options, new StreamTable(options), outbound)
+  const credit = new CreditPolicy(options, new StreamTable(options), outbound)
   const stream = new StreamCore(3, "Remote", options, undefined)
   credit.timed(roundTrip)
   stream.receiveWindow.grow(512 * KIB)

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { DeadlineQueue } from "../../src/protocol/deadlineQueue.js"
+import { DeadlineQueue } from "../../src/protocol/collections/deadlineQueue.js"
 
 it("an empty queue never falls due", () => {
   const queue = new DeadlineQueue<string>(10)

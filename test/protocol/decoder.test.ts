@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Decoder } from "../../src/protocol/decoder.js"
-import type { Data, InboundFrame } from "../../src/protocol/frame.js"
+import { Decoder } from "../../src/protocol/wire/decoder.js"
+import type { Data, InboundFrame } from "../../src/protocol/wire/frame.js"
 import { concat, fromHex, pattern, toHex } from "./bytes.js"
 
 const SENTINEL = "0000042000000003 00040000"

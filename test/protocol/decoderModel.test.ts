@@ -1,9 +1,9 @@
 /** The decoder against one that has all bytes and all time: whatever the bytes and however they are split. */
 import { assert, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { Decoder } from "../../src/protocol/decoder.js"
-import { encode } from "../../src/protocol/encoder.js"
-import type { InboundFrame } from "../../src/protocol/frame.js"
+import { Decoder } from "../../src/protocol/wire/decoder.js"
+import { encode } from "../../src/protocol/wire/encoder.js"
+import type { InboundFrame } from "../../src/protocol/wire/frame.js"
 import { concat, fromHex, pattern, toHex } from "./bytes.js"
 
 /** A frame as text; DATA that is not complete says how much of it is there. */

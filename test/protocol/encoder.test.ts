@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { encode, encodedLength } from "../../src/protocol/encoder.js"
-import { ErrorCode } from "../../src/protocol/errorCode.js"
-import type { Frame } from "../../src/protocol/frame.js"
-import { data, goAway, goAwayFiller, rst, windowIncrement } from "../../src/protocol/frame.js"
+import { encode, encodedLength } from "../../src/protocol/wire/encoder.js"
+import { ErrorCode } from "../../src/protocol/wire/errorCode.js"
+import type { Frame } from "../../src/protocol/wire/frame.js"
+import { data, goAway, goAwayFiller, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import { concat, pattern, toHex } from "./bytes.js"
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)

@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { ErrorCode, errorCodeName } from "../../src/protocol/errorCode.js"
+import { ErrorCode, errorCodeName } from "../../src/protocol/wire/errorCode.js"
 
 const names = [
   "NoError",

@@ -1,6 +1,6 @@
 import { assert, it } from "@effect/vitest"
-import { ErrorCode } from "../../src/protocol/errorCode.js"
-import * as Frame from "../../src/protocol/frame.js"
+import { ErrorCode } from "../../src/protocol/wire/errorCode.js"
+import * as Frame from "../../src/protocol/wire/frame.js"
 import { pattern } from "./bytes.js"
 
 it("the numbers of the layout are those of the wire", () => {

@@ -61,7 +61,7 @@ const operation = fc.record<Operation>({
 const options = fc.record({
   typed: fc.boolean(),
   window: fc.constantFrom(16, 100, 1000, 5000, 262_144),
-  outboundLimit: fc.constantFrom(1024, 5000, 1_048_576),
+  maxSendBuffer: fc.constantFrom(1024, 5000, 1_048_576),
   acceptBacklog: fc.constantFrom(1, 3, 128),
   maxInboundStreams: fc.constantFrom(2, 1024),
   maxOutboundStreams: fc.constantFrom(2, 1024),

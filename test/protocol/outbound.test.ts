@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { ErrorCode } from "../../src/protocol/errorCode.js"
-import type { Data, Frame } from "../../src/protocol/frame.js"
-import { goAway, goAwayFiller } from "../../src/protocol/frame.js"
-import { HEARTBEAT_TYPE } from "../../src/protocol/heartbeat.js"
+import { ErrorCode } from "../../src/protocol/wire/errorCode.js"
+import type { Data, Frame } from "../../src/protocol/wire/frame.js"
+import { goAway, goAwayFiller } from "../../src/protocol/wire/frame.js"
+import { HEARTBEAT_TYPE } from "../../src/protocol/heartbeats.js"
 import { concat, pattern, toHex } from "./bytes.js"
 import { KIB, local, makeRig, remote, taken } from "./outboundStreams.js"
 
@@ -70,8 +70,8 @@ describe("control", () => {
     outbound.grant(5, 1)
     outbound.grant(3, 20)
     outbound.grant(7, 9)
-    outbound.ungrant(7)
-    outbound.ungrant(11)
+    outbound.cancelIncrement(7)
+    outbound.cancelIncrement(11)
     assert.isTrue(outbound.hasFrames)
     assert.deepStrictEqual(taken(outbound), ["WNDINC 3 30", "WNDINC 5 1"])
     assert.isFalse(outbound.hasFrames)

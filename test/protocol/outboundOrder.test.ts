@@ -1,9 +1,9 @@
 /** Which stream's turn it is, and how long. */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import type { Frame } from "../../src/protocol/frame.js"
-import type { Outbound } from "../../src/protocol/outbound.js"
-import type { StreamCore } from "../../src/protocol/stream.js"
+import type { Frame } from "../../src/protocol/wire/frame.js"
+import type { Scheduler } from "../../src/protocol/sending/scheduler.js"
+import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import type { Rig } from "./outboundStreams.js"
 import { cost, KIB, local, makeRig, QUANTUM, remote, taken } from "./outboundStreams.js"
 
@@ -21,7 +21,7 @@ const bulk = (rig: Rig, count: number, each: number): ReadonlyArray<StreamCore> 
 }
 
 /** Takes with this budget until the condition holds, and gives all frames. */
-const takeUntil = (outbound: Outbound, budget: number, done: (frames: ReadonlyArray<Frame>) => boolean) => {
+const takeUntil = (outbound: Scheduler, budget: number, done: (frames: ReadonlyArray<Frame>) => boolean) => {
   const frames: Array<Frame> = []
   while (!done(frames) && outbound.hasFrames) frames.push(...outbound.take(budget))
   assert.isTrue(done(frames))

@@ -1,15 +1,15 @@
 /** Streams and queues of frames for the tests of `Outbound`. */
-import type { Frame } from "../../src/protocol/frame.js"
-import { HEADER_LENGTH } from "../../src/protocol/frame.js"
-import { Outbound } from "../../src/protocol/outbound.js"
-import { StreamCore } from "../../src/protocol/stream.js"
+import type { Frame } from "../../src/protocol/wire/frame.js"
+import { HEADER_LENGTH } from "../../src/protocol/wire/frame.js"
+import { Scheduler } from "../../src/protocol/sending/scheduler.js"
+import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import { pattern } from "./bytes.js"
 
 export const KIB = 1024
 export const QUANTUM = 16 * KIB
 
 export interface Rig {
-  readonly outbound: Outbound
+  readonly outbound: Scheduler
   /** The streams whose FIN was taken, in order. */
   readonly finished: ReadonlyArray<number>
   /** Puts bytes into a stream as the connection does. */
@@ -19,7 +19,7 @@ export interface Rig {
 
 export const makeRig = (): Rig => {
   const finished: Array<number> = []
-  const outbound = new Outbound(
+  const outbound = new Scheduler(
     (stream) => {
       stream.state = "HalfClosedLocal"
       finished.push(stream.id)
@@ -66,7 +66,7 @@ const brief = (frame: Frame): string => {
   }
 }
 
-export const taken = (outbound: Outbound, budget = Infinity): ReadonlyArray<string> => outbound.take(budget).map(brief)
+export const taken = (outbound: Scheduler, budget = Infinity): ReadonlyArray<string> => outbound.take(budget).map(brief)
 
 /** The bytes of a frame of DATA on the wire. */
 export const cost = (frame: Frame): number => (frame._tag === "Data" ? HEADER_LENGTH + frame.payload.length : 0)

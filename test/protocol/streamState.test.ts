@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { StreamState, Transition } from "../../src/protocol/streamState.js"
-import { canReceive, next } from "../../src/protocol/streamState.js"
+import type { StreamState, Transition } from "../../src/protocol/streams/streamState.js"
+import { canReceive, next } from "../../src/protocol/streams/streamState.js"
 
 const transitions: ReadonlyArray<[StreamState, Transition, StreamState | undefined]> = [
   ["Open", "SendFin", "HalfClosedLocal"],

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Side } from "../../src/protocol/end.js"
-import { MAX_UINT31 } from "../../src/protocol/frame.js"
-import { HEARTBEAT_TYPE } from "../../src/protocol/heartbeat.js"
-import { StreamCore } from "../../src/protocol/stream.js"
-import { StreamTable } from "../../src/protocol/streamTable.js"
+import type { Side } from "../../src/protocol/endReason.js"
+import { MAX_UINT31 } from "../../src/protocol/wire/frame.js"
+import { HEARTBEAT_TYPE } from "../../src/protocol/heartbeats.js"
+import { StreamCore } from "../../src/protocol/streams/streamCore.js"
+import { StreamTable } from "../../src/protocol/streams/streamTable.js"
 
 const stream = (id: number, initiator: Side, type?: number): StreamCore =>
   new StreamCore(id, initiator, { window: 1024, peerWindow: 1024 }, type)
@@ -11,7 +11,7 @@ const stream = (id: number, initiator: Side, type?: number): StreamCore =>
 const WINDOW = 1000
 
 const tableOf = (role: "client" | "server", firstStreamId?: number): StreamTable =>
-  new StreamTable({ role, firstStreamId, maxSkippedIntervals: 1024, window: WINDOW })
+  new StreamTable({ role, firstStreamId, maxIdGaps: 1024, window: WINDOW })
 
 const isQuiet = (table: StreamTable, id: number): boolean => table.late(id, 0) !== "Unknown"
 
@@ -43,7 +43,7 @@ describe("ids of the peer", () => {
     const server = tableOf("server")
     assert.strictEqual(server.useRemoteId(2), "WrongParity")
     assert.deepStrictEqual([client.highestRemote, server.highestRemote], [0, 0])
-    assert.deepStrictEqual([client.skippedIntervals, server.skippedIntervals], [0, 0])
+    assert.deepStrictEqual([client.idGaps, server.idGaps], [0, 0])
   })
 
   it("are used once, in any order, and the highest is remembered", () => {
@@ -53,13 +53,13 @@ describe("ids of the peer", () => {
       ["New", "New", "New", "Used", "Used", "Used"]
     )
     assert.strictEqual(client.highestRemote, 6)
-    assert.strictEqual(client.skippedIntervals, 0)
+    assert.strictEqual(client.idGaps, 0)
     const server = tableOf("server")
     assert.strictEqual(server.highestRemote, 0)
     assert.strictEqual(server.useRemoteId(9), "New")
     assert.strictEqual(server.useRemoteId(1), "New")
     assert.strictEqual(server.highestRemote, 9)
-    assert.strictEqual(server.skippedIntervals, 1)
+    assert.strictEqual(server.idGaps, 1)
   })
 
   it("with too many gaps between them are refused", () => {
@@ -67,7 +67,7 @@ describe("ids of the peer", () => {
     let id = 3
     while (server.useRemoteId(id) === "New") id += 4
     assert.strictEqual(server.useRemoteId(id), "TooManyGaps")
-    assert.strictEqual(server.skippedIntervals, 1024)
+    assert.strictEqual(server.idGaps, 1024)
   })
 })
 

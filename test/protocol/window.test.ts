@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { MAX_UINT31 } from "../../src/protocol/frame.js"
-import { CONVENTIONAL_WINDOW, ReceiveWindow, SendWindow } from "../../src/protocol/window.js"
+import { MAX_UINT31 } from "../../src/protocol/wire/frame.js"
+import { CONVENTIONAL_WINDOW, ReceiveWindow } from "../../src/protocol/receiving/receiveWindow.js"
+import { SendWindow } from "../../src/protocol/sending/sendWindow.js"
 
 const KIB = 1024
 

@@ -25,8 +25,8 @@ describe("readable and writable", () => {
   it.effect("writable finishes the stream when its input ends, readable ends with it", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
-      yield* Stream.run(source(["a", "b"]), MuxStream.writable(near))
-      const all = yield* Stream.runFold(MuxStream.readable(far), "", (sum, bytes) => sum + string(bytes))
+      yield* Stream.run(source(["a", "b"]), MuxStream.toSink(near))
+      const all = yield* Stream.runFold(MuxStream.toStream(far), "", (sum, bytes) => sum + string(bytes))
       assert.strictEqual(all, "ab")
     }).pipe(scenario)
   )
@@ -40,7 +40,7 @@ describe("readable and writable", () => {
       yield* settle
       const got: Array<string> = []
       const error = yield* Effect.flip(
-        Stream.runForEach(MuxStream.readable(far), (bytes) => Effect.sync(() => got.push(string(bytes))))
+        Stream.runForEach(MuxStream.toStream(far), (bytes) => Effect.sync(() => got.push(string(bytes))))
       )
       assert(error._tag === "StreamReset")
       assert.deepStrictEqual([got, error.code], [["before"], 77])
@@ -52,7 +52,7 @@ describe("readable and writable", () => {
       const { far, near } = yield* makeStream
       yield* MuxStream.write(near, text("one"))
       yield* settle
-      yield* Stream.run(Stream.take(MuxStream.readable(far), 1), Sink.drain)
+      yield* Stream.run(Stream.take(MuxStream.toStream(far), 1), Sink.drain)
       yield* MuxStream.write(near, text("two"))
       assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(far))), "two")
     }).pipe(scenario)

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FrameReader, MuxadoError } from "effect-muxado"
 import * as Effect from "effect/Effect"
-import { encode } from "../../src/protocol/encoder.js"
-import { data } from "../../src/protocol/frame.js"
+import { encode } from "../../src/protocol/wire/encoder.js"
+import { data } from "../../src/protocol/wire/frame.js"
 
 const ENDED = new MuxadoError.TransportFailed({ reason: "Ended", initiator: "Remote", processed: "maybe" })
 

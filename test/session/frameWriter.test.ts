@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FrameWriter } from "effect-muxado"
 import * as Effect from "effect/Effect"
-import { Decoder } from "../../src/protocol/decoder.js"
-import { data, windowIncrement } from "../../src/protocol/frame.js"
+import { Decoder } from "../../src/protocol/wire/decoder.js"
+import { data, windowIncrement } from "../../src/protocol/wire/frame.js"
 
 describe("a batch", () => {
   const large = new Uint8Array(64 * 1024)

@@ -152,7 +152,7 @@ describe("a single stream", () => {
         assert.strictEqual(grownBytes, 50_000 - WINDOW)
       }
       // room for the window that the stream had at first, once for it and once for the heartbeats
-      const { grownBytes } = yield* transfer(LONG_AND_FAT, 1.5, { options: { receiveLimit: 2 * WINDOW + 10_000 } })
+      const { grownBytes } = yield* transfer(LONG_AND_FAT, 1.5, { options: { maxReceiveBuffer: 2 * WINDOW + 10_000 } })
       assert.isAtMost(grownBytes, WINDOW + 10_000)
     }).pipe(scenario)
   )

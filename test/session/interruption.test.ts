@@ -162,7 +162,7 @@ describe("an interrupted write", () => {
 
   it.effect("never lets two writes of a stream mix", () =>
     Effect.gen(function* () {
-      const { client, server } = yield* makePair({ both: { window: 5000, outboundLimit: 4096 } })
+      const { client, server } = yield* makePair({ both: { window: 5000, maxSendBuffer: 4096 } })
       const stream = yield* client.open()
       yield* Effect.forEach([65, 66, 67, 68], (byte) =>
         Effect.fork(MuxStream.write(stream, new Uint8Array(20_000).fill(byte)))

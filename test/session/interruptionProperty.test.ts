@@ -84,7 +84,7 @@ describe("interruption", () => {
       Effect.gen(function* () {
         const pair = yield* makePair({
           link: { bufferSize: 20_000, ...(chunking === undefined ? {} : { chunking }) },
-          both: { heartbeat: false, window: 16_384, outboundLimit: 32_768, maxOutboundStreams: 3, acceptBacklog: 64 }
+          both: { heartbeat: false, window: 16_384, maxSendBuffer: 32_768, maxOutboundStreams: 3, acceptBacklog: 64 }
         })
         const serving = yield* Effect.forEach([pair.client, pair.server], (session) => Effect.fork(session.serve(echo)))
         yield* Effect.forEach(

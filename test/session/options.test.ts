@@ -23,7 +23,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { describe as describeValue } from "../../src/internal/describe.js"
+import { describe as describeValue } from "../../src/internal/support/describe.js"
 import { resolve, resolveServer, resolveSession, toConnectionOptions } from "../../src/SessionOptions.js"
 import { echo, exchange, makePair, scenario, sessionOver, settle, string, text } from "./utils/sessions.js"
 
@@ -55,15 +55,15 @@ describe("SessionOptions", () => {
       maxWindow: 16_777_216,
       growthLimit: 67_108_864,
       peerWindow: 262_144,
-      outboundLimit: 1_048_576,
-      receiveLimit: 1024 * 262_144,
+      maxSendBuffer: 1_048_576,
+      maxReceiveBuffer: 1024 * 262_144,
       acceptBacklog: 1024,
       maxInboundStreams: 1024,
       maxOutboundStreams: 1024,
-      maxSkippedIntervals: 1024,
+      maxIdGaps: 1024,
       resetBudget: { burst: 2048, perSecond: 1000 },
       refusalBudget: { burst: 4096, perSecond: 1000 },
-      strayBudget: { burst: 4096, perSecond: 1000 },
+      uselessFrameBudget: { burst: 4096, perSecond: 1000 },
       spareIncrements: 1024,
       typeTimeout: Duration.seconds(10),
       writeTimeout: Duration.seconds(30),
@@ -80,17 +80,17 @@ describe("SessionOptions", () => {
     )
     assert.deepStrictEqual(options.heartbeat, { interval: Duration.millis(500), tolerance: Duration.seconds(15) })
     assert.deepStrictEqual(options.resetBudget, { burst: 7, perSecond: 1000 })
-    assert.deepStrictEqual([options.acceptBacklog, options.peerWindow, options.receiveLimit], [30, 1000, 30_000])
+    assert.deepStrictEqual([options.acceptBacklog, options.peerWindow, options.maxReceiveBuffer], [30, 1000, 30_000])
     const connection = toConnectionOptions("client", options)
     assert.deepStrictEqual(
-      [connection.acceptBacklog, connection.peerWindow, connection.receiveLimit, connection.heartbeat?.interval],
+      [connection.acceptBacklog, connection.peerWindow, connection.maxReceiveBuffer, connection.heartbeat?.interval],
       [30, 1000, 30_000, 500]
     )
     const few = Either.getOrThrow(resolve({ maxInboundStreams: 30, acceptBacklog: 4, heartbeat: false }))
     assert.deepStrictEqual([few.acceptBacklog, few.heartbeat], [4, false])
   })
 
-  const counts = ["window", "peerWindow", "outboundLimit", "acceptBacklog", "maxInboundStreams", "maxOutboundStreams"]
+  const counts = ["window", "peerWindow", "maxSendBuffer", "acceptBacklog", "maxInboundStreams", "maxOutboundStreams"]
   const times = ["typeTimeout", "writeTimeout", "partialFrameTimeout", "drainTimeout", "closeTimeout"]
   const nothing: ReadonlyArray<unknown> = [null, Symbol("x"), () => 1, [], true]
   const invalid: ReadonlyArray<readonly [string, unknown]> = [
@@ -107,10 +107,10 @@ describe("SessionOptions", () => {
     ["heartbeat", null],
     ["heartbeat", []],
     ["window", 2 ** 31],
-    ["receiveLimit", 1023],
-    ["maxSkippedIntervals", 0],
+    ["maxReceiveBuffer", 1023],
+    ["maxIdGaps", 0],
     ["resetBudget", 5],
-    ["strayBudget", new Map()]
+    ["uselessFrameBudget", new Map()]
   ]
   for (const [name, value] of invalid) {
     it(`${name}: ${describeValue(value)} is refused by name, in one line`, () => {
@@ -135,10 +135,16 @@ describe("SessionOptions", () => {
         { heartbeat: "10 seconds" },
         'heartbeat: must be false or an object such as { interval: "10 seconds" }, not "10 seconds"'
       ],
-      [{ strayBudget: { perSecond: -1 } }, "strayBudget.perSecond: must be a number from 0 to 1000000000, not -1"],
+      [
+        { uselessFrameBudget: { perSecond: -1 } },
+        "uselessFrameBudget.perSecond: must be a number from 0 to 1000000000, not -1"
+      ],
       [{ resetBudget: [1] }, "resetBudget: must be an object such as { burst: 2048, perSecond: 1000 }, not an array"],
       [{ typed: false }, "heartbeat: must be false where typed is false: heartbeats need typed streams"],
-      [{ receiveLimit: 2000 }, "receiveLimit: must be at least the window of one stream (262144 bytes), not 2000"],
+      [
+        { maxReceiveBuffer: 2000 },
+        "maxReceiveBuffer: must be at least the window of one stream (262144 bytes), not 2000"
+      ],
       [null, "the options must be an object, not null"],
       ["window", 'the options must be an object, not "window"'],
       [[], "the options must be an object, not an array"],

@@ -12,8 +12,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
 import * as TestClock from "effect/TestClock"
-import { directTransport } from "../../src/internal/direct.js"
-import { encode } from "../../src/protocol/encoder.js"
+import { directTransport } from "../../src/internal/transport/fastPath.js"
+import { encode } from "../../src/protocol/wire/encoder.js"
 import {
   echo,
   exchange,

@@ -190,7 +190,7 @@ describe("serve", () => {
       yield* settle
       yield* Fiber.joinAll([first, second, third])
       assert.deepStrictEqual(order, ["first", "second", "third"])
-      assert.strictEqual((yield* client.stats).mostAtOnce, 1)
+      assert.strictEqual((yield* client.stats).peakStreams, 1)
     }).pipe(scenario)
   )
 

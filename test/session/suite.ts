@@ -99,9 +99,9 @@ export const sessionSuite = <E>(name: string, makeSessions: Effect.Effect<Sessio
               ),
             { concurrency: 64, discard: true }
           )
-          const { mostAtOnce, opened } = yield* client.stats
+          const { peakStreams, opened } = yield* client.stats
           assert.strictEqual(opened, 1000)
-          assert.isAtMost(mostAtOnce, 64)
+          assert.isAtMost(peakStreams, 64)
           assert.strictEqual((yield* server.stats).accepted, 1000)
         }))
 
@@ -286,8 +286,8 @@ export const sessionSuite = <E>(name: string, makeSessions: Effect.Effect<Sessio
         yield* Effect.forkScoped(server.serve(echo))
         const collected = yield* client.withStream((stream) =>
           Effect.zipRight(
-            Stream.run(Stream.make(text("a"), text("b"), text("c")), MuxStream.writable(stream)),
-            Stream.runFold(MuxStream.readable(stream), "", (all, bytes) => all + string(bytes))
+            Stream.run(Stream.make(text("a"), text("b"), text("c")), MuxStream.toSink(stream)),
+            Stream.runFold(MuxStream.toStream(stream), "", (all, bytes) => all + string(bytes))
           )
         )
         assert.strictEqual(collected, "abc")

@@ -46,35 +46,35 @@ const inTest = (test: string, file: string, name: string, rule: string, text: st
 export const MUTANTS: ReadonlyArray<Mutant> = [
   // --- credit
   inCore(
-    "receive",
+    "receiver",
     "credit dropped on discard",
     "credit is conserved",
     "if (stream.readStopped) return this.core.credit.consumed(stream, rest.length, this.core.now)",
     "if (stream.readStopped) return"
   ),
   inCore(
-    "credit",
+    "receiving/creditPolicy",
     "credit granted twice",
     "the sender has no credit that was not given",
     "this.outbound.grant(stream.id, increment + (",
     "this.outbound.grant(stream.id, 2 * increment + ("
   ),
   inCore(
-    "credit",
+    "receiving/creditPolicy",
     "a window that grows by itself",
     "the sender has no credit that was not given",
     "    receiveWindow.grow(bytes)\n",
     ""
   ),
   inCore(
-    "credit",
+    "receiving/creditPolicy",
     "a window that grows beyond its limit",
     "windows grow as far as they may",
     "    this.grown += bytes\n",
     ""
   ),
   inCore(
-    "credit",
+    "receiving/creditPolicy",
     "credit never granted below half a window",
     "a peer that starts from a smaller window goes on",
     "      this.starved.add(stream, receiveWindow.leavesCredit, now)\n",
@@ -102,7 +102,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "small ? 0 : Math.min(bytes.length, credit + 1, room)"
   ),
   inCore(
-    "window",
+    "receiving/receiveWindow",
     "receive window off by one",
     "the whole window may be used",
     "if (length > this.available) return false",
@@ -111,49 +111,49 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
 
   // --- the wire
   inCore(
-    "outbound",
+    "sending/scheduler",
     "SYN doubled",
     "SYN exactly once",
     "frames.push(data(stream.id, payload, { syn: true }))",
     "frames.push(data(stream.id, payload, { syn: true }), data(stream.id, payload, { syn: true }))"
   ),
   inCore(
-    "outbound",
+    "sending/scheduler",
     "SYN lost",
     "SYN first",
     "frames.push(data(stream.id, payload, { syn: true }))",
     "frames.push(data(stream.id, payload))"
   ),
   inCore(
-    "outbound",
+    "sending/scheduler",
     "FIN lost",
     "an end arrives",
     "frames.push(data(stream.id, payload, { fin }))",
     "frames.push(data(stream.id, payload))"
   ),
   inCore(
-    "outbound",
+    "sending/scheduler",
     "FIN sent twice",
     "nothing after FIN",
     "if (fin) this.finSent(stream)",
     "if (fin) frames.push(data(stream.id, undefined, { fin }))\n    if (fin) this.finSent(stream)"
   ),
   inCore(
-    "outbound",
+    "sending/scheduler",
     "FIN ahead of the bytes",
     "FIN behind the last byte",
     "const fin = stream.finDue && stream.outbound.length === 0",
     "const fin = stream.finDue"
   ),
   inCore(
-    "turnQueue",
+    "collections/linkedQueue",
     "stream still in the queue that it left",
     "who has output is served",
     "item.queue = undefined\n",
     "\n"
   ),
   inCore(
-    "idIndex",
+    "collections/streamIdMap",
     "page of streams dropped with one left",
     "a live stream is found",
     "if (--page.used === 0)",
@@ -170,8 +170,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "core",
     "RST on a closed stream not hushed",
     "one RST for a stream",
-    "    this.table.hush(stream.id, stream.receiveWindow.size)\n    this.outbound.ungrant(stream.id)\n    this.remove(stream)",
-    "    this.outbound.ungrant(stream.id)\n    this.remove(stream)"
+    "    this.table.hush(stream.id, stream.receiveWindow.size)\n    this.outbound.cancelIncrement(stream.id)\n    this.remove(stream)",
+    "    this.outbound.cancelIncrement(stream.id)\n    this.remove(stream)"
   ),
   inCore(
     "core",
@@ -181,28 +181,28 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "this.lastTaken ??= this.table.highestRemote + 2"
   ),
   inCore(
-    "encoder",
+    "wire/encoder",
     "header doubled before a large payload",
     "frames are what they were",
     "chunks.push(frame.payload)\n      start = at",
     "chunks.push(frame.payload)"
   ),
   inSessions(
-    "protocol/frame",
+    "protocol/wire/frame",
     "FIN lost when frames are joined",
     "every stream ends on both sides",
     "frames.at(-1)?.fin === true",
     "frames[0]?.fin === true"
   ),
   inSessions(
-    "protocol/join",
+    "protocol/wire/mergeFrames",
     "frames joined over another stream's",
     "every byte arrives once and in order",
     " || frame.streamId !== first.streamId",
     ""
   ),
   inCore(
-    "decoder",
+    "wire/decoder",
     "split header misread",
     "any chunks give the same frames",
     "this.header.set(chunk.subarray(at, end), this.headerLength)",
@@ -211,21 +211,21 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
 
   // --- bytes
   inCore(
-    "byteQueue",
+    "collections/byteQueue",
     "bytes reordered",
     "every byte in order",
     "      this.tail = undefined\n      this.chunks.push(",
     "      this.tail = undefined\n      this.chunks.splice(this.head, 0, "
   ),
   inCore(
-    "byteQueue",
+    "collections/byteQueue",
     "byte dropped when split",
     "every byte arrives",
     "this.chunks[this.head] = first.subarray(max)",
     "this.chunks[this.head] = first.subarray(max + 1)"
   ),
   inCore(
-    "byteQueue",
+    "collections/byteQueue",
     "tail kept after it was taken",
     "no byte twice",
     "if (this.head === this.chunks.length - 1) this.tail = undefined",
@@ -239,14 +239,14 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     `this.truncate(stream)\n    this.fail(stream, { _tag: "Reset", code, initiator: "Remote", processed })`
   ),
   inCore(
-    "stream",
+    "streams/streamCore",
     "a reset read as an end",
     "no end without FIN",
     "return this.finReceived && !this.truncated",
     "return (this.finReceived || this.failure !== undefined) && !this.truncated"
   ),
   inCore(
-    "stream",
+    "streams/streamCore",
     "truncation that looks like an end",
     "no end before the last byte",
     "return this.finReceived && !this.truncated",
@@ -277,24 +277,24 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inCore(
     "core",
-    "crowded writer never woken",
+    "waitingForCapacity writer never woken",
     "who waits for room is told",
     "for (const stream of streams) if (!stream.gotRoom) this.announceWritable(stream)",
     ""
   ),
   inCore(
     "connection",
-    "stinted timer never armed",
+    "waitingForCredit timer never armed",
     "a little credit is used in the end",
-    "else core.stinted.add(stream, core.now)",
-    "else core.stinted.delete(stream)"
+    "else core.waitingForCredit.add(stream, core.now)",
+    "else core.waitingForCredit.delete(stream)"
   ),
   inCore(
-    "receive",
-    "stinted timer not armed by an increment",
+    "receiver",
+    "waitingForCredit timer not armed by an increment",
     "a little credit is used in the end",
-    "else core.stinted.add(stream, core.now)",
-    "else core.stinted.delete(stream)"
+    "else core.waitingForCredit.add(stream, core.now)",
+    "else core.waitingForCredit.delete(stream)"
   ),
 
   // --- counters, promises, endings
@@ -327,7 +327,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     `processed: stream.answered ? "maybe" : "no" })`
   ),
   inCore(
-    "receive",
+    "receiver",
     "streams taken while draining",
     "who leaves takes no streams",
     "if (draining || refusing || ",
@@ -335,7 +335,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inCore("core", "end of a drain not told", "a drain ends", `    this.emit({ _tag: "Idle" })\n`, ""),
   inCore(
-    "receive",
+    "receiver",
     "echo of a heartbeat dropped",
     "every heartbeat is answered",
     "    this.core.outbound.schedule(stream)\n",
@@ -358,49 +358,49 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
 
   // --- sessions
   inSessions(
-    "internal/serve",
+    "internal/session/serve",
     "handler not interrupted on reset",
     "a handler is interrupted with its caller",
     "stream.onFailure = interrupt",
     "stream.onFailure = undefined"
   ),
   inSessions(
-    "internal/serve",
+    "internal/session/serve",
     "place of a handler not given back",
     "as many handlers as there may be",
     "    this.session.accepting.release(this)\n",
     "    if (stream.core.failure === undefined) this.session.accepting.release(this)\n"
   ),
   inSessions(
-    "internal/acceptQueue",
+    "internal/session/acceptQueue",
     "stream lost when accept is interrupted",
     "interruption leaks no stream",
     "if (next !== undefined) return Effect.succeed(next)",
     "if (next !== undefined) return restore(Effect.as(Effect.yieldNow(), next))"
   ),
   inSessions(
-    "internal/opening",
+    "internal/session/openQueue",
     "stream lost when open is interrupted",
     "interruption leaks no stream",
     "request.opened?.endWith(Exit.interrupt(FiberId.none))",
     ""
   ),
   inSessions(
-    "internal/acceptQueue",
+    "internal/session/acceptQueue",
     "wake-up of an acceptor lost",
     "who accepts is told",
     "if (!MutableQueue.offer(this.waiting, handle)) return handle.refuse()\n    this.acceptors.notifyAll()",
     "if (!MutableQueue.offer(this.waiting, handle)) return handle.refuse()"
   ),
   inSessions(
-    "internal/sessionRuntime",
+    "internal/session/state",
     "wake-up of the writer lost",
     "what is due is sent",
     "if (this.connection.hasFrames) this.announceOutput()",
     ""
   ),
   inSessions(
-    "internal/sessionRuntime",
+    "internal/session/state",
     "frames lost that the transport did not take at once",
     "what is due is sent",
     "    this.unsent = frames.map(withOwnPayload)\n",
@@ -431,7 +431,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/session/foreignParts.test.ts",
-    "internal/driver",
+    "internal/session/shutdown",
     "a write that throws leaves a session without its writer",
     "a part of somebody else's that throws ends the session",
     '  return Effect.catchAllCause(loop, (cause) => Effect.sync(() => failed(runtime, "Write", cause)))',
@@ -439,7 +439,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/session/fastPath.test.ts",
-    "internal/sessionRuntime",
+    "internal/session/state",
     "a write at once that throws is nobody's",
     "a part of somebody else's that throws ends the session",
     "      try {\n        this.flush(this.tryWrite)\n      } catch (error) {",
@@ -447,7 +447,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/session/writing.test.ts",
-    "protocol/outbound",
+    "protocol/sending/scheduler",
     "bytes that are gone are sent as none",
     "what is detached resets its stream",
     "      if (stream.outbound.isBroken) {",
@@ -455,7 +455,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/session/cut.test.ts",
-    "internal/uncut",
+    "internal/stream/uncut",
     "a cut upload is finished",
     "a stream that was cut never looks like one that ended",
     "return whole ? Effect.void : stream.reset(ErrorCode.StreamCancelled)",
@@ -463,32 +463,32 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/session/readAll.test.ts",
-    "internal/streamHandle",
+    "internal/stream/streamHandle",
     "an interrupted readAll throws away what it had read",
     "nothing is lost by an interruption",
     "    if (this.unread !== undefined) return this.takeUnread\n",
     ""
   ),
   inSessions(
-    "internal/sessionRuntime",
+    "internal/session/state",
     "timer not set anew",
     "what is due in time is done in time",
     "this.timer?.arm()",
     ""
   ),
   inSessions(
-    "internal/streamHandle",
+    "internal/stream/streamHandle",
     "part of an interrupted write left behind",
     "an interrupted write leaves nothing",
     "if (!withdrawn) return this.resetNow(ErrorCode.StreamCancelled)",
     "if (!withdrawn) return"
   ),
   inSessions(
-    "internal/streamHandle",
+    "internal/stream/streamHandle",
     "bytes that come before a reader waits are missed",
     "no wake-up is lost",
-    "this.readers.goOnUnless(() => !this.core.readBlocked, next, waiting)",
-    "this.readers.goOnUnless(() => false, next, waiting)"
+    "this.readers.awaitThen(() => !this.core.readBlocked, next, waiting)",
+    "this.readers.awaitThen(() => false, next, waiting)"
   ),
   inTest(
     "test/protocol/connectionReset.test.ts",
@@ -499,14 +499,14 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "    stream.failure = failure\n"
   ),
   inSessions(
-    "internal/streamHandle",
+    "internal/stream/streamHandle",
     "writers left waiting when the stream fails",
     "every operation ends",
     "if (this.writes.length > 0) this.failWrites(streamError(this.id, failure))",
     ""
   ),
   inSessions(
-    "internal/streamHandle",
+    "internal/stream/streamHandle",
     "failure of a scope ends the stream in good order",
     "what was cut does not look like an end",
     "if (Exit.isSuccess(exit)) return this.closeNow()",

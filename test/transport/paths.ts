@@ -4,7 +4,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import { directTransport } from "../../src/internal/direct.js"
+import { directTransport } from "../../src/internal/transport/fastPath.js"
 import type { TransportFailed } from "../../src/MuxadoError.js"
 import type { TransportService } from "../../src/Transport.js"
 

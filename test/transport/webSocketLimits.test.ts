@@ -28,7 +28,7 @@ const BATCH = 256 * KIB + 64 * KIB
 const HIGH_WATER_MARK = 256 * KIB
 const BOUND = OUTBOUND_LIMIT + BATCH + HIGH_WATER_MARK
 
-const options = { outboundLimit: OUTBOUND_LIMIT, writeTimeout: "2 seconds", heartbeat: false } as const
+const options = { maxSendBuffer: OUTBOUND_LIMIT, writeTimeout: "2 seconds", heartbeat: false } as const
 
 /** A WebSocket whose peer takes what `take` says, and which can pause. */
 class FakeWebSocket extends EventTarget {

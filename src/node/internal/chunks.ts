@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { isUint8Array } from "node:util/types"
-import { describeValue } from "../../internal/bytes.js"
+import { describeValue } from "../../internal/support/bytes.js"
 
 /**
  * The bytes of all chunks together, or the error that names what is no `Uint8Array`. One from another realm (a `vm`

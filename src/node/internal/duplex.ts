@@ -11,9 +11,9 @@ import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import type { Duplex } from "node:stream"
 import { isUint8Array } from "node:util/types"
-import { directTransport } from "../../internal/direct.js"
-import { outside } from "../../internal/outside.js"
-import { WaitSet } from "../../internal/waiting.js"
+import { directTransport } from "../../internal/transport/fastPath.js"
+import { outside } from "../../internal/support/outside.js"
+import { WaitSet } from "../../internal/support/waiters.js"
 import type { Initiator } from "../../MuxadoError.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { Peer, TransportService } from "../../Transport.js"
@@ -93,7 +93,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
   /** Taken out of the duplex, and not yet handed to the reader. */
   let held: Uint8Array = NOTHING
   /** Written since the event loop last turned, as far as is known here. */
-  let unturned = 0
+  let bytesSinceTurn = 0
 
   // --- events ---
 
@@ -110,7 +110,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
   const onData = (chunk: unknown): void =>
     outside(() => {
       // The event loop has turned.
-      unturned = 0
+      bytesSinceTurn = 0
       if (isUint8Array(chunk)) listener?.take(chunk)
       else noBytes()
     })
@@ -196,7 +196,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     }
     return true
   }
-  const awaitReadable: Effect.Effect<Uint8Array, TransportFailed> = readers.goOnUnless(
+  const awaitReadable: Effect.Effect<Uint8Array, TransportFailed> = readers.awaitThen(
     // The fiber may have yielded on its way here, and what it would wait for may have come meanwhile.
     () => fill() || readFailure !== undefined,
     Effect.suspend(() => read)
@@ -298,7 +298,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
   // --- writing ---
 
   const awaitTurn: Effect.Effect<void, TransportFailed> = Effect.async((resume) => {
-    unturned = 0
+    bytesSinceTurn = 0
     const immediate = outside(() => setImmediate(() => resume(written)))
     return Effect.sync(() => clearImmediate(immediate))
   })
@@ -310,7 +310,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     return Effect.sync(() => void writers.delete(writer))
   })
   const written: Effect.Effect<void, TransportFailed> = Effect.suspend(
-    () => writeFailure ?? (unturned >= BYTES_PER_TURN ? awaitTurn : Effect.void)
+    () => writeFailure ?? (bytesSinceTurn >= BYTES_PER_TURN ? awaitTurn : Effect.void)
   )
   /** Whether there is room for more. */
   const put = (chunks: ReadonlyArray<Uint8Array>): boolean => {
@@ -328,7 +328,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
         // Some Duplexes take an empty chunk for the end.
         if (chunk.length > 0) {
           room = duplex.write(chunk)
-          unturned += chunk.length
+          bytesSinceTurn += chunk.length
         }
       }
       if (batch.length > 1) duplex.uncork()
@@ -358,7 +358,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
   }
 
   const tryWrite = (chunks: ReadonlyArray<Uint8Array>): boolean => {
-    if (writeFailure !== undefined || !duplex.writable || unturned >= BYTES_PER_TURN) return false
+    if (writeFailure !== undefined || !duplex.writable || bytesSinceTurn >= BYTES_PER_TURN) return false
     const size = sizeOf(chunks)
     // `write` says what is wrong with it.
     if (typeof size !== "number") return false

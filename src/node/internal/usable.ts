@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { describe } from "../../internal/describe.js"
+import { describe } from "../../internal/support/describe.js"
 import { InvalidOptions } from "../../MuxadoError.js"
 
 /** The Duplexes that are transports: what one leaves unread is no beginning for another. */

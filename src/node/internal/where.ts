@@ -7,7 +7,7 @@
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import Cluster from "node:cluster"
-import { describe } from "../../internal/describe.js"
+import { describe } from "../../internal/support/describe.js"
 import type { ListenOptions } from "./listener.js"
 
 type Problems = ReadonlyArray<string>

@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as MutableQueue from "effect/MutableQueue"
 import { PCGRandom } from "effect/Utils"
-import { concat } from "../../internal/concat.js"
+import { concat } from "../../internal/support/concat.js"
 import type { Stalls } from "./disorder.js"
 import { fraction, mask, stalled } from "./disorder.js"
 import type { Record } from "./trace.js"

@@ -3,10 +3,10 @@
  * when a gibibyte has: run with `--trace-deopt`, which tells what of the optimised code is thrown away.
  */
 import { Connection } from "../../../src/protocol/connection.js"
-import { Decoder } from "../../../src/protocol/decoder.js"
-import { encode } from "../../../src/protocol/encoder.js"
-import type { Event } from "../../../src/protocol/event.js"
-import { StreamCore } from "../../../src/protocol/stream.js"
+import { Decoder } from "../../../src/protocol/wire/decoder.js"
+import { encode } from "../../../src/protocol/wire/encoder.js"
+import type { Event } from "../../../src/protocol/events.js"
+import { StreamCore } from "../../../src/protocol/streams/streamCore.js"
 import { connectionOptions } from "./options.js"
 
 /** In units that keep what is counted here a small integer. */

@@ -1,9 +1,9 @@
 /** Echoes between two cores, 64 streams at once: says how many bytes each leaves behind that has ended. */
 import { getHeapSpaceStatistics } from "node:v8"
 import { Connection } from "../../../src/protocol/connection.js"
-import { Decoder } from "../../../src/protocol/decoder.js"
-import { encode } from "../../../src/protocol/encoder.js"
-import { StreamCore } from "../../../src/protocol/stream.js"
+import { Decoder } from "../../../src/protocol/wire/decoder.js"
+import { encode } from "../../../src/protocol/wire/encoder.js"
+import { StreamCore } from "../../../src/protocol/streams/streamCore.js"
 import { connectionOptions } from "./options.js"
 
 const AT_ONCE = 64

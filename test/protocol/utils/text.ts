@@ -1,8 +1,8 @@
 /** Frames, events and outcomes as short lines, so that a script reads like the session it describes. */
 import type { ReadResult, WriteResult } from "../../../src/protocol/results.js"
-import type { SessionEnd, StreamFailure } from "../../../src/protocol/end.js"
-import type { Event } from "../../../src/protocol/event.js"
-import type { Frame } from "../../../src/protocol/frame.js"
+import type { SessionEnd, StreamFailure } from "../../../src/protocol/endReason.js"
+import type { Event } from "../../../src/protocol/events.js"
+import type { Frame } from "../../../src/protocol/wire/frame.js"
 
 const utf8 = new TextDecoder()
 

@@ -1,6 +1,6 @@
 /** What no session may ever put on the wire, whatever happens to it. Watches every frame that a core sends. */
 import { assert } from "@effect/vitest"
-import type { Frame } from "../../../src/protocol/frame.js"
+import type { Frame } from "../../../src/protocol/wire/frame.js"
 import { showFrame } from "./text.js"
 
 interface Sent {

@@ -3,9 +3,9 @@
  * behaves: it waits for the event whenever it was refused, so that a wake-up that is lost is work that never gets done.
  */
 import { assert } from "@effect/vitest"
-import type { Event } from "../../../src/protocol/event.js"
-import type { Frame } from "../../../src/protocol/frame.js"
-import type { StreamCore } from "../../../src/protocol/stream.js"
+import type { Event } from "../../../src/protocol/events.js"
+import type { Frame } from "../../../src/protocol/wire/frame.js"
+import type { StreamCore } from "../../../src/protocol/streams/streamCore.js"
 import type { Overrides } from "./options.js"
 import type { End } from "./pair.js"
 import { Pair } from "./pair.js"

@@ -49,7 +49,7 @@ const checkCounters = (world: World, end: End): void => {
   }
   assert.strictEqual(queued, 0, "queued bytes")
   assert.strictEqual(buffered, 0, "buffered bytes")
-  assert.isAtMost(stats.queuedBytes, world.options.outboundLimit ?? Infinity)
+  assert.isAtMost(stats.queuedBytes, world.options.maxSendBuffer ?? Infinity)
 }
 
 /** The payload bytes that have arrived at a side, without the type. */
@@ -67,7 +67,7 @@ const checkWakeUps = (world: World, side: Side): void => {
     assert.isFalse(core.finReceived, "a blocked reader at the end must have been told")
   }
   if (side.pending === 0) return
-  const waitsForRoom = end.connection.stats().queuedBytes * 2 > (world.options.outboundLimit ?? Infinity)
+  const waitsForRoom = end.connection.stats().queuedBytes * 2 > (world.options.maxSendBuffer ?? Infinity)
   const waitsForMore = !core.sendWindow.worthwhile && end.connection.nextDeadline() < Infinity
   assert.isTrue(
     core.sendWindow.credit === 0 || waitsForRoom || waitsForMore,

@@ -49,14 +49,14 @@ export const digestOf = (chunks: Iterable<Uint8Array>): Digest => {
 
 /** Writes the bytes of a seed, and finishes. */
 export const send = (stream: MuxStream.MuxStream, seed: number, total: number) =>
-  Stream.run(Stream.fromIterable({ [Symbol.iterator]: () => chunksOf(seed, total) }), MuxStream.writable(stream))
+  Stream.run(Stream.fromIterable({ [Symbol.iterator]: () => chunksOf(seed, total) }), MuxStream.toSink(stream))
 
 /** Reads to the end. */
 export const receive = (stream: MuxStream.MuxStream) =>
   Effect.suspend(() => {
     const hash = createHash("sha256")
     let bytes = 0
-    return Stream.runForEach(MuxStream.readable(stream), (chunk) =>
+    return Stream.runForEach(MuxStream.toStream(stream), (chunk) =>
       Effect.sync(() => {
         hash.update(chunk)
         bytes += chunk.length

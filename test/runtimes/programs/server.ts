@@ -30,7 +30,7 @@ const handle =
   (stream: MuxStream.MuxStream): Effect.Effect<void, unknown> => {
     switch (stream.type) {
       case StreamType.Echo:
-        return Stream.run(MuxStream.readable(stream), MuxStream.writable(stream))
+        return Stream.run(MuxStream.toStream(stream), MuxStream.toSink(stream))
       case StreamType.Bulk:
         return Effect.all([send(stream, SERVER_SEED, BULK_BYTES), Effect.map(receive(stream), keep)], {
           concurrency: "unbounded",

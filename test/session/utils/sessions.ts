@@ -46,7 +46,7 @@ export const makeRawPair = (options?: SessionOptions, link?: SimulatedTransport.
     return { client, link: pair, transport: pair.server, send: writer.write, receive: reader.take }
   })
 
-export const echo = (stream: MuxStream.MuxStream) => Stream.run(MuxStream.readable(stream), MuxStream.writable(stream))
+export const echo = (stream: MuxStream.MuxStream) => Stream.run(MuxStream.toStream(stream), MuxStream.toSink(stream))
 
 /** Sends the bytes and a FIN, while reading everything that comes back. */
 export const exchange = (stream: MuxStream.MuxStream, bytes: Uint8Array) =>

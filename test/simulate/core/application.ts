@@ -1,5 +1,5 @@
 /** What the applications of both sides do. They behave: who was refused waits for the event that says otherwise. */
-import { StreamCore } from "../../../src/protocol/stream.js"
+import { StreamCore } from "../../../src/protocol/streams/streamCore.js"
 import { isNoise, noise, LONGEST } from "../noise.js"
 import type { End, Side, World } from "./world.js"
 import { arrived, finArrived, sent } from "./world.js"
@@ -54,7 +54,7 @@ export const refuse = (end: End): void => {
 
 export const demand = (world: World, end: End): void => {
   end.demand = world.random.pick([0, 1, 5])
-  end.connection.demand(end.demand)
+  end.connection.setAcceptCapacity(end.demand)
 }
 
 export const write = (world: World, side: Side, length: number): void => {

@@ -1,5 +1,5 @@
 /** What must hold after every step. */
-import { canReceive } from "../../../src/protocol/streamState.js"
+import { canReceive } from "../../../src/protocol/streams/streamState.js"
 import { Broken } from "../outcome.js"
 import type { End, Side, World } from "./world.js"
 import { arrived, sent } from "./world.js"
@@ -23,8 +23,8 @@ export const checkAll = (world: World): void => {
 /** Memory is bounded whatever the peer does. */
 const checkBounds = (end: End): void => {
   const { bufferedBytes, grownBytes, inboundStreams, queuedBytes, tableSize } = end.connection.stats()
-  const { growthLimit, maxInboundStreams, outboundLimit, window } = end.options
-  if (queuedBytes < 0 || queuedBytes > outboundLimit + HEARTBEATS) throw new Broken(`queued bytes: ${queuedBytes}`)
+  const { growthLimit, maxInboundStreams, maxSendBuffer, window } = end.options
+  if (queuedBytes < 0 || queuedBytes > maxSendBuffer + HEARTBEATS) throw new Broken(`queued bytes: ${queuedBytes}`)
   if (grownBytes < 0 || grownBytes > growthLimit) throw new Broken(`grown bytes: ${grownBytes}`)
   const windows = window * tableSize + grownBytes
   if (bufferedBytes < 0 || bufferedBytes > windows) throw new Broken(`buffered bytes: ${bufferedBytes}`)
@@ -72,7 +72,7 @@ const checkWakeUps = (world: World, side: Side): void => {
   }
   if (side.pending === 0) return
   const { queuedBytes } = end.connection.stats()
-  const waitsForRoom = queuedBytes * 2 > end.options.outboundLimit
+  const waitsForRoom = queuedBytes * 2 > end.options.maxSendBuffer
   const waitsForMore = !core.sendWindow.worthwhile && end.connection.nextDeadline() < Infinity
   world.require(
     core.sendWindow.credit === 0 || waitsForRoom || waitsForMore,

@@ -1,7 +1,7 @@
 /** What the applications hear, and whether they had to expect it. */
-import type { SessionEnd } from "../../../src/protocol/end.js"
-import type { Event } from "../../../src/protocol/event.js"
-import type { StreamCore } from "../../../src/protocol/stream.js"
+import type { SessionEnd } from "../../../src/protocol/endReason.js"
+import type { Event } from "../../../src/protocol/events.js"
+import type { StreamCore } from "../../../src/protocol/streams/streamCore.js"
 import { showEnd, showEvent } from "../../protocol/utils/text.js"
 import { Broken } from "../outcome.js"
 import { pump, readAll } from "./application.js"

@@ -2,9 +2,9 @@
  * One direction between two cores: bytes that arrive when their time has come, in whatever pieces are asked for, and
  * what can happen to them.
  */
-import { encode, encodedLength } from "../../../src/protocol/encoder.js"
-import type { Frame } from "../../../src/protocol/frame.js"
-import { HEADER_LENGTH } from "../../../src/protocol/frame.js"
+import { encode, encodedLength } from "../../../src/protocol/wire/encoder.js"
+import type { Frame } from "../../../src/protocol/wire/frame.js"
+import { HEADER_LENGTH } from "../../../src/protocol/wire/frame.js"
 import type { Random } from "../random.js"
 import { Ledgers } from "./ledger.js"
 

@@ -1,5 +1,5 @@
 /** What moves bytes and time between the two cores. */
-import type { Frame } from "../../../src/protocol/frame.js"
+import type { Frame } from "../../../src/protocol/wire/frame.js"
 import { showFrame } from "../../protocol/utils/text.js"
 import type { End, World } from "./world.js"
 import { sent } from "./world.js"
@@ -95,7 +95,7 @@ const drop = (end: End, reason: "Ended" | "Read" | "Write", initiator: "Local" |
 }
 
 /** A session that is over sends its last words and ends the transport, or drops it where there is nobody to hear. */
-export const letGo = (world: World, end: End): void => {
+export const closeTransport = (world: World, end: End): void => {
   const reason = end.connection.end
   if (reason === undefined || end.saidEnd) return
   const dead = reason._tag === "Dead" || reason._tag === "TransportFailed"

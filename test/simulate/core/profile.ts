@@ -120,7 +120,7 @@ const randomOptions = (
     // a peer may start from less than it is let, as Go does when it is configured so
     growthLimit: random.chance(0.5) ? 0 : random.size(1_000_000),
     peerWindow: random.chance(0.85) ? windowOfPeer : Math.max(16, Math.floor(windowOfPeer / random.between(2, 9))),
-    outboundLimit: random.pick([1024, 1500, 5000, 65_536, 1_048_576]),
+    maxSendBuffer: random.pick([1024, 1500, 5000, 65_536, 1_048_576]),
     acceptBacklog: random.pick([1, 2, 5, 128]),
     maxInboundStreams: random.pick([1, 3, 8, 1024]),
     maxOutboundStreams: random.pick([1, 3, 8, 1024]),

@@ -3,7 +3,7 @@ import { Broken } from "../outcome.js"
 import { abort, accept, closeSession, finish, open, readAll, refuse } from "./application.js"
 import { checkAll } from "./checks.js"
 import { hear } from "./events.js"
-import { deliver, letGo, nextMoment, send, waitUntil } from "./motion.js"
+import { deliver, closeTransport, nextMoment, send, waitUntil } from "./motion.js"
 import type { End, Side, World } from "./world.js"
 
 /** Whatever is to happen happens within so many milliseconds, ... */
@@ -63,7 +63,7 @@ const doAll = (world: World): boolean => {
     }
     if (send(world, end, 131_072)) progress = true
     if (deliver(world, end, Math.max(world.profile.chunk, 64))) progress = true
-    letGo(world, end)
+    closeTransport(world, end)
     hear(world)
   }
   return progress

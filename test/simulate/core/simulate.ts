@@ -24,7 +24,7 @@ import {
 } from "./application.js"
 import { checkAll } from "./checks.js"
 import { hear } from "./events.js"
-import { deliver, letGo, nextMoment, send, waitUntil } from "./motion.js"
+import { deliver, closeTransport, nextMoment, send, waitUntil } from "./motion.js"
 import type { Operation } from "./profile.js"
 import { OPERATIONS, pickOperation, randomProfile } from "./profile.js"
 import { comeToRest } from "./rest.js"
@@ -67,7 +67,7 @@ const step = (world: World): void => {
   trace.say(() => `${world.steps} ${world.now} ms ${end.role} ${operation} ${side?.core.id ?? "-"}`)
   perform(world, end, operation)
   if (side !== undefined) performOn(world, side, operation)
-  letGo(world, end)
+  closeTransport(world, end)
   hear(world)
 }
 

@@ -1,5 +1,5 @@
 /** What no session may ever put on the wire, whatever happens to it. */
-import type { Frame } from "../../../src/protocol/frame.js"
+import type { Frame } from "../../../src/protocol/wire/frame.js"
 import { showFrame } from "../../protocol/utils/text.js"
 import { Broken } from "../outcome.js"
 import type { Ledgers } from "./ledger.js"

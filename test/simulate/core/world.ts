@@ -1,8 +1,8 @@
 /** Two cores, the link between them, one virtual clock, and what their applications know and expect. */
 import { Connection } from "../../../src/protocol/connection.js"
 import type { ConnectionOptions } from "../../../src/protocol/options.js"
-import { Decoder } from "../../../src/protocol/decoder.js"
-import type { StreamCore } from "../../../src/protocol/stream.js"
+import { Decoder } from "../../../src/protocol/wire/decoder.js"
+import type { StreamCore } from "../../../src/protocol/streams/streamCore.js"
 import { Broken } from "../outcome.js"
 import { Random } from "../random.js"
 import type { Tally } from "../tally.js"

@@ -8,14 +8,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { firstOf } from "../../../src/internal/firstOf.js"
+import { race } from "../../../src/internal/support/race.js"
 
 /** Interrupts an effect that takes longer. */
 export const within = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   milliseconds: number
 ): Effect.Effect<Option.Option<A>, E, R> =>
-  firstOf(Effect.map(effect, Option.some), Effect.as(Effect.sleep(milliseconds), Option.none<A>()))
+  race(Effect.map(effect, Option.some), Effect.as(Effect.sleep(milliseconds), Option.none<A>()))
 
 /** Completes when both have, or fails when one has and the other was interrupted. */
 export const both = <E, F>(

@@ -2,8 +2,8 @@
 import type { Transport } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { directTransport } from "../../../src/internal/direct.js"
-import { Signal } from "../../../src/internal/waiting.js"
+import { directTransport } from "../../../src/internal/transport/fastPath.js"
+import { Signal } from "../../../src/internal/support/waiters.js"
 import type { Run } from "./run.js"
 
 /** Chunks are handed over where they arrive, and now and then what is to be written is taken at once. */

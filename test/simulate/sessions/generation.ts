@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import { firstOf } from "../../../src/internal/firstOf.js"
+import { race } from "../../../src/internal/support/race.js"
 import type { Call } from "./call.js"
 import { handler } from "./call.js"
 import { callRepeatedly } from "./callers.js"
@@ -96,7 +96,7 @@ const serve = (
     return Effect.scopedWith((scope) => {
       const watched = watchFinalizers(scope)
       const accepted = Scope.extend(
-        firstOf(Effect.map(accepting, Option.some), Effect.as(patience, Option.none())),
+        race(Effect.map(accepting, Option.some), Effect.as(patience, Option.none())),
         watched.scope
       )
       return Effect.flatMap(accepted, (stream): Effect.Effect<void, unknown> => {

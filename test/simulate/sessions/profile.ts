@@ -51,9 +51,9 @@ export const randomGeneration = (random: Random): Generation => {
     // a peer that starts from a smaller window than it has lives on credit that comes in time
     peerWindow: random.chance(0.25) ? Math.max(16, Math.ceil(peerWindow / random.pick([3, 20]))) : peerWindow,
     heartbeat: heartbeats ? { interval: random.pick([500, 3000]), tolerance: random.pick([8000, 20_000]) } : false,
-    outboundLimit: random.pick([1024, 5000, 65_536, 1_048_576]),
+    maxSendBuffer: random.pick([1024, 5000, 65_536, 1_048_576]),
     // TEMPORARY: the default counts the streams of the peer alone, and gives up others that keep to their windows
-    receiveLimit: 67_108_864,
+    maxReceiveBuffer: 67_108_864,
     acceptBacklog: random.pick([1, 3, 128]),
     maxInboundStreams: random.pick([2, 20, 1024]),
     maxOutboundStreams: random.pick([1, 1, 4, 1024]),

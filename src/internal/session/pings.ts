@@ -1,0 +1,48 @@
+/** Heartbeats that a program sends by itself, until they are answered or lost. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { SessionError } from "../../MuxadoError.js"
+import { StreamReset } from "../../MuxadoError.js"
+import type { Event } from "../../protocol/events.js"
+import { sessionError } from "./toError.js"
+
+type Result = Exit.Exit<number, SessionError | StreamReset>
+
+export class Pings {
+  private readonly waiting = new Map<number, (result: Result) => void>()
+
+  /** `send` sends a heartbeat, or says that it cannot; `refused` is why not. */
+  constructor(
+    private readonly send: (nonce: number) => boolean,
+    private readonly refused: () => SessionError
+  ) {}
+
+  /** Sends a heartbeat and waits for its echo: the round trip in milliseconds. */
+  ping(nonce: number): Effect.Effect<number, SessionError | StreamReset> {
+    return Effect.async<number, SessionError | StreamReset>((resume) => {
+      this.waiting.set(nonce, resume)
+      if (!this.send(nonce)) this.settle(nonce, Exit.fail(this.refused()))
+      return Effect.sync(() => {
+        this.waiting.delete(nonce)
+      })
+    })
+  }
+
+  answered({ nonce, roundTrip }: Extract<Event, { _tag: "Pong" }>): void {
+    this.settle(nonce, Exit.succeed(roundTrip))
+  }
+
+  lost({ failure, nonce, streamId }: Extract<Event, { _tag: "PingLost" }>): void {
+    const error =
+      failure._tag === "SessionEnded"
+        ? sessionError(failure.end, failure.processed)
+        : new StreamReset({ ...failure, streamId })
+    this.settle(nonce, Exit.fail(error))
+  }
+
+  private settle(nonce: number, result: Result): void {
+    const resume = this.waiting.get(nonce)
+    this.waiting.delete(nonce)
+    resume?.(result)
+  }
+}

@@ -1,0 +1,145 @@
+/** What a program holds of a session: the operations of `SessionService`, over the session's runtime. */
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import type { OpenError } from "../../MuxadoError.js"
+import { InvalidOptions } from "../../MuxadoError.js"
+import type { MuxStream } from "../../MuxStream.js"
+import { ErrorCode } from "../../protocol/wire/errorCode.js"
+import { HEARTBEAT_TYPE } from "../../protocol/heartbeats.js"
+import type { GoAwayOptions, OpenOptions, SessionService } from "../../Session.js"
+import type { ResolvedOptions } from "../../SessionOptions.js"
+import type { Peer } from "../../Transport.js"
+import { isUint32 } from "../support/bytes.js"
+import { describe } from "../support/describe.js"
+import { sessionError } from "./toError.js"
+import type { Restore } from "../support/restore.js"
+import { serve } from "./serve.js"
+import type { SessionState } from "./state.js"
+import type { StreamHandle } from "../stream/streamHandle.js"
+import { Using } from "../stream/using.js"
+
+/** The service of a session that runs: its arguments are checked here, and go to the rooms that do the work. */
+export const fromRuntime = (
+  role: "client" | "server",
+  peer: Peer | undefined,
+  runtime: SessionState,
+  options: ResolvedOptions,
+  endings: Pick<SessionService, "close" | "closeWith" | "drain">
+): SessionService => {
+  const typeOf = (requested: OpenOptions | undefined): number | undefined | InvalidOptions => {
+    if (requested === undefined) return options.typed ? 0 : undefined
+    const wrong = notOptions("open", requested, "{ type: 1 }")
+    if (wrong !== undefined) return wrong
+    const { type } = requested
+    if (type === undefined) return options.typed ? 0 : undefined
+    if (!options.typed) return new InvalidOptions({ detail: `open: ${UNTYPED}` })
+    if (isUint32(type) && type !== HEARTBEAT_TYPE) return type
+    return new InvalidOptions({
+      detail: `open: the stream type must be a uint32 below 0xFFFFFFFF, not ${describe(type)}`
+    })
+  }
+  /** At once, if there is room. */
+  const openNow = (requested: OpenOptions | undefined): StreamHandle | undefined => {
+    const type = typeOf(requested)
+    return typeof type === "object" ? undefined : runtime.opening.openNow(type)
+  }
+  const open = (requested: OpenOptions | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> => {
+    const type = typeOf(requested)
+    return typeof type === "object" ? Effect.fail(type) : runtime.opening.open(type, restore)
+  }
+  const withStream = <A, E, R>(
+    requested: OpenOptions | undefined,
+    use: (stream: MuxStream) => Effect.Effect<A, E, R>
+  ): Effect.Effect<A, E | OpenError, R> =>
+    Effect.uninterruptibleMask((restore) => {
+      const using = (stream: StreamHandle): Effect.Effect<A, E, R> =>
+        Effect.matchCauseEffect(restore(Effect.suspend(() => use(stream))), new Using<A, E>(stream))
+      const stream = openNow(requested)
+      return stream === undefined ? Effect.flatMap(open(requested, restore), using) : using(stream)
+    })
+  return {
+    role,
+    peer,
+    open: (requested) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.tap(open(requested, restore), (stream) =>
+          Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
+        )
+      ),
+    withStream: <A, E, R>(
+      ...args:
+        | readonly [use: (stream: MuxStream) => Effect.Effect<A, E, R>]
+        | readonly [options: OpenOptions, use: (stream: MuxStream) => Effect.Effect<A, E, R>]
+    ) => (args.length === 1 ? withStream(undefined, args[0]) : withStream(args[0], args[1])),
+    accept: Effect.uninterruptibleMask((restore) =>
+      Effect.tap(runtime.accepting.accept(restore), (stream) =>
+        Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
+      )
+    ),
+    serve: (handler, served) =>
+      Effect.suspend(() => {
+        const wrong = served === undefined ? undefined : notOptions("serve", served, "{ concurrency: 10 }")
+        if (wrong !== undefined) return Effect.die(wrong)
+        const { concurrency = "unbounded", resetCode } = served ?? {}
+        const fault = serveFault(handler, concurrency, resetCode)
+        return fault === undefined
+          ? serve(runtime, handler, concurrency === "unbounded" ? Infinity : concurrency, resetCode)
+          : Effect.die(new InvalidOptions({ detail: `serve: ${fault}` }))
+      }),
+    ping: options.typed
+      ? Effect.flatMap(Random.nextIntBetween(0, HEARTBEAT_TYPE), (nonce) =>
+          Effect.map(runtime.pings.ping(nonce), Duration.millis)
+        )
+      : invalid(`ping: ${UNTYPED}`),
+    goAway: (reason) =>
+      saying("goAway", reason, (code, debug) =>
+        Effect.sync(() => runtime.step((connection) => connection.goAway(code, debug)))
+      ),
+    ...endings,
+    draining: Effect.map(Deferred.await(runtime.draining), (end) => sessionError(end, "maybe")),
+    closed: Effect.map(Deferred.await(runtime.ended), (end) => sessionError(end, "maybe")),
+    stats: Effect.sync(() => ({ ...runtime.connection.stats(runtime.now()), ...runtime.totals.numbers }))
+  }
+}
+
+/** With the code and text that the peer gets; a wrong one is a defect, since an ending has no error. */
+export const saying = (
+  operation: string,
+  reason: GoAwayOptions | undefined,
+  use: (code: number, debug: string) => Effect.Effect<void>
+): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const unusable = reason === undefined ? undefined : notOptions(operation, reason, '{ code: 99, debug: "moving" }')
+    if (unusable !== undefined) return Effect.die(unusable)
+    const { code = ErrorCode.NoError, debug = "" } = reason ?? {}
+    const wrong = isUint32(code)
+      ? typeof debug === "string"
+        ? undefined
+        : `the debug text must be a string, not ${describe(debug)}`
+      : `the code must be an integer from 0 to 4294967295, not ${describe(code)}`
+    return wrong === undefined ? use(code, debug) : Effect.die(new InvalidOptions({ detail: `${operation}: ${wrong}` }))
+  })
+
+const serveFault = (handler: unknown, concurrency: unknown, resetCode: unknown): string | undefined => {
+  if (typeof handler !== "function") return `the handler must be a function, not ${describe(handler)}`
+  if (concurrency !== "unbounded" && !(typeof concurrency === "number" && concurrency >= 1)) {
+    return `the concurrency must be at least 1 or "unbounded", not ${describe(concurrency)}`
+  }
+  return resetCode === undefined || typeof resetCode === "function"
+    ? undefined
+    : `resetCode must be a function, not ${describe(resetCode)}`
+}
+
+/** Options given as a plain value would be passed over without a word. */
+const notOptions = (operation: string, given: unknown, example: string): InvalidOptions | undefined =>
+  typeof given === "object" && given !== null && !Array.isArray(given)
+    ? undefined
+    : new InvalidOptions({
+        detail: `${operation}: the options must be an object such as ${example}, not ${describe(given)}`
+      })
+
+const UNTYPED = "an untyped session has neither stream types nor heartbeats"
+
+const invalid = (detail: string): Effect.Effect<never, InvalidOptions> => Effect.fail(new InvalidOptions({ detail }))

@@ -1,0 +1,384 @@
+/** The handle of a stream: what its users' fibers wait for, beside what the core knows of it. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import { pipeArguments } from "effect/Pipeable"
+import type { Initiator, StreamError } from "../../MuxadoError.js"
+import { InvalidOptions, ReadLimitExceeded, StreamClosed } from "../../MuxadoError.js"
+import type { MuxStream } from "../../MuxStream.js"
+import { ErrorCode } from "../../protocol/wire/errorCode.js"
+import type { ReadResult } from "../../protocol/results.js"
+import type { StreamCore } from "../../protocol/streams/streamCore.js"
+import { describeValue, isBytes, isDetached, isUint32, stable } from "../support/bytes.js"
+import { streamError } from "../session/toError.js"
+import { Gathered } from "./gathered.js"
+import type { PendingWrite } from "./pendingWrites.js"
+import { NO_WRITES, pendingWrite, settle } from "./pendingWrites.js"
+import type { Restore } from "../support/restore.js"
+import type { SessionState } from "../session/state.js"
+import type { AnyFiber } from "../support/waiters.js"
+import { WaitSet } from "../support/waiters.js"
+
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+
+/** The bytes that `readAll` takes unless it is given another number. */
+const READ_ALL_LIMIT = 16 * 1024 * 1024
+
+export class StreamHandle implements MuxStream {
+  /** Called once when the stream fails by no doing of its user. */
+  onFailure: (() => void) | undefined = undefined
+
+  /** Conversions that write into the stream and have not reached the end of their input. */
+  conversions = 0
+
+  private readonly readers = new WaitSet()
+  /** What `readAll` has read so far: an interrupted one leaves it for the next read. */
+  private unread: Gathered | undefined = undefined
+  /** The fiber whose `readAll` waits for more. */
+  private gatherer: AnyFiber | undefined = undefined
+  private writes: Array<PendingWrite> = NO_WRITES
+  /** The write whose bytes are the last that the core has taken. */
+  private lastWrite: PendingWrite | undefined = undefined
+
+  constructor(
+    readonly core: StreamCore,
+    private readonly session: SessionState
+  ) {}
+
+  get id(): number {
+    return this.core.id
+  }
+
+  get type(): number | undefined {
+    return this.core.type
+  }
+
+  get initiator(): Initiator {
+    return this.core.initiator
+  }
+
+  pipe() {
+    // eslint-disable-next-line prefer-rest-params -- what `pipeArguments` takes
+    return pipeArguments(this, arguments)
+  }
+
+  // --- reading
+
+  get read(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
+    return Effect.suspend(() => {
+      const other = this.otherGatherer
+      return other === undefined ? this.readNow() : this.after(other, this.read)
+    })
+  }
+
+  /**
+   * Looks, and takes in the operation that completes: between two operations a fiber may yield, and if it is
+   * interrupted there, bytes that were already taken would be gone.
+   */
+  private readNow(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
+    if (this.unread !== undefined) return this.takeUnread
+    if (this.core.inbound.length > 0 && !this.core.readStopped) return this.take
+    const result = this.session.step((connection) => connection.read(this.core))
+    switch (result._tag) {
+      case "Bytes":
+        return Effect.succeed(Option.some(result.bytes))
+      case "End":
+        return Effect.succeedNone
+      case "Blocked":
+        return this.whenReadable(this.read)
+      default:
+        return Effect.fail(this.readError(result))
+    }
+  }
+
+  private get take(): Effect.Effect<Option.Option<Uint8Array>> {
+    return Effect.sync(() => {
+      const result = this.session.step((connection) => connection.read(this.core))
+      // another reader of the same stream may have been faster
+      return Option.some(result._tag === "Bytes" ? result.bytes : NO_BYTES)
+    })
+  }
+
+  private get takeUnread(): Effect.Effect<Option.Option<Uint8Array>> {
+    return Effect.sync(() => Option.some(this.forgetUnread()))
+  }
+
+  private forgetUnread(): Uint8Array {
+    const { unread } = this
+    this.unread = undefined
+    return unread === undefined ? NO_BYTES : unread.concat()
+  }
+
+  get readAll(): Effect.Effect<Uint8Array, StreamError> {
+    return Effect.suspend(() => this.readOn(READ_ALL_LIMIT))
+  }
+
+  readAllWithin(maxBytes: number): Effect.Effect<Uint8Array, StreamError> {
+    return typeof maxBytes === "number" && maxBytes >= 0
+      ? Effect.suspend(() => this.readOn(maxBytes))
+      : invalid(`readAll: maxBytes must be a number of bytes, 0 or more, not ${describeValue(maxBytes)}`)
+  }
+
+  /** What it has read is kept by the handle until the end is there: an interruption loses none of it. */
+  private readOn(maxBytes: number): Effect.Effect<Uint8Array, StreamError> {
+    const other = this.otherGatherer
+    if (other !== undefined)
+      return this.after(
+        other,
+        Effect.suspend(() => this.readOn(maxBytes))
+      )
+    const read = this.session.step((connection) => {
+      let next = connection.read(this.core)
+      for (; next._tag === "Bytes"; next = connection.read(this.core)) {
+        this.unread = new Gathered(this.unread, next.bytes)
+        if (this.unread.length > maxBytes) break
+      }
+      return next
+    })
+    switch (read._tag) {
+      case "Bytes":
+        this.endGathering()
+        this.forgetUnread()
+        this.resetNow(ErrorCode.StreamCancelled)
+        return Effect.fail(new ReadLimitExceeded({ streamId: this.id, maxBytes }))
+      case "End":
+        return Effect.sync(() => {
+          this.endGathering()
+          return this.forgetUnread()
+        })
+      case "Blocked":
+        return this.whenReadable(
+          Effect.suspend(() => this.readOn(maxBytes)),
+          (fiber) => (this.gatherer = fiber)
+        )
+      default:
+        this.endGathering()
+        return Effect.fail(this.readError(read))
+    }
+  }
+
+  /** Another fiber whose `readAll` is under way: who reads meanwhile would take a part out of its whole. */
+  private get otherGatherer(): AnyFiber | undefined {
+    const { gatherer } = this
+    if (gatherer === undefined) return undefined
+    if (gatherer.unsafePoll() === null && gatherer !== Option.getOrUndefined(Fiber.getCurrentFiber())) return gatherer
+    this.gatherer = undefined
+    return undefined
+  }
+
+  private endGathering(): void {
+    if (this.gatherer === undefined) return
+    this.gatherer = undefined
+    this.wakeReaders()
+  }
+
+  /** Goes on once the `readAll` of another fiber has ended, in whatever way. */
+  private after<A, E>(other: AnyFiber, next: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.suspend(() => {
+      const wake = () => this.wakeReaders()
+      other.addObserver(wake)
+      return this.readers.awaitThen(() => this.gatherer !== other || other.unsafePoll() !== null, next)
+    })
+  }
+
+  private whenReadable<A, E>(next: Effect.Effect<A, E>, waiting?: (fiber: AnyFiber) => void): Effect.Effect<A, E> {
+    return this.readers.awaitThen(() => !this.core.readBlocked, next, waiting)
+  }
+
+  get stopReading(): Effect.Effect<void> {
+    return Effect.sync(() => this.stopReadingNow())
+  }
+
+  private stopReadingNow(): void {
+    this.unread = undefined
+    this.session.step((connection) => connection.stopReading(this.core))
+    this.wakeReaders()
+  }
+
+  // --- writing
+
+  write(data: Uint8Array | string): Effect.Effect<void, StreamError> {
+    if (typeof data === "string") return Effect.suspend(() => this.writeBytes(new TextEncoder().encode(data)))
+    if (!isBytes(data)) return invalid(`write: takes a Uint8Array or a string, not ${describeValue(data)}`)
+    const length = data.length
+    return Effect.suspend(() => {
+      if (data.length !== length) return invalid(`write: the ${length} bytes were detached before the write ran`)
+      if (isDetached(data)) return invalid("write: the bytes were detached before the call")
+      return this.writeBytes(stable(data))
+    })
+  }
+
+  private writeBytes(bytes: Uint8Array): Effect.Effect<void, StreamError> {
+    const fits = bytes.length > 0 && this.session.connection.writable(this.core) >= bytes.length
+    return this.writes.length === 0 && fits ? this.give(bytes) : this.enqueue(bytes, false)
+  }
+
+  /** Hands bytes over in the operation that completes, for the same reason as in `read`. */
+  private give(bytes: Uint8Array): Effect.Effect<void> {
+    const { length } = bytes
+    return Effect.sync(() => {
+      if (bytes.length !== length) return this.bytesLost()
+      if (this.writes.length === 0) {
+        const taken = this.session.step((connection) => connection.write(this.core, bytes))
+        this.lastWrite = undefined
+        if (taken === length || typeof taken !== "number") return
+        bytes = bytes.subarray(taken)
+      }
+      // another write came in between, and was faster or is in line before this one: this one need not wait
+      this.putInLine(pendingWrite(bytes, false))
+    })
+  }
+
+  private bytesLost(): void {
+    this.session.step((connection) => connection.bytesLost(this.core))
+  }
+
+  get finish(): Effect.Effect<void, StreamError> {
+    return Effect.suspend(() => {
+      if (this.writes.length > 0) return this.enqueue(NO_BYTES, true)
+      const failure = this.core.failure
+      if (failure !== undefined && !this.core.finishing) return Effect.fail(streamError(this.id, failure))
+      this.session.step((connection) => connection.finish(this.core))
+      return Effect.void
+    })
+  }
+
+  /** Waits in line. Taking bytes and preparing for the interruption are one step, so that none can fall between. */
+  private enqueue(bytes: Uint8Array, finishes: boolean): Effect.Effect<void, StreamError> {
+    return Effect.uninterruptibleMask((restore: Restore) => {
+      const write = pendingWrite(bytes, finishes)
+      this.putInLine(write)
+      this.pump()
+      const settled = Effect.async<void, StreamError>((resume) => {
+        if (write.result !== undefined) resume(write.result)
+        else write.resume = resume
+      })
+      return Effect.onInterrupt(restore(settled), () => Effect.sync(() => this.withdraw(write)))
+    })
+  }
+
+  private putInLine(write: PendingWrite): void {
+    if (this.writes === NO_WRITES) this.writes = [write]
+    else this.writes.push(write)
+  }
+
+  /** Hands the pending writes to the core, in order, as far as they go. */
+  pump(): void {
+    for (let write = this.writes[0]; write !== undefined; write = this.writes[0]) {
+      if (write.finishes) {
+        this.session.step((connection) => connection.finish(this.core))
+      } else if (write.bytes.length !== write.length) {
+        // fails this write, and those behind it
+        return this.bytesLost()
+      } else {
+        const rest = write.accepted === 0 ? write.bytes : write.bytes.subarray(write.accepted)
+        const result = this.session.step((connection) => connection.write(this.core, rest))
+        if (typeof result !== "number") return this.failWrites(this.writeError(result))
+        if (result > 0) this.lastWrite = write
+        write.accepted += result
+        if (write.accepted < write.length) return
+      }
+      this.writes.shift()
+      settle(write, Exit.void)
+    }
+  }
+
+  private withdraw(write: PendingWrite): void {
+    const index = this.writes.indexOf(write)
+    if (index >= 0) this.writes.splice(index, 1)
+    if (write.finishes && index < 0) return
+    if (write.accepted > 0) {
+      const withdrawn =
+        this.lastWrite === write && this.session.step((connection) => connection.withdraw(this.core, write.accepted))
+      if (!withdrawn) return this.resetNow(ErrorCode.StreamCancelled)
+    }
+    if (this.writes.length === 0) this.session.connection.unblockWriter(this.core)
+    else this.pump()
+  }
+
+  private failWrites(error: StreamError): void {
+    const writes = this.writes
+    this.writes = NO_WRITES
+    for (const write of writes) settle(write, Exit.fail(error))
+  }
+
+  // --- ending
+
+  get close(): Effect.Effect<void> {
+    return Effect.sync(() => this.closeNow())
+  }
+
+  reset(code: number): Effect.Effect<void> {
+    if (isUint32(code)) return Effect.sync(() => this.resetNow(code))
+    const detail = `reset: the code must be an integer from 0 to 4294967295, not ${describeValue(code)}`
+    return Effect.die(new InvalidOptions({ detail }))
+  }
+
+  /** The application never saw it. */
+  refuse(): void {
+    this.session.step((connection) => connection.refuse(this.core))
+    this.stopReadingNow()
+  }
+
+  /** Ends the stream as the exit of its scope or handler says; `code` is what the peer sees for a failure, if given. */
+  endWith(exit: Exit.Exit<unknown, unknown>, code?: number): void {
+    this.onFailure = undefined
+    if (Exit.isSuccess(exit)) return this.closeNow()
+    this.resetNow(code ?? (Cause.isDie(exit.cause) ? ErrorCode.InternalError : ErrorCode.StreamCancelled))
+    // nobody is left to read what a stream that was over before still holds
+    this.stopReadingNow()
+  }
+
+  private closeNow(): void {
+    this.onFailure = undefined
+    this.unread = undefined
+    const cut = this.conversions > 0 || this.writes.some((write) => !write.finishes)
+    if (this.writes.length > 0) this.failWrites(this.closed("write"))
+    this.session.step((connection) => {
+      if (cut) connection.reset(this.core, ErrorCode.StreamCancelled)
+      else connection.finish(this.core)
+      connection.stopReading(this.core)
+    })
+    this.wakeReaders()
+  }
+
+  private resetNow(code: number): void {
+    this.onFailure = undefined
+    this.session.step((connection) => connection.reset(this.core, code))
+  }
+
+  // --- what the session tells
+
+  wakeReaders(): void {
+    this.readers.notifyAll()
+  }
+
+  /** The stream is over: readers look again, and writers fail. */
+  ended(): void {
+    this.wakeReaders()
+    const failure = this.core.failure
+    if (failure === undefined) return
+    if (this.writes.length > 0) this.failWrites(streamError(this.id, failure))
+    const onFailure = this.onFailure
+    this.onFailure = undefined
+    if (onFailure !== undefined) onFailure()
+  }
+
+  // ---
+
+  private readError(result: Exclude<ReadResult, { readonly _tag: "Bytes" | "End" | "Blocked" }>): StreamError {
+    return result._tag === "Stopped" ? this.closed("read") : streamError(this.id, result.failure)
+  }
+
+  private writeError(result: Exclude<ReturnType<SessionState["connection"]["write"]>, number>): StreamError {
+    return result._tag === "Finished" ? this.closed("write") : streamError(this.id, result.failure)
+  }
+
+  private closed(operation: "read" | "write"): StreamClosed {
+    return new StreamClosed({ streamId: this.id, operation, initiator: "Local", processed: "maybe" })
+  }
+}
+
+const invalid = (detail: string): Effect.Effect<never, InvalidOptions> => Effect.fail(new InvalidOptions({ detail }))

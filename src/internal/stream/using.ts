@@ -1,0 +1,25 @@
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { StreamHandle } from "./streamHandle.js"
+
+/**
+ * For `Effect.matchCauseEffect`: ends a stream as its use has ended. A class and not a literal; see
+ * `protocol/collections/v8.ts`.
+ */
+export class Using<A, E> {
+  readonly onFailure: (cause: Cause.Cause<E>) => Effect.Effect<never, E>
+  readonly onSuccess: (value: A) => Effect.Effect<A>
+
+  constructor(stream: StreamHandle) {
+    this.onFailure = (cause) => {
+      const exit = Exit.failCause(cause)
+      stream.endWith(exit)
+      return exit
+    }
+    this.onSuccess = (value) => {
+      stream.endWith(Exit.void)
+      return Effect.succeed(value)
+    }
+  }
+}

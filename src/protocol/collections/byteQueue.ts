@@ -1,0 +1,158 @@
+/**
+ * A queue of bytes. Its callers bound it. Synchronous and total.
+ *
+ * @since 0.1.0
+ */
+
+/** Pieces up to this many bytes are gathered, so that a queue of single bytes costs bytes and not objects. */
+const SMALL = 2048
+
+const SMALLEST_TAIL = 1024
+const LARGEST_TAIL = 16 * 1024
+
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+
+/** Many a queue never holds anything. It stays empty. */
+const NO_CHUNKS: Array<Uint8Array> = []
+
+/** To be copied, as in `v8.ts`. */
+const ONE_CHUNK: ReadonlyArray<Uint8Array> = [NO_BYTES]
+
+/**
+ * Bytes in, the same bytes out in order. Large pieces are kept by reference, runs of small ones are copied together.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class ByteQueue {
+  /** Bytes in the queue. */
+  length = 0
+
+  private chunks: Array<Uint8Array> = NO_CHUNKS
+  private head = 0
+  /** The buffer that this queue owns and may append to: the last chunk is its first `tailLength` bytes, untaken. */
+  private tail: Uint8Array | undefined = undefined
+  private tailLength = 0
+
+  /**
+   * Adds bytes at the end. With `keep: "copy"` a piece is copied even when it is large or comes alone: for pieces that
+   * are views of a larger buffer, which they would keep alive.
+   */
+  push(bytes: Uint8Array, keep: "reference" | "copy" = "reference"): void {
+    if (bytes.length === 0) return
+    this.length += bytes.length
+    if (this.chunks === NO_CHUNKS) {
+      this.chunks = ONE_CHUNK.slice()
+      this.chunks[0] = keep === "copy" ? copy(bytes) : bytes
+      return
+    }
+    if (bytes.length > SMALL) {
+      this.tail = undefined
+      this.chunks.push(keep === "copy" ? copy(bytes) : bytes)
+      return
+    }
+    const lastIndex = this.chunks.length - 1
+    const last = lastIndex >= this.head ? this.chunks[lastIndex] : undefined
+    if (this.tail !== undefined && last !== undefined && this.tail.length - this.tailLength >= bytes.length) {
+      this.append(lastIndex, bytes)
+      return
+    }
+    this.tail = undefined
+    if (last === undefined || last.length === 0 || last.length > SMALL) {
+      this.chunks.push(keep === "copy" ? copy(bytes) : bytes)
+      return
+    }
+    const capacity = Math.max(SMALLEST_TAIL, last.length + bytes.length, Math.min(LARGEST_TAIL, 2 * this.length))
+    this.tail = new Uint8Array(capacity)
+    this.tail.set(last, 0)
+    this.tailLength = last.length
+    this.append(lastIndex, bytes)
+  }
+
+  /**
+   * The first bytes are gone: memory that was detached after it was pushed (a transferred `ArrayBuffer`, WebAssembly
+   * memory that grew) shows as a length of 0. A piece that is pushed never has that.
+   */
+  get isBroken(): boolean {
+    return this.chunks[this.head]?.length === 0
+  }
+
+  /** Takes the first bytes: as many as lie together, at most `max`; `undefined` when there are none, or they are gone. */
+  take(max: number = Infinity): Uint8Array | undefined {
+    const first = this.chunks[this.head]
+    if (first === undefined || first.length === 0 || max <= 0) return undefined
+    if (first.length > max) {
+      this.chunks[this.head] = first.subarray(max)
+      this.forgetTailIfLast()
+      this.length -= max
+      return first.subarray(0, max)
+    }
+    this.forgetTailIfLast()
+    this.length -= first.length
+    this.chunks[this.head] = NO_BYTES
+    this.head++
+    if (this.head === this.chunks.length) {
+      this.chunks.length = 0
+      this.head = 0
+    } else if (this.head >= 64 && this.head * 2 >= this.chunks.length) {
+      this.chunks.splice(0, this.head)
+      this.head = 0
+    }
+    return first
+  }
+
+  /** Takes back the last `count` bytes, which must be there; false, and nothing done, when some of them are gone. */
+  dropLast(count: number): boolean {
+    if (this.isBrokenWithin(count)) return false
+    this.tail = undefined
+    this.length -= count
+    let left = count
+    while (left > 0) {
+      const index = this.chunks.length - 1
+      const last = this.chunks[index]
+      if (last === undefined) return true
+      if (last.length > left) {
+        this.chunks[index] = last.subarray(0, last.length - left)
+        return true
+      }
+      left -= last.length
+      this.chunks.length = index
+    }
+    if (this.head >= this.chunks.length) this.clear()
+    return true
+  }
+
+  private isBrokenWithin(count: number): boolean {
+    for (let index = this.chunks.length - 1, left = count; left > 0; index--) {
+      const chunk = this.chunks[index]
+      if (chunk === undefined || chunk.length === 0) return true
+      left -= chunk.length
+    }
+    return false
+  }
+
+  /** Forgets everything, and says how many bytes that were. */
+  clear(): number {
+    const dropped = this.length
+    this.chunks = NO_CHUNKS
+    this.head = 0
+    this.tail = undefined
+    this.tailLength = 0
+    this.length = 0
+    return dropped
+  }
+
+  private append(index: number, bytes: Uint8Array): void {
+    if (this.tail === undefined) return
+    this.tail.set(bytes, this.tailLength)
+    this.tailLength += bytes.length
+    this.chunks[index] = this.tail.subarray(0, this.tailLength)
+  }
+
+  private forgetTailIfLast(): void {
+    if (this.head === this.chunks.length - 1) this.tail = undefined
+  }
+}
+
+/** Not `slice`: for a Node Buffer that is a view. */
+const copy = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)

@@ -1,0 +1,127 @@
+/**
+ * One stream as the core sees it. Synchronous and total.
+ *
+ * @since 0.1.0
+ */
+import { ByteQueue } from "../collections/byteQueue.js"
+import type { Side, StreamFailure } from "../endReason.js"
+import { HEARTBEAT_TYPE } from "../heartbeats.js"
+import type { WindowGrowth } from "../receiving/windowGrowth.js"
+import type { StreamState } from "./streamState.js"
+import type { Linked, LinkedQueue } from "../collections/linkedQueue.js"
+import { ReceiveWindow } from "../receiving/receiveWindow.js"
+import { SendWindow } from "../sending/sendWindow.js"
+
+/** From what the two directions of a stream start, in bytes: what this side receives, and what the peer does. */
+interface Windows {
+  readonly window: number
+  readonly peerWindow: number
+}
+
+/**
+ * Whoever uses a stream. The core keeps it for the services, which tell it what concerns it; it calls nothing itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StreamUser {
+  readonly wakeReaders: () => void
+  readonly pump: () => void
+  readonly ended: () => void
+}
+
+/**
+ * Everything the core knows of a stream. Only the modules of `src/protocol/` change it; the services hold it as a key,
+ * and read `id`, `type`, `initiator` and `failure`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class StreamCore implements Linked<StreamCore> {
+  /** Which directions are open on the wire. */
+  state: StreamState = "Open"
+  /** Whoever is to be told of it, until it has left the table. */
+  user: StreamUser | undefined = undefined
+  /** Why it failed, once it has. */
+  failure: StreamFailure | undefined = undefined
+
+  // --- sending
+
+  readonly outbound = new ByteQueue()
+  readonly sendWindow: SendWindow
+  /** The SYN is still to be sent (only ever true for streams of this side). */
+  synDue: boolean
+  /** The application will write no more: a FIN follows the last byte. */
+  finishing = false
+  /** A write was refused for want of room; `Writable` is emitted when there is some. */
+  writeBlocked = false
+  /** The last write was taken, at least in part. */
+  gotRoom = false
+  /** What all streams together must have been given before it counts as fresh again, in bytes; no small integer. */
+  priorityRegainedAt = -Infinity
+  queue: LinkedQueue<StreamCore> | undefined = undefined
+  next: StreamCore | undefined = undefined
+  previous: StreamCore | undefined = undefined
+  /** A small remainder of credit may be used now: it has waited long enough for more. */
+  acceptsSmallCredit = false
+
+  // --- receiving
+
+  readonly inbound = new ByteQueue()
+  readonly receiveWindow: ReceiveWindow
+  /** How fast it is consumed, once that was enough to be granted credit. */
+  growth: WindowGrowth | undefined = undefined
+  /** The peer has sent something that belongs to it: it knows of the stream, whatever it says later. */
+  answered = false
+  /** A read found nothing; `Readable` is emitted when there is something. */
+  readBlocked = false
+  /** The application reads no more: what arrives is dropped. */
+  readStopped = false
+  /** The peer's FIN has arrived; outlives the state, which a later reset overwrites. */
+  finReceived = false
+  /** Bytes that were received are gone: the end of this stream must not look like its true end. */
+  truncated = false
+
+  /** The 32-bit stream type; `undefined` on untyped sessions, and until it has arrived. */
+  type: number | undefined
+  /** The services know of it: streams of this side at once, those of the peer when their type is known. */
+  shown: boolean
+  /** It waits for the application to accept it. */
+  inBacklog = false
+  /** How many of the 4 bytes of the type have arrived, and the number so far. */
+  typeLength = 0
+  typeBytes = 0
+
+  constructor(
+    readonly id: number,
+    readonly initiator: Side,
+    windows: Windows,
+    type: number | undefined
+  ) {
+    this.sendWindow = new SendWindow(windows.peerWindow)
+    this.receiveWindow = new ReceiveWindow(windows.window)
+    this.type = type
+    this.synDue = initiator === "Local"
+    this.shown = initiator === "Local" && type !== HEARTBEAT_TYPE
+  }
+
+  /** Heartbeat streams belong to the session itself: they are never shown, and count nowhere. */
+  get isHeartbeat(): boolean {
+    return this.type === HEARTBEAT_TYPE
+  }
+
+  /** Whether frames of it wait to be sent. */
+  get hasOutput(): boolean {
+    return this.synDue || this.outbound.length > 0 || this.finDue
+  }
+
+  /** Whether a FIN is to be sent, now or behind the bytes that wait. */
+  get finDue(): boolean {
+    return this.finishing && (this.state === "Open" || this.state === "HalfClosedRemote")
+  }
+
+  /** Whether the peer has ended its direction, and every byte that it sent is there or was read. */
+  get endsCleanly(): boolean {
+    return this.finReceived && !this.truncated
+  }
+}

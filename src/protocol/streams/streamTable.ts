@@ -1,0 +1,167 @@
+/**
+ * The streams of a session: which are alive, which ids are used, which late frames are to be passed over in silence.
+ * Synchronous and total. Streams enter and leave here and nowhere else.
+ *
+ * @since 0.1.0
+ */
+import type { Side } from "../endReason.js"
+import { MAX_UINT31 } from "../wire/frame.js"
+import { StreamIdMap } from "../collections/streamIdMap.js"
+import { PeerStreamIds } from "./peerStreamIds.js"
+import type { StreamCore } from "./streamCore.js"
+
+/** Ids of ended streams whose late frames are passed over; beyond it the oldest are forgotten. */
+const MAX_QUIET = 8192
+
+interface TableOptions {
+  readonly role: "client" | "server"
+  readonly firstStreamId?: number | undefined
+  readonly maxIdGaps: number
+  /** The bytes of a stream that may be on their way when it ends. */
+  readonly window: number
+}
+
+/**
+ * All streams of one session.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class StreamTable {
+  /** Live streams of the peer, without heartbeats. */
+  inboundCount = 0
+  /** Live streams of this side, without heartbeats. */
+  outboundCount = 0
+  /** Streams of the peer that the application has not accepted yet. */
+  backlog = 0
+
+  private readonly streams = new StreamIdMap<StreamCore>()
+  /** Bytes that may still come late for each of them. */
+  private readonly quiet = new Map<number, number>()
+  /** Those of them whose first late DATA is still to be answered with an RST. */
+  private readonly unanswered = new Set<number>()
+  private readonly remoteIds: PeerStreamIds
+  private readonly remoteParity: number
+  private nextLocalId: number
+  /** Ids of streams that ended before the peer heard of them: left out, each would be a gap that the peer remembers. */
+  private readonly unusedIds: Array<number> = []
+
+  private readonly window: number
+
+  constructor({ firstStreamId, maxIdGaps, role, window }: TableOptions) {
+    this.nextLocalId = firstStreamId ?? (role === "client" ? 3 : 2)
+    this.remoteParity = role === "client" ? 0 : 1
+    this.remoteIds = new PeerStreamIds(role === "client" ? "even" : "odd", maxIdGaps)
+    this.window = window
+  }
+
+  /** The highest id that the peer has used; 0 while there is none. */
+  get highestRemote(): number {
+    return Math.max(0, this.remoteIds.highest)
+  }
+
+  /** Gaps in the peer's ids that are remembered. */
+  get idGaps(): number {
+    return this.remoteIds.size
+  }
+
+  /** Live streams of both sides, heartbeats included. */
+  get size(): number {
+    return this.streams.size
+  }
+
+  get(id: number): StreamCore | undefined {
+    return this.streams.get(id)
+  }
+
+  /** The live streams of this moment. */
+  values(): ReadonlyArray<StreamCore> {
+    return this.streams.values()
+  }
+
+  /** The next id for a stream of this side; `undefined` when they are used up. */
+  takeLocalId(): number | undefined {
+    const unused = this.unusedIds.pop()
+    if (unused !== undefined) return unused
+    if (this.nextLocalId > MAX_UINT31) return undefined
+    const id = this.nextLocalId
+    this.nextLocalId += 2
+    return id
+  }
+
+  /** Takes back the id of a stream that the peer never heard of. */
+  returnLocalId(id: number): void {
+    this.forget(id)
+    this.unusedIds.push(id)
+  }
+
+  /** Marks an id that the peer opens as used. */
+  useRemoteId(id: number): "New" | "Used" | "TooManyGaps" | "WrongParity" {
+    if (id % 2 !== this.remoteParity) return "WrongParity"
+    return this.remoteIds.use(id)
+  }
+
+  /** Whether there was a stream with this id. */
+  wasUsed(id: number): boolean {
+    return id % 2 === this.remoteParity ? this.remoteIds.isUsed(id) : id < this.nextLocalId
+  }
+
+  add(stream: StreamCore): void {
+    this.streams.set(stream.id, stream)
+    if (!stream.isHeartbeat) this.count(stream.initiator, 1)
+  }
+
+  /** A stream of the peer turned out to be a heartbeat: it counts no more. */
+  uncount(stream: StreamCore): void {
+    this.count(stream.initiator, -1)
+  }
+
+  /** False when it was not there any more. */
+  remove(stream: StreamCore): boolean {
+    if (!this.streams.delete(stream.id)) return false
+    if (!stream.isHeartbeat) this.count(stream.initiator, -1)
+    return true
+  }
+
+  /** From now on late frames on this id are passed over, up to the `window` (bytes) that the stream had. */
+  hush(id: number, window: number = this.window): void {
+    this.unanswered.delete(id)
+    this.quiet.set(id, this.quiet.get(id) ?? window)
+    if (this.quiet.size <= MAX_QUIET) return
+    for (const oldest of this.quiet.keys()) return this.forget(oldest)
+  }
+
+  /** The application let go of a stream while the peer was sending: the peer is told so once, and not to blame. */
+  expectLate(id: number, window?: number): void {
+    this.hush(id, window)
+    this.unanswered.add(id)
+  }
+
+  /** What to do with late DATA: answer it, pass it over, or mind that it is more than can have been on its way. */
+  late(id: number, length: number): "Unknown" | "Answer" | "Expected" | "TooMuch" {
+    const left = this.quiet.get(id)
+    if (left === undefined) return "Unknown"
+    if (this.unanswered.has(id)) return "Answer"
+    this.quiet.set(id, Math.max(0, left - length))
+    return length <= left ? "Expected" : "TooMuch"
+  }
+
+  private forget(id: number): void {
+    this.quiet.delete(id)
+    this.unanswered.delete(id)
+  }
+
+  clear(): void {
+    this.streams.clear()
+    this.quiet.clear()
+    this.unanswered.clear()
+    this.inboundCount = 0
+    this.outboundCount = 0
+    this.backlog = 0
+  }
+
+  private count(initiator: Side, by: number): void {
+    if (initiator === "Local") this.outboundCount += by
+    else this.inboundCount += by
+  }
+}

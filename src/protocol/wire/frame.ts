@@ -1,0 +1,264 @@
+/**
+ * The frames of the muxado wire as plain data, and the numbers of their layout. Pure data, nothing runs here.
+ *
+ * Wire: `docs/PROTOCOL.md`, section 2.
+ *
+ * @since 0.1.0
+ */
+import type { ErrorCode } from "./errorCode.js"
+
+/**
+ * Bytes in front of every payload: length (24 bits), type (4), flags (4), stream id (32).
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const HEADER_LENGTH = 8
+
+/**
+ * The longest payload that the 24-bit length can announce, in bytes.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const MAX_PAYLOAD_LENGTH = 0xffffff
+
+/**
+ * The largest 31-bit number: the last stream id, and the highest a window may ever stand, in bytes.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const MAX_UINT31 = 0x7fffffff
+
+/**
+ * The debug bytes of a GOAWAY that are kept; a peer may send up to 16 MiB, the rest is skipped.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const MAX_DEBUG_LENGTH = 1024
+
+/** The longest text that goes out with a GOAWAY, in bytes. */
+const MAX_SENT_DEBUG = 256
+
+/**
+ * The frame types, as they stand in the upper half of the fourth header byte.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const FrameType = { Rst: 0, Data: 1, WindowIncrement: 2, GoAway: 3 } as const
+
+/**
+ * The flags of a DATA frame, as they stand in the lower half of the fourth header byte.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const Flag = { Fin: 1, Syn: 2 } as const
+
+/**
+ * One stream ends at once, in both directions.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Rst {
+  readonly _tag: "Rst"
+  readonly streamId: number
+  readonly code: ErrorCode
+}
+
+/**
+ * A DATA frame, or a piece of one: a large frame is handed on as its bytes arrive, never gathered. The first piece
+ * has `first`, and stands for the header (its payload may be empty while bytes are still to come); the last one has
+ * `last`, and only then does `fin` take effect. `length` is the payload length of the whole frame, in bytes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Data {
+  readonly _tag: "Data"
+  readonly streamId: number
+  readonly syn: boolean
+  readonly fin: boolean
+  readonly length: number
+  readonly payload: Uint8Array
+  readonly first: boolean
+  readonly last: boolean
+}
+
+/**
+ * The sender of this frame lets its peer send `increment` more payload bytes on the stream.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface WindowIncrement {
+  readonly _tag: "WindowIncrement"
+  readonly streamId: number
+  readonly increment: number
+}
+
+/**
+ * The sender takes no more streams, and did not process any that its peer opened above `lastStreamId`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface GoAway {
+  readonly _tag: "GoAway"
+  readonly lastStreamId: number
+  readonly code: ErrorCode
+  readonly debug: Uint8Array
+}
+
+/**
+ * A frame of a type that this version does not know: its payload is skipped. Sending one (empty) is how a GOAWAY is
+ * kept apart from what follows it, since Go's reader takes 8 bytes too many.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Unknown {
+  readonly _tag: "Unknown"
+  readonly type: number
+  readonly flags: number
+  readonly streamId: number
+  readonly length: number
+}
+
+/**
+ * Bytes that break the wire rules beyond repair, judged from the frame's header alone; nothing after them is decoded.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Malformed {
+  readonly _tag: "Malformed"
+  readonly code: ErrorCode
+  readonly type: number
+  readonly streamId: number
+  readonly length: number
+  readonly message: string
+}
+
+/**
+ * What may be written to the wire.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Frame = Rst | Data | WindowIncrement | GoAway | Unknown
+
+/**
+ * What decoding the wire can give.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type InboundFrame = Frame | Malformed
+
+const NO_BYTES: Uint8Array = new Uint8Array(0)
+
+/**
+ * DATA, or a piece of it, made by a class and not by a literal: see `collections/v8.ts`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export class Piece implements Data {
+  readonly _tag = "Data"
+
+  constructor(
+    readonly streamId: number,
+    readonly syn: boolean,
+    readonly fin: boolean,
+    readonly length: number,
+    readonly payload: Uint8Array,
+    readonly first: boolean,
+    readonly last: boolean
+  ) {}
+}
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const rst = (streamId: number, code: ErrorCode): Rst => ({ _tag: "Rst", streamId, code })
+
+/**
+ * DATA frames of one stream, made the pieces of a single one: `FIN` is that of the last.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const pieces = (frames: ReadonlyArray<Data>): ReadonlyArray<Data> => {
+  const length = frames.reduce((sum, { payload }) => sum + payload.length, 0)
+  const syn = frames[0]?.syn === true
+  const fin = frames.at(-1)?.fin === true
+  return frames.map(
+    ({ payload, streamId }, i) => new Piece(streamId, syn, fin, length, payload, i === 0, i === frames.length - 1)
+  )
+}
+
+/**
+ * A whole DATA frame.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const data = (
+  streamId: number,
+  payload: Uint8Array = NO_BYTES,
+  flags: { readonly syn?: boolean; readonly fin?: boolean } = {}
+): Data => new Piece(streamId, flags.syn === true, flags.fin === true, payload.length, payload, true, true)
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const windowIncrement = (streamId: number, increment: number): WindowIncrement => ({
+  _tag: "WindowIncrement",
+  streamId,
+  increment
+})
+
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const goAway = (lastStreamId: number, code: ErrorCode, debug: Uint8Array = NO_BYTES): GoAway => ({
+  _tag: "GoAway",
+  lastStreamId,
+  code,
+  debug
+})
+
+/**
+ * The 8 bytes `000000f000000000`: an empty frame of unknown type that must follow every GOAWAY.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const goAwayFiller: Unknown = { _tag: "Unknown", type: 15, flags: 0, streamId: 0, length: 0 }
+
+/**
+ * The debug bytes of a GOAWAY that is sent: UTF-8, at most 256 bytes, cut between two characters.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const debugBytes = (text: string): Uint8Array => {
+  const bytes = new Uint8Array(MAX_SENT_DEBUG)
+  return bytes.slice(0, new TextEncoder().encodeInto(text, bytes).written)
+}
+
+/**
+ * The text of a GOAWAY's debug bytes. A character that was cut off at their end is left out.
+ *
+ * @since 0.1.0
+ * @category rendering
+ */
+export const debugText = (bytes: Uint8Array): string => new TextDecoder().decode(bytes, { stream: true })

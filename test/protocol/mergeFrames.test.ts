@@ -1,0 +1,90 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import { Decoder } from "../../src/protocol/wire/decoder.js"
+import { encode, encodedLength } from "../../src/protocol/wire/encoder.js"
+import type { Data, Frame, InboundFrame } from "../../src/protocol/wire/frame.js"
+import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
+import { mergeFrames } from "../../src/protocol/wire/mergeFrames.js"
+import { concat, pattern } from "./bytes.js"
+
+const KIB = 1024
+const large = pattern(64 * KIB)
+
+const isData = (frame: InboundFrame): frame is Data => frame._tag === "Data"
+
+/** What goes over the wire. */
+const wireOf = (frames: ReadonlyArray<Frame>): ReadonlyArray<InboundFrame> =>
+  new Decoder().push(concat(encode(mergeFrames(frames))))
+
+/** Stream, length, and flags of each DATA frame, by its header. */
+const headers = (frames: ReadonlyArray<Frame>): ReadonlyArray<string> =>
+  wireOf(frames)
+    .filter(isData)
+    .filter(({ first }) => first)
+    .map(({ fin, length, streamId, syn }) => `${streamId}:${length}${syn ? " SYN" : ""}${fin ? " FIN" : ""}`)
+
+describe("large DATA frames of one stream", () => {
+  it("that follow one another go as one frame, whose bytes are passed by reference", () => {
+    const frames = [data(3, large), data(3, large), data(3, pattern(10))]
+    assert.deepStrictEqual(headers(frames), [`3:${128 * KIB + 10}`])
+    const chunks = encode(mergeFrames(frames))
+    assert.strictEqual(chunks[1], large)
+    assert.strictEqual(chunks[2], large)
+  })
+
+  it("and the one that has the FIN: it is that of all of them, and nothing is joined behind it", () => {
+    const frames = [data(3, large), data(3, undefined, { fin: true }), data(3, large)]
+    assert.deepStrictEqual(headers(frames), [`3:${64 * KIB} FIN`, `3:${64 * KIB}`])
+  })
+
+  it("are not joined over a frame of another stream, or of another kind", () => {
+    const frames = [data(3, large), data(5, large), data(3, large), windowIncrement(5, 1), data(3, large), rst(3, 6)]
+    assert.deepStrictEqual(headers(frames), [`3:${64 * KIB}`, `5:${64 * KIB}`, `3:${64 * KIB}`, `3:${64 * KIB}`])
+  })
+
+  it("do not grow beyond what a length of 24 bits can say", () => {
+    const sixMebibytes = pattern(6 * KIB * KIB)
+    const frames = [data(3, sixMebibytes), data(3, sixMebibytes), data(3, sixMebibytes)]
+    assert.deepStrictEqual(headers(frames), [`3:${12 * KIB * KIB}`, `3:${6 * KIB * KIB}`])
+  })
+})
+
+it("small frames, and the SYN with what comes behind it, stay what they are", () => {
+  const frames = [data(2, pattern(4)), data(2, pattern(4)), data(3, large, { syn: true }), data(3, large)]
+  assert.strictEqual(mergeFrames([]).length, 0)
+  assert.deepStrictEqual(mergeFrames(frames), frames)
+})
+
+it("what is joined holds the same bytes and the same flags, stream by stream, in fewer bytes on the wire", () => {
+  const frame = fc.record({
+    streamId: fc.constantFrom(3, 5),
+    length: fc.constantFrom(0, 1, 8 * KIB - 1, 8 * KIB, 8 * KIB + 1, 64 * KIB),
+    fin: fc.boolean(),
+    syn: fc.boolean()
+  })
+  fc.assert(
+    fc.property(fc.array(frame, { maxLength: 12 }), (all) => {
+      const frames = all.map(({ fin, length, streamId, syn }) => data(streamId, pattern(length), { syn, fin }))
+      const joined = mergeFrames(frames)
+      const size = concat(encode(joined)).length
+      assert.strictEqual(
+        joined.reduce((sum, one) => sum + encodedLength(one), 0),
+        size
+      )
+      assert.isAtMost(size, concat(encode(frames)).length)
+      const told = (some: ReadonlyArray<InboundFrame>) =>
+        [3, 5].map((id) => {
+          const mine = some.filter(isData).filter(({ streamId }) => streamId === id)
+          let ends = ""
+          let bytes = 0
+          for (const { fin, first, last, payload, syn } of mine) {
+            if (first && syn) ends += `SYN at ${bytes} `
+            bytes += payload.length
+            if (last && fin) ends += `FIN at ${bytes} `
+          }
+          return { ends, bytes: concat(mine.map(({ payload }) => payload)) }
+        })
+      assert.deepStrictEqual(told(wireOf(frames)), told(frames))
+    })
+  )
+})
