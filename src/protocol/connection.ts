@@ -21,9 +21,6 @@ import type { ConnectionStats, OpenResult, ReadResult, WriteResult } from "./res
 import { BytesRead } from "./results.js"
 import { StreamCore } from "./streams/streamCore.js"
 
-/** What may always be left to a stream that has nothing waiting, however much the others have: an eighth. */
-const RESERVE = 8
-
 const BLOCKED: ReadResult = { _tag: "Blocked" }
 const END: ReadResult = { _tag: "End" }
 const STOPPED: ReadResult = { _tag: "Stopped" }
@@ -124,14 +121,14 @@ export class Connection {
     if (stream.finishing) return FINISHED
     if (bytes.length === 0) return 0
     const { credit } = stream.sendWindow
-    const room = this.room(stream)
+    const room = this.core.capacity.available(stream)
     const small = credit < bytes.length && !stream.sendWindow.worthwhile && !stream.acceptsSmallCredit
     const length = small ? 0 : Math.min(bytes.length, credit, room)
     if (length > 0) {
       stream.acceptsSmallCredit = false
-      stream.sendWindow.credit -= length
+      stream.sendWindow.consume(length)
       stream.outbound.push(length === bytes.length ? bytes : bytes.subarray(0, length))
-      core.outbound.queued += length
+      core.capacity.use(length)
       core.outbound.schedule(stream)
     }
     stream.gotRoom = length > 0
@@ -142,17 +139,17 @@ export class Connection {
   /** How many bytes `write` would take now, if they were that many. */
   writable(stream: StreamCore): number {
     if (stream.failure !== undefined || stream.finishing) return 0
-    return Math.min(stream.sendWindow.credit, this.room(stream))
+    return Math.min(stream.sendWindow.credit, this.core.capacity.available(stream))
   }
 
   /** Takes back the last bytes of a stream if they were not sent yet; false when it is too late. */
   withdraw(stream: StreamCore, length: number): boolean {
     if (stream.failure !== undefined || stream.outbound.length < length) return false
     if (!stream.outbound.dropLast(length)) return false
-    stream.sendWindow.credit += length
-    this.core.outbound.queued -= length
+    stream.sendWindow.refund(length)
+    this.core.capacity.release(length)
     if (!stream.hasOutput) this.core.outbound.unschedule(stream)
-    if (!this.core.waitingForCapacity.has(stream)) this.core.announceWritable(stream)
+    if (!this.core.capacity.isAwaitedBy(stream)) this.core.announceWritable(stream)
     this.core.announceRoom()
     return true
   }
@@ -160,7 +157,7 @@ export class Connection {
   /** No writer waits on this stream any more. */
   unblockWriter(stream: StreamCore): void {
     stream.writeBlocked = false
-    this.core.waitingForCapacity.delete(stream)
+    this.core.capacity.stopWaiting(stream)
     this.core.waitingForCredit.delete(stream)
   }
 
@@ -173,9 +170,8 @@ export class Connection {
 
   read(stream: StreamCore): ReadResult {
     if (stream.readStopped) return STOPPED
-    const bytes = stream.inbound.take()
+    const bytes = this.core.received.take(stream)
     if (bytes !== undefined) {
-      this.core.held -= bytes.length
       if (stream.failure === undefined) this.core.credit.consumed(stream, bytes.length, this.core.now)
       return new BytesRead(bytes)
     }
@@ -192,7 +188,7 @@ export class Connection {
     if (stream.readStopped) return
     stream.readStopped = true
     stream.readBlocked = false
-    const dropped = this.core.drop(stream)
+    const dropped = this.core.received.drop(stream)
     if (stream.failure !== undefined) return
     this.core.credit.consumed(stream, dropped, this.core.now)
     this.core.settle(stream)
@@ -236,9 +232,9 @@ export class Connection {
     const stream = core.heartbeatStream ?? this.openHeartbeats()
     if (stream === undefined || !core.heartbeats.add(nonce, now)) return false
     core.heartbeatStream = stream
-    stream.sendWindow.credit -= HEARTBEAT_LENGTH
+    stream.sendWindow.consume(HEARTBEAT_LENGTH)
     stream.outbound.push(encodeUint32(nonce))
-    core.outbound.queued += HEARTBEAT_LENGTH
+    core.capacity.use(HEARTBEAT_LENGTH)
     core.outbound.schedule(stream)
     return true
   }
@@ -281,16 +277,14 @@ export class Connection {
 
   /** Payload bytes that were taken from the application and wait to be sent. */
   get queuedBytes(): number {
-    return this.core.outbound.queued
+    return this.core.capacity.queued
   }
 
   /** The frames that are due, control first, with about `budget` bytes of streams. */
   takeFrames(budget: number, now: number): ReadonlyArray<Frame> {
     const core = this.core
     core.now = now
-    const { queued } = core.outbound
     const frames = core.outbound.take(budget)
-    core.passed += queued - core.outbound.queued
     for (const frame of frames) if (frame._tag === "Data") core.budgets.sent(frame.payload.length)
     if (core.responder !== undefined && core.responder.inbound.length > 0) this.receiver.echo(core.responder)
     if (frames.length > 0) core.liveness.writeBegan(now)
@@ -332,16 +326,16 @@ export class Connection {
   }
 
   stats(now: number = this.core.now): ConnectionStats {
-    const { budgets, credit, heartbeats, held, outbound, table } = this.core
+    const { budgets, capacity, credit, heartbeats, received, table } = this.core
     let bufferedBytes = 0
     for (const stream of table.values()) bufferedBytes += stream.inbound.length
     return {
       inboundStreams: table.inboundCount,
       outboundStreams: table.outboundCount,
       backlog: table.backlog,
-      queuedBytes: outbound.queued,
+      queuedBytes: capacity.queued,
       bufferedBytes,
-      heldBytes: held,
+      heldBytes: received.held,
       grownBytes: credit.grown,
       idGaps: table.idGaps,
       tableSize: table.size,
@@ -370,7 +364,7 @@ export class Connection {
     const id = table.takeLocalId()
     if (id === undefined) return undefined
     const stream = new StreamCore(id, "Local", options, type)
-    if (type !== undefined) stream.sendWindow.credit -= 4
+    if (type !== undefined) stream.sendWindow.consume(4)
     table.add(stream)
     this.core.budgets.streamBegan()
     outbound.schedule(stream)
@@ -384,17 +378,11 @@ export class Connection {
     return this.create(HEARTBEAT_TYPE)
   }
 
-  private room(stream: StreamCore): number {
-    const { options, outbound } = this.core
-    const reserve = stream.outbound.length === 0 ? 0 : Math.floor(options.maxSendBuffer / RESERVE)
-    return Math.max(0, options.maxSendBuffer - reserve - outbound.queued)
-  }
-
   private blockWriter(stream: StreamCore): void {
     const core = this.core
     stream.writeBlocked = true
     if (stream.sendWindow.credit === 0) return
-    if (this.room(stream) === 0) core.waitingForCapacity.add(stream)
+    if (this.core.capacity.available(stream) === 0) core.capacity.wait(stream)
     else core.waitingForCredit.add(stream, core.now)
   }
 }

@@ -19,9 +19,10 @@ import { PendingHeartbeats } from "./heartbeats.js"
 import { Liveness } from "./liveness.js"
 import { newArray } from "./collections/v8.js"
 import type { ConnectionOptions } from "./options.js"
+import { SendCapacity } from "./sending/sendCapacity.js"
+import { ReceiveBuffer } from "./receiving/receiveBuffer.js"
 import { Scheduler } from "./sending/scheduler.js"
 import type { StreamCore } from "./streams/streamCore.js"
-import { next } from "./streams/streamState.js"
 import { StreamTable } from "./streams/streamTable.js"
 
 /** RSTs that may wait to be sent, beside one for each live stream; a peer that has more sent and takes none is up to no good. */
@@ -39,6 +40,8 @@ const SMALL_CREDIT_DELAY = 5
 export class Core {
   readonly table: StreamTable
   readonly outbound: Scheduler
+  readonly capacity: SendCapacity
+  readonly received: ReceiveBuffer
   readonly credit: CreditPolicy
   readonly liveness: Liveness
   readonly heartbeats = new PendingHeartbeats()
@@ -48,8 +51,6 @@ export class Core {
   readonly untyped: DeadlineQueue<StreamCore>
   /** Streams whose writer waits for more credit than a few bytes. */
   readonly waitingForCredit = new DeadlineQueue<StreamCore>(SMALL_CREDIT_DELAY)
-  /** Streams whose writer waits for room in the session. */
-  readonly waitingForCapacity = new Set<StreamCore>()
 
   /** The stream on which our own heartbeats go out. */
   heartbeatStream: StreamCore | undefined = undefined
@@ -80,12 +81,6 @@ export class Core {
   /** An `open` was refused for want of room. */
   openBlocked = false
 
-  /** Received bytes that wait to be read, those of streams that are over included. */
-  held = 0
-
-  /** Payload bytes that were taken while writers waited for room. */
-  passed = 0
-
   /** What the first GOAWAY of ours said. */
   private lastTaken: number | undefined = undefined
   private idleAnnounced = false
@@ -98,7 +93,10 @@ export class Core {
     this.now = now
     this.budgets = new Budgets(options, now)
     this.table = new StreamTable(options)
+    this.capacity = new SendCapacity(options.maxSendBuffer)
+    this.received = new ReceiveBuffer(options.maxReceiveBuffer)
     this.outbound = new Scheduler(
+      this.capacity,
       (stream) => this.finSent(stream),
       (stream) => this.bytesLost(stream)
     )
@@ -123,7 +121,7 @@ export class Core {
   /** This side ends a stream at once. The peer gets an RST, unless it never heard of the stream. */
   reset(stream: StreamCore, code: ErrorCode, processed: "no" | "maybe" = "maybe"): void {
     const announced = !stream.synDue
-    this.truncate(stream)
+    this.received.truncate(stream)
     this.fail(stream, { _tag: "Reset", code, initiator: "Local", processed: announced ? processed : "no" })
     if (announced && stream.initiator === "Remote") this.queueReset(stream.id, code)
     else if (announced) this.outbound.reset(stream.id, code)
@@ -157,8 +155,8 @@ export class Core {
   fail(stream: StreamCore, failure: StreamFailure): void {
     stream.failure = failure
     stream.readBlocked = false
-    stream.state = "Closed"
-    this.table.hush(stream.id, stream.receiveWindow.size)
+    stream.move("Reset")
+    this.table.closed.ignoreLate(stream.id, stream.receiveWindow.size)
     this.outbound.cancelIncrement(stream.id)
     this.remove(stream)
     if (stream.shown) this.emit(new StreamEvent("Failed", stream))
@@ -166,7 +164,7 @@ export class Core {
 
   /** An RST that the peer provoked, whether or not there is a stream, and what it costs the peer. */
   sendReset(id: number, code: ErrorCode, cost: Cost | "nothing"): void {
-    this.table.hush(id)
+    this.table.closed.ignoreLate(id)
     this.outbound.cancelIncrement(id)
     this.queueReset(id, code)
     if (cost !== "nothing") this.charge(cost)
@@ -193,12 +191,12 @@ export class Core {
   finReceived(stream: StreamCore): void {
     stream.finReceived = true
     this.credit.settle(stream)
-    stream.state = next(stream.state, "ReceiveFin") ?? stream.state
+    stream.move("ReceiveFin")
     if (stream.state === "Closed") this.finish(stream)
   }
 
   private finSent(stream: StreamCore): void {
-    stream.state = next(stream.state, "SendFin") ?? stream.state
+    stream.move("SendFin")
     this.settle(stream)
   }
 
@@ -210,8 +208,8 @@ export class Core {
     else if (stream.state === "HalfClosedLocal" && stream.readStopped) {
       // the peer may be waiting for credit to send what nobody will read: with it, its DATA draws an RST
       this.credit.releaseAll(stream)
-      stream.state = "Closed"
-      this.table.expectLate(stream.id, stream.receiveWindow.size)
+      stream.move("Release")
+      this.table.closed.answerLate(stream.id, stream.receiveWindow.size)
       this.finish(stream)
     }
   }
@@ -226,13 +224,13 @@ export class Core {
     this.outbound.unschedule(stream)
     this.untyped.delete(stream)
     this.waitingForCredit.delete(stream)
-    this.waitingForCapacity.delete(stream)
+    this.capacity.stopWaiting(stream)
     // one that is in the backlog stays there until the application takes it: it can still be read
     if (this.table.remove(stream)) this.credit.forget(stream)
     if (stream === this.heartbeatStream) this.loseHeartbeats(stream)
     if (stream === this.responder) {
       this.responder = undefined
-      this.drop(stream)
+      this.received.drop(stream)
     }
     if (stream.initiator === "Local") this.announceOpen()
   }
@@ -257,25 +255,22 @@ export class Core {
 
   // --- what waits to be read
 
-  hold(stream: StreamCore, bytes: Uint8Array, keep: "reference" | "copy"): void {
-    this.held += bytes.length
-    stream.inbound.push(bytes, keep)
-  }
-
-  /** Drops what was received: how many bytes that were. */
-  drop(stream: StreamCore): number {
-    const dropped = stream.inbound.clear()
-    this.held -= dropped
-    return dropped
-  }
-
-  private truncate(stream: StreamCore): void {
-    if (this.drop(stream) > 0) stream.truncated = true
+  /** Makes room for announced bytes: see `ReceiveBuffer.makeRoom`. The streams that hold most are reset for it. */
+  makeRoom(length: number): boolean {
+    return this.received.makeRoom(
+      length,
+      () => this.table.values(),
+      (stream) => {
+        this.giveUp(stream)
+        // one RST too many ends the session
+        return this.end === undefined
+      }
+    )
   }
 
   /** Resets a stream for the memory that it takes: what it held is gone, and the peer is charged nothing. */
-  giveUp(stream: StreamCore): void {
-    this.truncate(stream)
+  private giveUp(stream: StreamCore): void {
+    this.received.truncate(stream)
     this.resetStream(stream, Code.EnhanceYourCalm, "nothing")
   }
 
@@ -315,7 +310,7 @@ export class Core {
         this.fail(stream, { _tag: "SessionEnded", end, processed: stream.synDue ? "no" : "maybe" })
       }
     }
-    if (this.responder !== undefined) this.drop(this.responder)
+    if (this.responder !== undefined) this.received.drop(this.responder)
     this.outbound.abandon()
     this.table.clear()
     this.credit.clear()
@@ -327,7 +322,7 @@ export class Core {
     this.untyped.clear()
     this.credit.stop()
     this.waitingForCredit.clear()
-    this.waitingForCapacity.clear()
+    this.capacity.clearWaiting()
   }
 
   /** `close` was called: streams fail here, but what they had to send still goes out, and then the GOAWAY. */
@@ -360,21 +355,9 @@ export class Core {
     this.emit({ _tag: "Idle" })
   }
 
-  /** Writers that waited for room in the session are told that there is some. */
+  /** Wakes writers that wait for capacity, if there is some. */
   announceRoom(): void {
-    if (this.waitingForCapacity.size === 0) {
-      this.passed = 0
-      return
-    }
-    const { maxSendBuffer } = this.options
-    // not for every frame that leaves; but once as much has left as may wait, others have had their turn
-    if (this.outbound.queued * 2 > maxSendBuffer && this.passed < maxSendBuffer) return
-    this.passed = 0
-    const streams = [...this.waitingForCapacity]
-    this.waitingForCapacity.clear()
-    // who got nothing the last time goes first, or greedy writers earlier in line would take it all again
-    for (const stream of streams) if (!stream.gotRoom) this.announceWritable(stream)
-    for (const stream of streams) if (stream.gotRoom) this.announceWritable(stream)
+    for (const stream of this.capacity.takeWaiting()) this.announceWritable(stream)
   }
 
   announceWritable(stream: StreamCore): void {

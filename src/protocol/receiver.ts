@@ -13,7 +13,6 @@ import { StreamEvent } from "./events.js"
 import type { Data, GoAway, InboundFrame, Malformed, WindowIncrement } from "./wire/frame.js"
 import { FrameType } from "./wire/frame.js"
 import { HEARTBEAT_LENGTH } from "./heartbeats.js"
-import { makeRoom } from "./receiving/receiveBuffer.js"
 import { StreamCore } from "./streams/streamCore.js"
 import { canReceive } from "./streams/streamState.js"
 
@@ -24,9 +23,6 @@ const beginsHeartbeats = (payload: Uint8Array): boolean =>
 
 /** What an empty frame counts of the bytes that may still be on their way for a stream that is over. */
 const EMPTY_LENGTH = 256
-
-/** An application that keeps what it has read keeps no more than eight times as much, as chunks are 64 KiB at most. */
-const WORTH_A_CHUNK = 8 * 1024
 
 /** Bytes of answers to heartbeats that may wait to be sent. */
 const MAX_ECHOES = 1024
@@ -40,8 +36,6 @@ const MAX_ECHOES = 1024
  */
 export class Receiver {
   private target: StreamCore | undefined = undefined
-  /** The last chunk of which a view was kept beside which others would have room. */
-  private viewed: WeakRef<ArrayBufferLike> | undefined = undefined
 
   constructor(private readonly core: Core) {}
 
@@ -98,7 +92,7 @@ export class Receiver {
       return undefined
     }
     // what nobody will read takes no room
-    const room = stream.readStopped || makeRoom(this.core, frame.length)
+    const room = stream.readStopped || this.core.makeRoom(frame.length)
     // it may have been this stream that held most
     if (this.isOver(stream)) return undefined
     if (!room) {
@@ -122,7 +116,7 @@ export class Receiver {
   private late({ length, streamId }: Data): void {
     const core = this.core
     if (core.closing) return
-    const fate = core.table.late(streamId, length === 0 ? EMPTY_LENGTH : length)
+    const fate = core.table.closed.late(streamId, length === 0 ? EMPTY_LENGTH : length)
     // the peer's FIN for a stream that this side has let go of comes late, as it must
     if (length === 0) return fate === "Answer" || fate === "Expected" ? undefined : core.charge("stray")
     switch (fate) {
@@ -184,7 +178,7 @@ export class Receiver {
     // on a typed session it may be a heartbeat, which needs no place there
     if (!options.typed && this.backlogIsFull) return ErrorCode.AcceptQueueFull
     if (frame.length > options.window) return ErrorCode.FlowControlError
-    return makeRoom(this.core, frame.length) ? undefined : ErrorCode.StreamRefused
+    return this.core.makeRoom(frame.length) ? undefined : ErrorCode.StreamRefused
   }
 
   /** A peer that cannot know that this side drains is not to blame; that is over in a while. */
@@ -213,25 +207,8 @@ export class Receiver {
     if (rest.length === 0 || stream.failure !== undefined) return
     if (stream.isHeartbeat) return this.heartbeat(stream, rest)
     if (stream.readStopped) return this.core.credit.consumed(stream, rest.length, this.core.now)
-    this.core.hold(stream, rest, this.keeps(stream, rest))
+    this.core.received.hold(stream, rest)
     this.core.announceReadable(stream)
-  }
-
-  /**
-   * A view of a large chunk would keep all of it alive: but not for long, where a reader waits for it. Of one chunk only
-   * one view is kept, or two readers would share its memory, and one that transfers it would take it from the other.
-   */
-  private keeps(stream: StreamCore, bytes: Uint8Array): "copy" | "reference" {
-    const { buffer, byteOffset, length } = bytes
-    const size = buffer.byteLength
-    if (2 * length < size && (!stream.readBlocked || length < WORTH_A_CHUNK)) return "copy"
-    // a larger piece may follow: a copy of this one is cheaper
-    if (2 * (size - byteOffset - length) > size) return "copy"
-    // what is left of the chunk is too small to be kept as a view
-    if (size - length < WORTH_A_CHUNK) return "reference"
-    if (this.viewed?.deref() === buffer) return "copy"
-    this.viewed = new WeakRef(buffer)
-    return "reference"
   }
 
   /** Takes what is missing of the type from the front, and gives what follows it. */
@@ -277,7 +254,7 @@ export class Receiver {
   private heartbeat(stream: StreamCore, bytes: Uint8Array): void {
     const core = this.core
     if (stream !== core.heartbeatStream) {
-      core.hold(stream, bytes, "copy")
+      core.received.hold(stream, bytes, "copy")
       return this.echo(stream)
     }
     core.credit.consumed(stream, bytes.length, core.now)
@@ -295,13 +272,12 @@ export class Receiver {
     if (left === 0) return
     this.core.credit.consumed(stream, left, this.core.now)
     while (left > 0) {
-      const bytes = stream.inbound.take(left)
+      const bytes = this.core.received.take(stream, left)
       if (bytes === undefined) break
       left -= bytes.length
-      this.core.held -= bytes.length
-      stream.sendWindow.credit -= bytes.length
+      stream.sendWindow.consume(bytes.length)
       stream.outbound.push(bytes)
-      this.core.outbound.queued += bytes.length
+      this.core.capacity.use(bytes.length)
     }
     this.core.outbound.schedule(stream)
   }
@@ -329,7 +305,7 @@ export class Receiver {
       return core.resetStream(stream, ErrorCode.FlowControlError)
     }
     if (stream.isHeartbeat && stream.initiator === "Remote") return this.echo(stream)
-    if (!stream.writeBlocked || core.waitingForCapacity.has(stream)) return
+    if (!stream.writeBlocked || core.capacity.isAwaitedBy(stream)) return
     if (stream.sendWindow.worthwhile) core.announceWritable(stream)
     else core.waitingForCredit.add(stream, core.now)
   }

@@ -1,5 +1,6 @@
 import { assert, it } from "@effect/vitest"
 import { CreditPolicy } from "../../src/protocol/receiving/creditPolicy.js"
+import { SendCapacity } from "../../src/protocol/sending/sendCapacity.js"
 import { Scheduler } from "../../src/protocol/sending/scheduler.js"
 import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import { StreamTable } from "../../src/protocol/streams/streamTable.js"
@@ -11,6 +12,7 @@ const KIB = 1024
 const untilGranted = (roundTrip: number): number => {
   const options = connectionOptions("server")
   const outbound = new Scheduler(
+    new SendCapacity(Infinity),
     () => undefined,
     () => undefined
   )

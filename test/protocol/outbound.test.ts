@@ -12,10 +12,10 @@ const dataOf = (frames: ReadonlyArray<Frame>): ReadonlyArray<Data> =>
 
 describe("at rest", () => {
   it("there is nothing to take", () => {
-    const { outbound } = makeRig()
+    const { capacity, outbound } = makeRig()
     assert.isFalse(outbound.hasFrames)
     assert.isFalse(outbound.hasStreams)
-    assert.strictEqual(outbound.queued, 0)
+    assert.strictEqual(capacity.queued, 0)
     assert.strictEqual(outbound.pendingResets, 0)
     assert.deepStrictEqual(outbound.take(Infinity), [])
   })
@@ -81,7 +81,7 @@ describe("control", () => {
   })
 
   it("heartbeats are taken whole, before streams and beside any budget", () => {
-    const { outbound, write } = makeRig()
+    const { capacity, outbound, write } = makeRig()
     const heartbeat = local(3, HEARTBEAT_TYPE)
     write(remote(2), 1000)
     write(heartbeat, pattern(4))
@@ -91,7 +91,7 @@ describe("control", () => {
       frames.map((frame) => toHex(frame.payload)),
       ["ffffffff" + "00010203"]
     )
-    assert.strictEqual(outbound.queued, 1000)
+    assert.strictEqual(capacity.queued, 1000)
     write(heartbeat, pattern(4, 9))
     write(heartbeat, pattern(4, 13))
     assert.deepStrictEqual(taken(outbound, 0), ["DATA 3 8"])
@@ -111,7 +111,7 @@ describe("control", () => {
 
 describe("SYN", () => {
   it("carries the type and the first bytes in one frame", () => {
-    const { outbound, write } = makeRig()
+    const { capacity, outbound, write } = makeRig()
     const stream = local(3, 0x01020304)
     outbound.schedule(stream)
     write(stream, pattern(5))
@@ -121,7 +121,7 @@ describe("SYN", () => {
     assert.isFalse(frame?.fin)
     assert.strictEqual(toHex(frame?.payload ?? pattern(0)), "010203040001020304")
     assert.strictEqual(frame?.length, 9)
-    assert.strictEqual(outbound.queued, 0)
+    assert.strictEqual(capacity.queued, 0)
     assert.isFalse(stream.synDue)
     assert.isFalse(outbound.hasFrames)
   })
@@ -150,7 +150,7 @@ describe("SYN", () => {
   })
 
   it("carries up to 4 KiB, more follow by reference in a frame of their own", () => {
-    const { outbound, write } = makeRig()
+    const { capacity, outbound, write } = makeRig()
     write(local(3, 1), 4 * KIB)
     assert.deepStrictEqual(taken(outbound), ["DATA 3 4100 syn"])
     const bytes = pattern(4 * KIB + 1)
@@ -164,7 +164,7 @@ describe("SYN", () => {
       ]
     )
     assert.strictEqual(frames[1]?.payload, bytes)
-    assert.strictEqual(outbound.queued, 0)
+    assert.strictEqual(capacity.queued, 0)
   })
 
   it("never carries FIN, which follows in a frame of its own", () => {
@@ -257,27 +257,27 @@ describe("GOAWAY", () => {
 
 describe("streams that are over", () => {
   it("are not sent, and their bytes count no more", () => {
-    const { outbound, write } = makeRig()
+    const { capacity, outbound, write } = makeRig()
     const [fresh, waiting, heartbeat] = [remote(2), remote(4), local(3, HEARTBEAT_TYPE)]
     write(waiting, 30_000)
     write(waiting, 30_000)
     write(fresh, 5)
     write(heartbeat, 4)
     outbound.unschedule(heartbeat)
-    assert.strictEqual(outbound.queued, 60_005)
+    assert.strictEqual(capacity.queued, 60_005)
     assert.deepStrictEqual(taken(outbound, 1), ["DATA 4 16384"])
     outbound.unschedule(waiting)
-    assert.strictEqual(outbound.queued, 5)
+    assert.strictEqual(capacity.queued, 5)
     assert.strictEqual(waiting.outbound.length, 0)
     outbound.unschedule(fresh)
-    assert.strictEqual(outbound.queued, 0)
+    assert.strictEqual(capacity.queued, 0)
     assert.isFalse(outbound.hasStreams)
     assert.isFalse(outbound.hasFrames)
     assert.deepStrictEqual(taken(outbound), [])
   })
 
   it("abandon leaves nothing but the GOAWAY", () => {
-    const { outbound, write } = makeRig()
+    const { capacity, outbound, write } = makeRig()
     const waiting = remote(2)
     write(waiting, 30_000)
     write(waiting, 30_000)
@@ -288,7 +288,7 @@ describe("streams that are over", () => {
     outbound.grant(6, 1)
     outbound.setGoAway(goAway(8, 1), "Last")
     outbound.abandon()
-    assert.strictEqual(outbound.queued, 0)
+    assert.strictEqual(capacity.queued, 0)
     assert.strictEqual(outbound.pendingResets, 0)
     assert.isFalse(outbound.hasStreams)
     assert.isTrue(outbound.hasFrames)
@@ -308,7 +308,7 @@ const command = fc.record({
 it("frames are there exactly when take gives some, every byte is sent once and in order, and FIN comes last", () => {
   fc.assert(
     fc.property(fc.array(command, { maxLength: 80 }), (commands) => {
-      const { finish, finished, outbound, write } = makeRig()
+      const { capacity, finish, finished, outbound, write } = makeRig()
       const streams = [local(3, 9), local(5), remote(2), remote(4, 9), local(7, 1)]
       const heartbeat = local(9, HEARTBEAT_TYPE)
       const sent = new Map<number, Array<Uint8Array>>()
@@ -349,11 +349,11 @@ it("frames are there exactly when take gives some, every byte is sent once and i
           outbound.unschedule(stream)
         }
         const waiting = [heartbeat, ...streams].reduce((sum, stream) => sum + stream.outbound.length, 0)
-        assert.strictEqual(outbound.queued, waiting)
+        assert.strictEqual(capacity.queued, waiting)
       }
       take(Infinity)
       assert.isFalse(outbound.hasFrames)
-      assert.strictEqual(outbound.queued, 0)
+      assert.strictEqual(capacity.queued, 0)
       for (const stream of streams) {
         const announced = sent.has(stream.id) && stream.initiator === "Local" && stream.type !== undefined
         const bytes = concat(sent.get(stream.id) ?? []).subarray(announced ? 4 : 0)

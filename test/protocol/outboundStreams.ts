@@ -2,6 +2,7 @@
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { HEADER_LENGTH } from "../../src/protocol/wire/frame.js"
 import { Scheduler } from "../../src/protocol/sending/scheduler.js"
+import { SendCapacity } from "../../src/protocol/sending/sendCapacity.js"
 import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import { pattern } from "./bytes.js"
 
@@ -10,6 +11,7 @@ export const QUANTUM = 16 * KIB
 
 export interface Rig {
   readonly outbound: Scheduler
+  readonly capacity: SendCapacity
   /** The streams whose FIN was taken, in order. */
   readonly finished: ReadonlyArray<number>
   /** Puts bytes into a stream as the connection does. */
@@ -19,20 +21,23 @@ export interface Rig {
 
 export const makeRig = (): Rig => {
   const finished: Array<number> = []
+  const capacity = new SendCapacity(Infinity)
   const outbound = new Scheduler(
+    capacity,
     (stream) => {
-      stream.state = "HalfClosedLocal"
+      stream.move("SendFin")
       finished.push(stream.id)
     },
     (stream) => outbound.unschedule(stream)
   )
   return {
     outbound,
+    capacity,
     finished,
     write: (stream, bytes) => {
       const piece = typeof bytes === "number" ? pattern(bytes, stream.id) : bytes
       stream.outbound.push(piece)
-      outbound.queued += piece.length
+      capacity.use(piece.length)
       outbound.schedule(stream)
     },
     finish: (stream) => {

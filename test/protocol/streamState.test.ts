@@ -1,19 +1,24 @@
 import { assert, describe, it } from "@effect/vitest"
+import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import type { StreamState, Transition } from "../../src/protocol/streams/streamState.js"
 import { canReceive, next } from "../../src/protocol/streams/streamState.js"
 
 const transitions: ReadonlyArray<[StreamState, Transition, StreamState | undefined]> = [
   ["Open", "SendFin", "HalfClosedLocal"],
   ["Open", "ReceiveFin", "HalfClosedRemote"],
+  ["Open", "Release", undefined],
   ["Open", "Reset", "Closed"],
   ["HalfClosedLocal", "SendFin", undefined],
   ["HalfClosedLocal", "ReceiveFin", "Closed"],
+  ["HalfClosedLocal", "Release", "Closed"],
   ["HalfClosedLocal", "Reset", "Closed"],
   ["HalfClosedRemote", "SendFin", "Closed"],
   ["HalfClosedRemote", "ReceiveFin", undefined],
+  ["HalfClosedRemote", "Release", undefined],
   ["HalfClosedRemote", "Reset", "Closed"],
   ["Closed", "SendFin", undefined],
   ["Closed", "ReceiveFin", undefined],
+  ["Closed", "Release", undefined],
   ["Closed", "Reset", "Closed"]
 ]
 
@@ -28,4 +33,11 @@ it("the peer may send until its own FIN or a reset, whatever this side did", () 
     "Open",
     "HalfClosedLocal"
   ])
+})
+
+it("a move that the wire does not allow throws, and leaves the state as it is", () => {
+  const stream = new StreamCore(3, "Remote", { window: 1024, peerWindow: 1024 }, undefined)
+  stream.move("ReceiveFin")
+  assert.throws(() => stream.move("ReceiveFin"), "ReceiveFin is not allowed on stream 3, which is HalfClosedRemote")
+  assert.strictEqual(stream.state, "HalfClosedRemote")
 })

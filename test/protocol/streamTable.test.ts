@@ -13,7 +13,7 @@ const WINDOW = 1000
 const tableOf = (role: "client" | "server", firstStreamId?: number): StreamTable =>
   new StreamTable({ role, firstStreamId, maxIdGaps: 1024, window: WINDOW })
 
-const isQuiet = (table: StreamTable, id: number): boolean => table.late(id, 0) !== "Unknown"
+const isQuiet = (table: StreamTable, id: number): boolean => table.closed.late(id, 0) !== "Unknown"
 
 const counts = (table: StreamTable) => [table.inboundCount, table.outboundCount, table.size]
 
@@ -126,22 +126,22 @@ describe("quiet ids", () => {
   it("are quiet from then on", () => {
     const table = tableOf("client")
     assert.isFalse(isQuiet(table, 3))
-    table.hush(3)
+    table.closed.ignoreLate(3)
     assert.isTrue(isQuiet(table, 3))
     assert.isFalse(isQuiet(table, 5))
   })
 
   it("are 8192 at most: the oldest is forgotten, and an id that is hushed again takes no place", () => {
     const table = tableOf("client")
-    for (let id = 1; id <= 8192; id++) table.hush(id)
-    table.hush(8192)
+    for (let id = 1; id <= 8192; id++) table.closed.ignoreLate(id)
+    table.closed.ignoreLate(8192)
     assert.isTrue(isQuiet(table, 1))
-    table.hush(8193)
+    table.closed.ignoreLate(8193)
     assert.deepStrictEqual(
       [1, 2, 8192, 8193].map((id) => isQuiet(table, id)),
       [false, true, true, true]
     )
-    table.hush(8194)
+    table.closed.ignoreLate(8194)
     assert.deepStrictEqual(
       [2, 3, 8194].map((id) => isQuiet(table, id)),
       [false, true, true]
@@ -152,21 +152,21 @@ describe("quiet ids", () => {
 describe("late bytes", () => {
   it("are expected up to the window, which may have been on its way; more is minded", () => {
     const table = tableOf("client")
-    table.hush(3)
-    assert.strictEqual(table.late(3, WINDOW - 1), "Expected")
-    assert.strictEqual(table.late(3, 1), "Expected")
-    assert.strictEqual(table.late(3, 1), "TooMuch")
-    table.hush(3)
-    assert.strictEqual(table.late(3, 1), "TooMuch")
-    assert.strictEqual(table.late(5, 1), "Unknown")
+    table.closed.ignoreLate(3)
+    assert.strictEqual(table.closed.late(3, WINDOW - 1), "Expected")
+    assert.strictEqual(table.closed.late(3, 1), "Expected")
+    assert.strictEqual(table.closed.late(3, 1), "TooMuch")
+    table.closed.ignoreLate(3)
+    assert.strictEqual(table.closed.late(3, 1), "TooMuch")
+    assert.strictEqual(table.closed.late(5, 1), "Unknown")
   })
 
   it("of a stream that was let go are answered, until they have been", () => {
     const table = tableOf("client")
-    table.expectLate(3)
-    assert.strictEqual(table.late(3, 10), "Answer")
-    table.hush(3)
-    assert.strictEqual(table.late(3, 10), "Expected")
+    table.closed.answerLate(3)
+    assert.strictEqual(table.closed.late(3, 10), "Answer")
+    table.closed.ignoreLate(3)
+    assert.strictEqual(table.closed.late(3, 10), "Expected")
   })
 })
 
@@ -177,7 +177,7 @@ it("a table that was cleared is as a new one, but for the ids that were used", (
   table.add(remote)
   table.add(stream(3, "Local"))
   table.backlog = 1
-  table.hush(9)
+  table.closed.ignoreLate(9)
   table.clear()
   assert.deepStrictEqual(counts(table), [0, 0, 0])
   assert.strictEqual(table.backlog, 0)

@@ -31,7 +31,7 @@ describe("SendWindow", () => {
 
   it("bytes that were accepted and not sent still belong to the window", () => {
     const window = new SendWindow(1000)
-    window.credit -= 600
+    window.consume(600)
     assert.isFalse(window.grow(MAX_UINT31 - 999, 600))
     assert.isTrue(window.grow(MAX_UINT31 - 1000, 600))
     assert.strictEqual(window.credit, MAX_UINT31 - 600)
@@ -40,7 +40,7 @@ describe("SendWindow", () => {
   it("credit is worth a frame from 1 KiB on, or from a quarter of a smaller window, and never at 0", () => {
     const worthwhile = (initial: number, credit: number) => {
       const window = new SendWindow(initial)
-      window.credit = credit
+      window.consume(initial - credit)
       return window.worthwhile
     }
     const threshold = (initial: number) => {

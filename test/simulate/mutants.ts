@@ -91,7 +91,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "connection",
     "withdraw keeps the credit",
     "credit is conserved",
-    "    stream.sendWindow.credit += length\n",
+    "    stream.sendWindow.refund(length)\n",
     ""
   ),
   inCore(
@@ -164,13 +164,13 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "RST not sent",
     "the peer hears of a reset",
     "(announced) this.outbound.reset(stream.id, code)",
-    "(announced) this.table.hush(stream.id)"
+    "(announced) this.table.closed.ignoreLate(stream.id)"
   ),
   inCore(
     "core",
-    "RST on a closed stream not hushed",
+    "RST on a closed stream draws another RST",
     "one RST for a stream",
-    "    this.table.hush(stream.id, stream.receiveWindow.size)\n    this.outbound.cancelIncrement(stream.id)\n    this.remove(stream)",
+    "    this.table.closed.ignoreLate(stream.id, stream.receiveWindow.size)\n    this.outbound.cancelIncrement(stream.id)\n    this.remove(stream)",
     "    this.outbound.cancelIncrement(stream.id)\n    this.remove(stream)"
   ),
   inCore(
@@ -276,10 +276,10 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     ""
   ),
   inCore(
-    "core",
-    "waitingForCapacity writer never woken",
-    "who waits for room is told",
-    "for (const stream of streams) if (!stream.gotRoom) this.announceWritable(stream)",
+    "sending/sendCapacity",
+    "writer that waits for capacity never woken",
+    "a writer is woken when there is capacity",
+    "...streams.filter((stream) => !stream.gotRoom), ",
     ""
   ),
   inCore(

@@ -12,6 +12,7 @@ import type { Frame, GoAway } from "../wire/frame.js"
 import { data, goAwayFiller, HEADER_LENGTH, rst, windowIncrement } from "../wire/frame.js"
 import { encodeUint32 } from "../heartbeats.js"
 import { newArray } from "../collections/v8.js"
+import type { SendCapacity } from "./sendCapacity.js"
 import type { StreamCore } from "../streams/streamCore.js"
 import { ByteTotal } from "../collections/v8.js"
 import { LinkedQueue } from "../collections/linkedQueue.js"
@@ -37,9 +38,6 @@ const FRESH_BYTES = 4 * QUANTUM
  * @category models
  */
 export class Scheduler {
-  /** Payload bytes accepted from the application and not yet taken. */
-  queued = 0
-
   private readonly resets = new Map<number, ErrorCode>()
   private readonly increments = new Map<number, number>()
   private readonly heartbeats = new LinkedQueue<StreamCore>()
@@ -56,6 +54,7 @@ export class Scheduler {
    * stream are gone, and ends it.
    */
   constructor(
+    private readonly capacity: SendCapacity,
     private readonly finSent: (stream: StreamCore) => void,
     private readonly bytesLost: (stream: StreamCore) => void
   ) {}
@@ -85,7 +84,7 @@ export class Scheduler {
 
   /** A stream is over: its bytes are dropped. */
   unschedule(stream: StreamCore): void {
-    this.queued -= stream.outbound.clear()
+    this.capacity.release(stream.outbound.clear())
     stream.queue?.delete(stream)
   }
 
@@ -110,7 +109,7 @@ export class Scheduler {
 
   /** Nothing but a GOAWAY is sent any more. */
   abandon(): void {
-    this.queued = 0
+    this.capacity.releaseAll()
     this.resets.clear()
     this.increments.clear()
     this.heartbeats.clear()
@@ -192,7 +191,7 @@ export class Scheduler {
       return HEADER_LENGTH + payload.length
     }
     const payload = stream.outbound.take(longest)
-    if (payload !== undefined) this.queued -= payload.length
+    if (payload !== undefined) this.capacity.sent(payload.length)
     const fin = stream.finDue && stream.outbound.length === 0
     frames.push(data(stream.id, payload, { fin }))
     if (fin) this.finSent(stream)
@@ -202,7 +201,7 @@ export class Scheduler {
   /** The type, whole, and the first bytes if they are few. */
   private takeSynPayload(stream: StreamCore): Uint8Array {
     const payload = stream.outbound.length <= SYN_PAYLOAD ? stream.outbound.take() : undefined
-    if (payload !== undefined) this.queued -= payload.length
+    if (payload !== undefined) this.capacity.sent(payload.length)
     const { type } = stream
     if (type === undefined) return payload ?? new Uint8Array(0)
     if (payload === undefined) return encodeUint32(type)

@@ -17,11 +17,25 @@ const SMALL_SEND = 1024
  * @category models
  */
 export class SendWindow {
-  /** Bytes that may still be accepted from the application. */
-  credit: number
+  private available: number
 
   constructor(readonly initial: number) {
-    this.credit = initial
+    this.available = initial
+  }
+
+  /** Bytes that may still be accepted from the application. */
+  get credit(): number {
+    return this.available
+  }
+
+  /** Bytes were accepted. */
+  consume(bytes: number): void {
+    this.available -= bytes
+  }
+
+  /** Bytes that were accepted are not sent after all. */
+  refund(bytes: number): void {
+    this.available += bytes
   }
 
   /**
@@ -29,13 +43,13 @@ export class SendWindow {
    * window. False when the window would pass 2^31-1, which is a FlowControlError.
    */
   grow(increment: number, queued: number): boolean {
-    if (this.credit + queued + increment > MAX_UINT31) return false
-    this.credit += increment
+    if (this.available + queued + increment > MAX_UINT31) return false
+    this.available += increment
     return true
   }
 
   /** Whether there is enough to be worth a frame; a peer that grants single bytes must not get single-byte frames. */
   get worthwhile(): boolean {
-    return this.credit >= Math.max(1, Math.min(SMALL_SEND, Math.floor(this.initial / 4)))
+    return this.available >= Math.max(1, Math.min(SMALL_SEND, Math.floor(this.initial / 4)))
   }
 }

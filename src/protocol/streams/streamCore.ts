@@ -7,7 +7,8 @@ import { ByteQueue } from "../collections/byteQueue.js"
 import type { Side, StreamFailure } from "../endReason.js"
 import { HEARTBEAT_TYPE } from "../heartbeats.js"
 import type { WindowGrowth } from "../receiving/windowGrowth.js"
-import type { StreamState } from "./streamState.js"
+import type { StreamState, Transition } from "./streamState.js"
+import { next } from "./streamState.js"
 import type { Linked, LinkedQueue } from "../collections/linkedQueue.js"
 import { ReceiveWindow } from "../receiving/receiveWindow.js"
 import { SendWindow } from "../sending/sendWindow.js"
@@ -38,8 +39,7 @@ export interface StreamUser {
  * @category models
  */
 export class StreamCore implements Linked<StreamCore> {
-  /** Which directions are open on the wire. */
-  state: StreamState = "Open"
+  private wireState: StreamState = "Open"
   /** Whoever is to be told of it, until it has left the table. */
   user: StreamUser | undefined = undefined
   /** Why it failed, once it has. */
@@ -103,6 +103,19 @@ export class StreamCore implements Linked<StreamCore> {
     this.type = type
     this.synDue = initiator === "Local"
     this.shown = initiator === "Local" && type !== HEARTBEAT_TYPE
+  }
+
+  /** Which directions are open on the wire. */
+  get state(): StreamState {
+    return this.wireState
+  }
+
+  /** Moves to the next state. A move that the wire does not allow is a bug of this library: it throws. */
+  move(transition: Transition): void {
+    const state = next(this.wireState, transition)
+    if (state === undefined)
+      throw new Error(`${transition} is not allowed on stream ${this.id}, which is ${this.wireState}`)
+    this.wireState = state
   }
 
   /** Heartbeat streams belong to the session itself: they are never shown, and count nowhere. */

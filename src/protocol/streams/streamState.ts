@@ -1,5 +1,5 @@
 /**
- * The half-close machine of a stream. Synchronous and total.
+ * The half-close machine of a stream.
  *
  * ```text
  *                      Open
@@ -7,7 +7,7 @@
  *                    v      v
  *        HalfClosedLocal  HalfClosedRemote        Reset, from anywhere: Closed
  *                    \      /
- *         ReceiveFin  v    v  SendFin
+ *  ReceiveFin, Release v    v  SendFin
  *                      Closed
  * ```
  *
@@ -23,18 +23,19 @@
 export type StreamState = "Open" | "HalfClosedLocal" | "HalfClosedRemote" | "Closed"
 
 /**
- * What moves a stream from one state to the next.
+ * What moves a stream from one state to the next. `Release`: this side has sent its FIN and reads no more, so it waits no
+ * longer for the FIN of the peer.
  *
  * @since 0.1.0
  * @category models
  */
-export type Transition = "SendFin" | "ReceiveFin" | "Reset"
+export type Transition = "SendFin" | "ReceiveFin" | "Release" | "Reset"
 
 const table: { readonly [S in StreamState]: { readonly [T in Transition]: StreamState | undefined } } = {
-  Open: { SendFin: "HalfClosedLocal", ReceiveFin: "HalfClosedRemote", Reset: "Closed" },
-  HalfClosedLocal: { SendFin: undefined, ReceiveFin: "Closed", Reset: "Closed" },
-  HalfClosedRemote: { SendFin: "Closed", ReceiveFin: undefined, Reset: "Closed" },
-  Closed: { SendFin: undefined, ReceiveFin: undefined, Reset: "Closed" }
+  Open: { SendFin: "HalfClosedLocal", ReceiveFin: "HalfClosedRemote", Release: undefined, Reset: "Closed" },
+  HalfClosedLocal: { SendFin: undefined, ReceiveFin: "Closed", Release: "Closed", Reset: "Closed" },
+  HalfClosedRemote: { SendFin: "Closed", ReceiveFin: undefined, Release: undefined, Reset: "Closed" },
+  Closed: { SendFin: undefined, ReceiveFin: undefined, Release: undefined, Reset: "Closed" }
 }
 
 /**

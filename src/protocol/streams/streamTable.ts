@@ -1,6 +1,5 @@
 /**
- * The streams of a session: which are alive, which ids are used, which late frames are to be passed over in silence.
- * Synchronous and total. Streams enter and leave here and nowhere else.
+ * The streams of a session that are alive, and the ids that are used. Streams enter and leave here and nowhere else.
  *
  * @since 0.1.0
  */
@@ -8,10 +7,8 @@ import type { Side } from "../endReason.js"
 import { MAX_UINT31 } from "../wire/frame.js"
 import { StreamIdMap } from "../collections/streamIdMap.js"
 import { PeerStreamIds } from "./peerStreamIds.js"
+import { ClosedStreams } from "./closedStreams.js"
 import type { StreamCore } from "./streamCore.js"
-
-/** Ids of ended streams whose late frames are passed over; beyond it the oldest are forgotten. */
-const MAX_QUIET = 8192
 
 interface TableOptions {
   readonly role: "client" | "server"
@@ -36,23 +33,18 @@ export class StreamTable {
   backlog = 0
 
   private readonly streams = new StreamIdMap<StreamCore>()
-  /** Bytes that may still come late for each of them. */
-  private readonly quiet = new Map<number, number>()
-  /** Those of them whose first late DATA is still to be answered with an RST. */
-  private readonly unanswered = new Set<number>()
+  readonly closed: ClosedStreams
   private readonly remoteIds: PeerStreamIds
   private readonly remoteParity: number
   private nextLocalId: number
   /** Ids of streams that ended before the peer heard of them: left out, each would be a gap that the peer remembers. */
   private readonly unusedIds: Array<number> = []
 
-  private readonly window: number
-
   constructor({ firstStreamId, maxIdGaps, role, window }: TableOptions) {
     this.nextLocalId = firstStreamId ?? (role === "client" ? 3 : 2)
     this.remoteParity = role === "client" ? 0 : 1
     this.remoteIds = new PeerStreamIds(role === "client" ? "even" : "odd", maxIdGaps)
-    this.window = window
+    this.closed = new ClosedStreams(window)
   }
 
   /** The highest id that the peer has used; 0 while there is none. */
@@ -91,7 +83,7 @@ export class StreamTable {
 
   /** Takes back the id of a stream that the peer never heard of. */
   returnLocalId(id: number): void {
-    this.forget(id)
+    this.closed.forget(id)
     this.unusedIds.push(id)
   }
 
@@ -123,38 +115,9 @@ export class StreamTable {
     return true
   }
 
-  /** From now on late frames on this id are passed over, up to the `window` (bytes) that the stream had. */
-  hush(id: number, window: number = this.window): void {
-    this.unanswered.delete(id)
-    this.quiet.set(id, this.quiet.get(id) ?? window)
-    if (this.quiet.size <= MAX_QUIET) return
-    for (const oldest of this.quiet.keys()) return this.forget(oldest)
-  }
-
-  /** The application let go of a stream while the peer was sending: the peer is told so once, and not to blame. */
-  expectLate(id: number, window?: number): void {
-    this.hush(id, window)
-    this.unanswered.add(id)
-  }
-
-  /** What to do with late DATA: answer it, pass it over, or mind that it is more than can have been on its way. */
-  late(id: number, length: number): "Unknown" | "Answer" | "Expected" | "TooMuch" {
-    const left = this.quiet.get(id)
-    if (left === undefined) return "Unknown"
-    if (this.unanswered.has(id)) return "Answer"
-    this.quiet.set(id, Math.max(0, left - length))
-    return length <= left ? "Expected" : "TooMuch"
-  }
-
-  private forget(id: number): void {
-    this.quiet.delete(id)
-    this.unanswered.delete(id)
-  }
-
   clear(): void {
     this.streams.clear()
-    this.quiet.clear()
-    this.unanswered.clear()
+    this.closed.clear()
     this.inboundCount = 0
     this.outboundCount = 0
     this.backlog = 0
