@@ -10,14 +10,14 @@
  *
  * @since 0.1.0
  */
-export { ErrorCode, errorCodeName } from "./protocol/wire/errorCode.js"
+export { ErrorCode, errorCodeName } from "./ErrorCode.js"
 
 /**
  * The frames of the wire as data: what a `FrameReader` gives and a `FrameWriter` takes.
  *
  * @since 0.1.0
  */
-export * as Frame from "./protocol/wire/frame.js"
+export * as Frame from "./Frame.js"
 
 /**
  * Every frame in the log.
