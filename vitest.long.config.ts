@@ -1,0 +1,27 @@
+import base from "./vitest.config.js"
+import { defineConfig } from "vitest/config"
+
+/** The files that take longest: programs as processes, far links in real time, every medium, attackers, mutants, models. */
+export const LONG: ReadonlyArray<string> = [
+  "attacks",
+  "conformance/cli",
+  "conformance/mutants",
+  "conformance/tcp",
+  "examples/echo",
+  "examples/mirror",
+  "faults",
+  "node/suite",
+  "protocol/model",
+  "session/growth",
+  "session/interruptionProperty",
+  "session/liveness",
+  "session/regressions",
+  "session/transports",
+  "testing/standingStill",
+  "transport/simulatedDisorder",
+  "transport/simulatedFaults",
+  "transport/webSocketLimits"
+].flatMap((name) => [`**/${name}.test.ts`, `**/${name}/*.test.ts`])
+
+// `npm run test:long`: what `npm test` leaves out.
+export default defineConfig({ ...base, test: { ...base.test, include: [...LONG] } })
