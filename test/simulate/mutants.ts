@@ -284,14 +284,14 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inCore(
     "connection",
-    "waitingForCredit timer never armed",
+    "timer of a writer that waits for credit never armed",
     "a little credit is used in the end",
     "else core.waitingForCredit.add(stream, core.now)",
     "else core.waitingForCredit.delete(stream)"
   ),
   inCore(
     "receiver",
-    "waitingForCredit timer not armed by an increment",
+    "timer of a writer that waits for credit not armed by an increment",
     "a little credit is used in the end",
     "else core.waitingForCredit.add(stream, core.now)",
     "else core.waitingForCredit.delete(stream)"
@@ -431,7 +431,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/session/foreignParts.test.ts",
-    "internal/session/shutdown",
+    "internal/session/writing",
     "a write that throws leaves a session without its writer",
     "a part of somebody else's that throws ends the session",
     '  return Effect.catchAllCause(loop, (cause) => Effect.sync(() => failed(runtime, "Write", cause)))',

@@ -42,15 +42,15 @@ export const serve = <A, E, R>(
   Effect.flatMap(Effect.runtime<Exclude<R, Scope.Scope>>(), (runtime) =>
     Effect.acquireUseRelease(
       Effect.sync(() => {
-        const crew = new HandlerSet(session, handler, rooted(runtime), concurrency, resetCode)
-        session.accepting.subscribe(crew)
-        return crew
+        const handlers = new HandlerSet(session, handler, rooted(runtime), concurrency, resetCode)
+        session.accepting.subscribe(handlers)
+        return handlers
       }),
-      (crew) => Effect.zipRight(Deferred.await(session.refusing), crew.awaitEmpty),
-      (crew) =>
+      (handlers) => Effect.zipRight(Deferred.await(session.refusing), handlers.awaitEmpty),
+      (handlers) =>
         Effect.suspend(() => {
-          session.accepting.unsubscribe(crew)
-          return crew.interruptAll
+          session.accepting.unsubscribe(handlers)
+          return handlers.interruptAll
         })
     )
   )
@@ -76,7 +76,7 @@ const rooted = <R>({ context, fiberRefs, runtimeFlags }: Runtime.Runtime<R>): Ru
   })
 }
 
-/** A fiber in the queue of its crew: a `Set` would leave a trace of each; see `protocol/collections/v8.ts`. */
+/** A fiber in the queue of its `HandlerSet`, which is no `Set` for reason 2 of `protocol/collections/v8.ts`. */
 class HandlerFiber implements Linked<HandlerFiber> {
   queue: LinkedQueue<HandlerFiber> | undefined = undefined
   next: HandlerFiber | undefined = undefined
@@ -114,13 +114,13 @@ class HandlerSet<A, E, R> implements Server {
         () => Effect.uninterruptible(Scope.close(scope, Exit.void))
       )
     )
-    const member = this.join(fiber)
+    const running = this.join(fiber)
     const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
     if (stream.core.failure === undefined) stream.onFailure = interrupt
     else interrupt()
     fiber.addObserver((exit) => {
-      if (Exit.isSuccess(exit)) this.ended(member, stream, exit)
-      else this.close(member, stream, scope, exit)
+      if (Exit.isSuccess(exit)) this.ended(running, stream, exit)
+      else this.close(running, stream, scope, exit)
     })
   }
 
@@ -138,38 +138,38 @@ class HandlerSet<A, E, R> implements Server {
 
   /** A handler that fails leaves its scope open: a region that closed it in any case would cost all the others. */
   private close(
-    member: HandlerFiber,
+    running: HandlerFiber,
     stream: StreamHandle,
     scope: Scope.CloseableScope,
     exit: Exit.Exit<unknown, E>
   ): void {
     const { context, runtimeFlags } = this.runtime
-    const after = Runtime.make({ context, fiberRefs: member.fiber.getFiberRefs(), runtimeFlags })
+    const after = Runtime.make({ context, fiberRefs: running.fiber.getFiberRefs(), runtimeFlags })
     const closing = Runtime.runFork(after, Effect.uninterruptible(Scope.close(scope, exit)))
     const closer = this.join(closing)
     closing.addObserver((closed) => {
       this.fibers.delete(closer)
-      this.ended(member, stream, Exit.zipLeft(exit, closed))
+      this.ended(running, stream, Exit.zipLeft(exit, closed))
     })
   }
 
   /** A handler is done, and so is its scope. */
-  private ended(member: HandlerFiber, stream: StreamHandle, exit: Exit.Exit<unknown, E>): void {
+  private ended(running: HandlerFiber, stream: StreamHandle, exit: Exit.Exit<unknown, E>): void {
     const coded = this.coded(exit)
     stream.endWith(coded.exit, coded.code)
     this.report(stream, coded.exit)
     this.session.accepting.release(this)
-    this.leave(member)
+    this.leave(running)
   }
 
   private join(fiber: AnyFiber): HandlerFiber {
-    const member = new HandlerFiber(fiber)
-    this.fibers.add(member)
-    return member
+    const running = new HandlerFiber(fiber)
+    this.fibers.add(running)
+    return running
   }
 
-  private leave(member: HandlerFiber): void {
-    this.fibers.delete(member)
+  private leave(running: HandlerFiber): void {
+    this.fibers.delete(running)
     if (this.fibers.size === 0) this.empty.notifyAll()
   }
 
@@ -203,8 +203,8 @@ class HandlerSet<A, E, R> implements Server {
           Effect.logDebug(`The handler of stream ${id}${typed} failed: ${failure.value.message}`)
         : Effect.logWarning(`The handler of stream ${id}${typed} failed`, exit.cause)
     const fiber = Runtime.runFork(this.runtime, line)
-    const member = this.join(fiber)
-    fiber.addObserver(() => this.leave(member))
+    const running = this.join(fiber)
+    fiber.addObserver(() => this.leave(running))
   }
 
   /** The runtime of a handler whose scope this is: to provide a service to an effect that runs costs far more. */

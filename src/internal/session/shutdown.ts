@@ -1,19 +1,19 @@
-/** The fibers that move a session: one in, one out, and one that waits for the end. `SessionTimer` has one for time. */
-import * as Cause from "effect/Cause"
+/** How a session starts its fibers, and how it ends: close, drain, and the end of its transport. */
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import type { FrameBatch, FrameReaderService } from "../../FrameReader.js"
+import type { FrameReaderService } from "../../FrameReader.js"
 import type { FrameWriterService } from "../../FrameWriter.js"
-import { TransportFailed } from "../../MuxadoError.js"
 import { ErrorCode } from "../../protocol/wire/errorCode.js"
 import type { TransportService } from "../../Transport.js"
-import { describe } from "../support/describe.js"
-import { directReader, directWriter } from "../transport/fastPath.js"
+import { directWriter } from "../transport/fastPath.js"
 import { outsideScheduler } from "../support/outside.js"
+import { failed } from "./failed.js"
+import { readLoop } from "./reading.js"
 import type { SessionState } from "./state.js"
+import { writeLoop } from "./writing.js"
 
 interface Parts {
   readonly reader: FrameReaderService
@@ -27,12 +27,6 @@ interface Driver {
   readonly close: (code: number, debug: string) => Effect.Effect<void>
   readonly drain: (grace: Duration.DurationInput) => Effect.Effect<void>
 }
-
-/**
- * After this many frames of one chunk, the fibers that they woke get a turn, and their answers leave: the peer works on them
- * while the rest is received. If all were received at once, the two sides would take turns instead.
- */
-const FRAMES_PER_TURN = 16
 
 export const drive = (runtime: SessionState, parts: Parts): Effect.Effect<Driver, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -104,91 +98,6 @@ const guarded = (effect: () => Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchAllCause(Effect.suspend(effect), (cause) =>
     Effect.logDebug("The transport of a session failed while it was ended", cause)
   )
-
-/** Frames in. It waits for the transport alone, never for a write or for the application. */
-const readLoop = (runtime: SessionState, reader: FrameReaderService): Effect.Effect<void> => {
-  const loop = Effect.suspend(() => reader.take).pipe(
-    Effect.map((batch) => {
-      checkBatch(batch)
-      runtime.heard(batch)
-      runtime.receive(batch.frames, 0, batch.frames.length)
-    }),
-    Effect.forever
-  )
-  const reading = directReader.get(reader)?.(receiverOf(runtime)) ?? loop
-  return Effect.catchAllCause(reading, (cause) => Effect.sync(() => failed(runtime, "Read", cause)))
-}
-
-/** A reader may be somebody else's. */
-const checkBatch = (batch: unknown): void => {
-  if (typeof batch === "object" && batch !== null && "frames" in batch && Array.isArray(batch.frames)) return
-  throw new TypeError(`a FrameReader must give { frames, midFrame }, not ${describe(batch)}`)
-}
-
-/** The same without a fiber: turns are tasks of the scheduler. */
-const receiverOf = (runtime: SessionState): ((batch: FrameBatch) => void) => {
-  let frames: FrameBatch["frames"] = []
-  let from = 0
-  const turn = (atOnce: number): void => {
-    const start = from
-    from = Math.min(frames.length, start + atOnce)
-    runtime.receive(frames, start, from)
-  }
-  /** Nothing above would catch it: the medium and the scheduler call back. */
-  const guard = (task: () => void): void => {
-    try {
-      task()
-    } catch (error) {
-      failed(runtime, "Read", Cause.die(error))
-    }
-  }
-  // even a chunk that completes no frame is heard, and may bring a deadline with it
-  const goOn = (): void => {
-    turn(FRAMES_PER_TURN)
-    if (from < frames.length) runtime.schedule(() => guard(goOn))
-  }
-  return (batch) =>
-    guard(() => {
-      // the next chunk was faster than the turns that are left of the last
-      if (from < frames.length) turn(Infinity)
-      runtime.heard(batch)
-      frames = batch.frames
-      from = 0
-      goOn()
-    })
-}
-
-/** Frames out: what gathered while the last batch was written goes as one. Ends with the session's last frame. */
-const writeLoop = (runtime: SessionState, writer: FrameWriterService): Effect.Effect<void> => {
-  const loop: Effect.Effect<void, TransportFailed> = Effect.suspend(() => {
-    const frames = runtime.takeUnsent() ?? runtime.takeFrames()
-    if (frames.length > 0) {
-      return Effect.flatMap(writer.write(frames), () => {
-        runtime.step((connection) => connection.written())
-        return loop
-      })
-    }
-    return runtime.connection.end === undefined ? Effect.zipRight(runtime.output.wait, loop) : Effect.void
-  })
-  return Effect.catchAllCause(loop, (cause) => Effect.sync(() => failed(runtime, "Write", cause)))
-}
-
-/**
- * A fiber of the session ends before the session has: a transport, reader or writer that throws, dies or interrupts
- * itself must end it as one that fails does, since nothing else would. The session interrupts
- * its fibers only after its end.
- */
-const failed = (runtime: SessionState, reason: "Read" | "Write", cause: Cause.Cause<TransportFailed>): void => {
-  if (runtime.connection.end !== undefined) return
-  const error = Cause.isInterruptedOnly(cause)
-    ? new Error(`the session's ${reason === "Read" ? "reader" : "writer"} interrupted itself`)
-    : Cause.squash(cause)
-  runtime.transportFailed(
-    error instanceof TransportFailed
-      ? error
-      : new TransportFailed({ reason, cause: error, initiator: "Local", processed: "maybe" })
-  )
-}
 
 /** Endings run where nothing may interrupt them; what they wait for must stay interruptible, or no limit would hold. */
 const atMost = <A>(effect: Effect.Effect<A>, limit: Duration.DurationInput): Effect.Effect<void> =>

@@ -1,0 +1,21 @@
+/** Frames out: the fiber that writes what the transport did not take at once. */
+import * as Effect from "effect/Effect"
+import type { FrameWriterService } from "../../FrameWriter.js"
+import type { TransportFailed } from "../../MuxadoError.js"
+import { failed } from "./failed.js"
+import type { SessionState } from "./state.js"
+
+/** Frames out: what gathered while the last batch was written goes as one. Ends with the session's last frame. */
+export const writeLoop = (runtime: SessionState, writer: FrameWriterService): Effect.Effect<void> => {
+  const loop: Effect.Effect<void, TransportFailed> = Effect.suspend(() => {
+    const frames = runtime.takeUnsent() ?? runtime.takeFrames()
+    if (frames.length > 0) {
+      return Effect.flatMap(writer.write(frames), () => {
+        runtime.step((connection) => connection.written())
+        return loop
+      })
+    }
+    return runtime.connection.end === undefined ? Effect.zipRight(runtime.output.wait, loop) : Effect.void
+  })
+  return Effect.catchAllCause(loop, (cause) => Effect.sync(() => failed(runtime, "Write", cause)))
+}
