@@ -49,6 +49,10 @@ export class ReceiveBuffer {
     if (this.drop(stream) > 0) stream.truncated = true
   }
 
+  hasRoom(length: number): boolean {
+    return this.held + length <= this.limit
+  }
+
   /**
    * Makes room for bytes that a frame announces. Where all streams together would hold too much, `giveUp` is called for
    * those that hold most, until there is room or it returns false. Returns false, without calling it, when that would not
@@ -56,11 +60,11 @@ export class ReceiveBuffer {
    */
   makeRoom(length: number, live: () => ReadonlyArray<StreamCore>, giveUp: (stream: StreamCore) => boolean): boolean {
     const { limit } = this
-    if (this.held + length <= limit) return true
+    if (this.hasRoom(length)) return true
     const streams = [...live()].sort((a, b) => a.inbound.length - b.inbound.length)
     const alive = streams.reduce((sum, stream) => sum + stream.inbound.length, 0)
     if (this.held - alive + length > limit) return false
-    while (this.held + length > limit) {
+    while (!this.hasRoom(length)) {
       const largest = streams.pop()
       if (largest === undefined || !giveUp(largest)) break
     }
