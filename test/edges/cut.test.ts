@@ -32,7 +32,7 @@ const broken: Record<string, (bytes: number) => Stream.Stream<Uint8Array, unknow
 type Upload = (source: Stream.Stream<Uint8Array, unknown>, stream: MuxStream.MuxStream) => Effect.Effect<void, unknown>
 
 const conversions: Record<string, Upload> = {
-  writable: (source, stream) => Stream.run(source, MuxStream.toSink(stream)),
+  toSink: (source, stream) => Stream.run(source, MuxStream.toSink(stream)),
   toChannel: (source, stream) => Stream.runDrain(Stream.pipeThroughChannelOrFail(source, MuxStream.toChannel(stream))),
   "toSocket's writer": (source, stream) =>
     Effect.scoped(Effect.flatMap(MuxStream.toSocket(stream).writer, (write) => Stream.runForEach(source, write)))
@@ -102,7 +102,7 @@ describe("a download that was cut never looks like one that ended", () => {
   type Download = (stream: MuxStream.MuxStream) => Effect.Effect<unknown, unknown>
   const downloads: Record<string, Download> = {
     readAll: (stream) => MuxStream.readAll(stream),
-    readable: (stream) => Stream.runDrain(MuxStream.toStream(stream)),
+    toStream: (stream) => Stream.runDrain(MuxStream.toStream(stream)),
     toChannel: (stream) => Stream.runDrain(Stream.pipeThroughChannelOrFail(Stream.never, MuxStream.toChannel(stream))),
     "toSocket.run": (stream) => MuxStream.toSocket(stream).run(() => undefined),
     toReadableStream: (stream) =>
@@ -170,7 +170,7 @@ describe("readAll gives the whole or an error", () => {
         const first = Option.getOrElse(yield* MuxStream.read(stream), () => new Uint8Array())
         return new Uint8Array([...first, ...(yield* MuxStream.readAll(stream))])
       }),
-    "by readable, after a timeout": (stream) =>
+    "by toStream, after a timeout": (stream) =>
       Effect.gen(function* () {
         yield* Effect.exit(Effect.timeout(MuxStream.readAll(stream), 20))
         const chunks = yield* Stream.runCollect(MuxStream.toStream(stream))

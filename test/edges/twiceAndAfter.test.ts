@@ -10,13 +10,13 @@ type Operation = (stream: MuxStream.MuxStream) => Effect.Effect<unknown, unknown
 const reads: Record<string, Operation> = {
   read: MuxStream.read,
   readAll: (stream) => MuxStream.readAll(stream),
-  readable: (stream) => Stream.runDrain(MuxStream.toStream(stream)),
+  toStream: (stream) => Stream.runDrain(MuxStream.toStream(stream)),
   "toSocket.run": (stream) => MuxStream.toSocket(stream).run(() => undefined)
 }
 
 const writes: Record<string, Operation> = {
   write: (stream) => MuxStream.write(stream, "late"),
-  writable: (stream) => Stream.run(Stream.make("late"), MuxStream.toSink(stream)),
+  toSink: (stream) => Stream.run(Stream.make("late"), MuxStream.toSink(stream)),
   toChannel: (stream) =>
     Stream.runDrain(Stream.pipeThroughChannelOrFail(Stream.make("late"), MuxStream.toChannel(stream))),
   "toSocket.writer": (stream) =>
@@ -123,7 +123,7 @@ describe("a stream's operations twice", () => {
       assert.strictEqual(yield* call(client), "hello")
     }))
 
-  for (const name of ["writable", "toChannel", "toSocket.writer"] as const) {
+  for (const name of ["toSink", "toChannel", "toSocket.writer"] as const) {
     test(`a second ${name} on a stream that the first has finished fails`, ({ client, server }) =>
       Effect.gen(function* () {
         yield* Effect.forkScoped(server.serve(echo))
@@ -135,7 +135,7 @@ describe("a stream's operations twice", () => {
       }))
   }
 
-  test("two writables of one stream never lose bytes without an error", ({ client, server }) =>
+  test("two toSinks of one stream never lose bytes without an error", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(echo))
       const source = Stream.make("a", "b").pipe(Stream.rechunk(1))

@@ -13,7 +13,7 @@ const WINDOW = 1000
 const tableOf = (role: "client" | "server", firstStreamId?: number): StreamTable =>
   new StreamTable({ role, firstStreamId, maxIdGaps: 1024, window: WINDOW })
 
-const isQuiet = (table: StreamTable, id: number): boolean => table.closed.late(id, 0) !== "Unknown"
+const ignoresLate = (table: StreamTable, id: number): boolean => table.closed.late(id, 0) !== "Unknown"
 
 const counts = (table: StreamTable) => [table.inboundCount, table.outboundCount, table.size]
 
@@ -122,54 +122,6 @@ describe("live streams", () => {
   })
 })
 
-describe("quiet ids", () => {
-  it("are quiet from then on", () => {
-    const table = tableOf("client")
-    assert.isFalse(isQuiet(table, 3))
-    table.closed.ignoreLate(3)
-    assert.isTrue(isQuiet(table, 3))
-    assert.isFalse(isQuiet(table, 5))
-  })
-
-  it("are 8192 at most: the oldest is forgotten, and an id that is hushed again takes no place", () => {
-    const table = tableOf("client")
-    for (let id = 1; id <= 8192; id++) table.closed.ignoreLate(id)
-    table.closed.ignoreLate(8192)
-    assert.isTrue(isQuiet(table, 1))
-    table.closed.ignoreLate(8193)
-    assert.deepStrictEqual(
-      [1, 2, 8192, 8193].map((id) => isQuiet(table, id)),
-      [false, true, true, true]
-    )
-    table.closed.ignoreLate(8194)
-    assert.deepStrictEqual(
-      [2, 3, 8194].map((id) => isQuiet(table, id)),
-      [false, true, true]
-    )
-  })
-})
-
-describe("late bytes", () => {
-  it("are expected up to the window, which may have been on its way; more is minded", () => {
-    const table = tableOf("client")
-    table.closed.ignoreLate(3)
-    assert.strictEqual(table.closed.late(3, WINDOW - 1), "Expected")
-    assert.strictEqual(table.closed.late(3, 1), "Expected")
-    assert.strictEqual(table.closed.late(3, 1), "TooMuch")
-    table.closed.ignoreLate(3)
-    assert.strictEqual(table.closed.late(3, 1), "TooMuch")
-    assert.strictEqual(table.closed.late(5, 1), "Unknown")
-  })
-
-  it("of a stream that was let go are answered, until they have been", () => {
-    const table = tableOf("client")
-    table.closed.answerLate(3)
-    assert.strictEqual(table.closed.late(3, 10), "Answer")
-    table.closed.ignoreLate(3)
-    assert.strictEqual(table.closed.late(3, 10), "Expected")
-  })
-})
-
 it("a table that was cleared is as a new one, but for the ids that were used", () => {
   const table = tableOf("client")
   const remote = stream(2, "Remote")
@@ -181,7 +133,7 @@ it("a table that was cleared is as a new one, but for the ids that were used", (
   table.clear()
   assert.deepStrictEqual(counts(table), [0, 0, 0])
   assert.strictEqual(table.backlog, 0)
-  assert.isFalse(isQuiet(table, 9))
+  assert.isFalse(ignoresLate(table, 9))
   table.remove(remote)
   assert.deepStrictEqual(counts(table), [0, 0, 0])
   assert.strictEqual(table.useRemoteId(2), "Used")

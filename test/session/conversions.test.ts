@@ -21,8 +21,8 @@ const makeStream = Effect.gen(function* () {
 
 const source = (bytes: ReadonlyArray<string>) => Stream.fromIterable(bytes.map(text))
 
-describe("readable and writable", () => {
-  it.effect("writable finishes the stream when its input ends, readable ends with it", () =>
+describe("toStream and toSink", () => {
+  it.effect("toSink finishes the stream when its input ends, toStream ends with it", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       yield* Stream.run(source(["a", "b"]), MuxStream.toSink(near))
@@ -31,7 +31,7 @@ describe("readable and writable", () => {
     }).pipe(scenario)
   )
 
-  it.effect("readable fails with the stream, behind what had arrived", () =>
+  it.effect("toStream fails with the stream, behind what had arrived", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       yield* MuxStream.write(near, text("before"))
@@ -47,7 +47,7 @@ describe("readable and writable", () => {
     }).pipe(scenario)
   )
 
-  it.effect("readable can be left half-way, and the rest read by hand", () =>
+  it.effect("toStream can be left half-way, and the rest read by hand", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       yield* MuxStream.write(near, text("one"))

@@ -24,8 +24,8 @@ const ways: Readonly<
     (stream: MuxStream.MuxStream, source: Stream.Stream<Uint8Array, string>) => Effect.Effect<unknown, unknown>
   >
 > = {
-  writable: (stream, source) => Stream.run(source, MuxStream.toSink(stream)),
-  "writable behind another sink": (stream, source) =>
+  toSink: (stream, source) => Stream.run(source, MuxStream.toSink(stream)),
+  "toSink behind another sink": (stream, source) =>
     Stream.run(source, Sink.zipRight(Sink.take<Uint8Array>(1), MuxStream.toSink(stream))),
   toChannel: (stream, source) =>
     Stream.runDrain(Stream.pipeThroughChannelOrFail(source, MuxStream.toChannel<string>(stream))),
