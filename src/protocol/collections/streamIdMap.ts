@@ -2,7 +2,7 @@
  * Finds what belongs to an id. Synchronous and total.
  *
  * Ids are used one after the other, so those that are alive lie close together: they share pages, which come and go as
- * a whole. In a `Map` of its own each would leave a trace; see `linkedQueue.ts`.
+ * a whole. They are no `Map` for reason 2 of `v8.ts`.
  *
  * @since 0.1.0
  */
