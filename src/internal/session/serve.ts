@@ -21,7 +21,7 @@ import { describeValue, isUint32 } from "../support/bytes.js"
 import type { Server } from "./acceptQueue.js"
 import type { SessionState } from "./state.js"
 import type { StreamHandle } from "../stream/streamHandle.js"
-import type { AnyFiber } from "../support/waiters.js"
+import type { AnyFiber } from "../support/run.js"
 import { WaitSet } from "../support/waiters.js"
 
 type Handler<A, E, R> = (stream: MuxStream) => Effect.Effect<A, E, R>

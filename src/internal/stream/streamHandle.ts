@@ -18,7 +18,7 @@ import type { PendingWrite } from "./pendingWrites.js"
 import { NO_WRITES, pendingWrite, settle } from "./pendingWrites.js"
 import type { Restore } from "../support/restore.js"
 import type { SessionState } from "../session/state.js"
-import type { AnyFiber } from "../support/waiters.js"
+import type { AnyFiber } from "../support/run.js"
 import { WaitSet } from "../support/waiters.js"
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)

@@ -1,9 +1,19 @@
-/** Ways to wait for a synchronous step of the core, none of which can lose a wake-up or a value. */
+/**
+ * The four ways to wait in this library. None of them loses a wake-up or a value.
+ *
+ * - `Signal`: one fiber waits for "look again", and a call that comes while it does not wait is remembered.
+ * - `WaitSet`: many fibers wait, a condition is asked when they begin, all look again when they are woken.
+ * - `Latch`: many fibers wait until a gate is open, and it may be closed again.
+ * - `Once`: many fibers wait for one outcome that never changes.
+ *
+ * Whoever wakes changes its own state first and wakes last: a scheduler may run the woken fiber before the call returns.
+ */
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
-
-type Resume = (effect: Effect.Effect<void>) => void
+import type * as Exit from "effect/Exit"
+import type { Resume } from "./park.js"
+import { park } from "./park.js"
+import type { AnyFiber } from "./run.js"
+import { currentFiber, isDone } from "./run.js"
 
 /**
  * Wakes the one fiber that waits, and remembers a call that came while none did. The signal carries nothing: the fiber
@@ -11,9 +21,9 @@ type Resume = (effect: Effect.Effect<void>) => void
  */
 export class Signal {
   private raised = false
-  private waiter: Resume | undefined = undefined
+  private waiter: Resume<void> | undefined = undefined
 
-  readonly wait: Effect.Effect<void> = Effect.async<void>((resume) => {
+  readonly wait: Effect.Effect<void> = park<void>((resume) => {
     if (this.raised) {
       this.raised = false
       return resume(Effect.void)
@@ -36,8 +46,6 @@ export class Signal {
     }
   }
 }
-
-export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
 /** From this many waiters on, those whose fibers have ended are looked for. */
 const FIRST_SEARCH = 16
@@ -66,12 +74,13 @@ export class WaitSet {
     next: Effect.Effect<A, E>,
     waiting?: (fiber: AnyFiber) => void
   ): Effect.Effect<A, E> {
-    return Effect.async<A, E>((resume) => {
+    return park<A, E>((resume) => {
       if (ready()) return resume(next)
-      const fiber = Option.getOrThrow(Fiber.getCurrentFiber())
+      const fiber = currentFiber()
+      if (fiber === undefined) throw new Error("a fiber that waits is the current one")
       waiting?.(fiber)
       const wake = () => resume(next)
-      if (this.fiber === undefined || this.fiber === fiber || this.fiber.unsafePoll() !== null) {
+      if (this.fiber === undefined || this.fiber === fiber || isDone(this.fiber)) {
         this.fiber = fiber
         this.wake = wake
       } else {
@@ -94,7 +103,62 @@ export class WaitSet {
   }
 
   private forgetEnded(others: Map<AnyFiber, () => void>): void {
-    for (const fiber of others.keys()) if (fiber.unsafePoll() !== null) others.delete(fiber)
+    for (const fiber of others.keys()) if (isDone(fiber)) others.delete(fiber)
     this.searchAt = Math.max(FIRST_SEARCH, 2 * others.size)
+  }
+}
+
+/** A gate: fibers pass while it is open, and wait while it is closed. */
+export class Latch {
+  private readonly waiting = new Set<Resume<void>>()
+
+  constructor(private opened: boolean) {}
+
+  readonly await: Effect.Effect<void> = park<void>((resume) => {
+    if (this.opened) return resume(Effect.void)
+    this.waiting.add(resume)
+    return Effect.sync(() => {
+      this.waiting.delete(resume)
+    })
+  })
+
+  open(): void {
+    if (this.opened) return
+    this.opened = true
+    const waiting = [...this.waiting]
+    this.waiting.clear()
+    for (const resume of waiting) resume(Effect.void)
+  }
+
+  close(): void {
+    this.opened = false
+  }
+}
+
+/** An outcome that is there once, and for all who wait for it. */
+export class Once<A, E = never> {
+  private outcome: Exit.Exit<A, E> | undefined = undefined
+  private readonly waiting = new Set<Resume<A, E>>()
+
+  readonly await: Effect.Effect<A, E> = park<A, E>((resume) => {
+    if (this.outcome !== undefined) return resume(this.outcome)
+    this.waiting.add(resume)
+    return Effect.sync(() => {
+      this.waiting.delete(resume)
+    })
+  })
+
+  get isDone(): boolean {
+    return this.outcome !== undefined
+  }
+
+  /** The first outcome stays; false for a later one. */
+  complete(outcome: Exit.Exit<A, E>): boolean {
+    if (this.outcome !== undefined) return false
+    this.outcome = outcome
+    const waiting = [...this.waiting]
+    this.waiting.clear()
+    for (const resume of waiting) resume(outcome)
+    return true
   }
 }

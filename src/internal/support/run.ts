@@ -1,0 +1,123 @@
+/**
+ * Running effects from plain code: forking, interrupting and observing fibers, and the scheduler. What the library needs
+ * of Effect's `Runtime`, `FiberId`, `FiberRefs` and `Scheduler` is in this file, and nowhere else.
+ */
+import * as Chunk from "effect/Chunk"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import type { Scheduler } from "effect/Scheduler"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import { outsideScheduler } from "./outside.js"
+
+/** Any fiber that runs or has run. */
+export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
+
+/** The exit of something that nobody in particular has interrupted. */
+export const interrupted: Exit.Exit<never> = Exit.interrupt(FiberId.none)
+
+/** The fiber that calls this; `undefined` outside of all fibers. */
+export const currentFiber = (): AnyFiber | undefined => Option.getOrUndefined(Fiber.getCurrentFiber())
+
+/** Whether a fiber has ended. */
+export const isDone = (fiber: AnyFiber): boolean => fiber.unsafePoll() !== null
+
+/** Interrupts a fiber, and does not wait for its end. */
+export const interruptNow = (fiber: AnyFiber): void => fiber.unsafeInterruptAsFork(FiberId.none)
+
+/** Calls `f` with the exit of a fiber when it ends, or at once if it has ended. */
+export const onExit = <A, E>(fiber: Fiber.RuntimeFiber<A, E>, f: (exit: Exit.Exit<A, E>) => void): void =>
+  fiber.addObserver(f)
+
+/** The scheduler of the fiber that runs this. */
+export const currentScheduler: Effect.Effect<Scheduler> = Effect.withFiberRuntime((fiber) =>
+  Effect.succeed(fiber.currentScheduler)
+)
+
+/** Forks effects with the services and the settings of the fiber in which it was made. */
+export class Runner<R = never> {
+  private constructor(
+    private readonly runtime: Runtime.Runtime<R>,
+    private readonly scheduler: Scheduler
+  ) {}
+
+  /** The runner of the fiber that runs this. */
+  static current<R = never>(): Effect.Effect<Runner<R>, never, R> {
+    return Effect.zipWith(
+      Effect.runtime<R>(),
+      currentScheduler,
+      (runtime, scheduler) => new Runner<R>(runtime, scheduler)
+    )
+  }
+
+  /** The same, outside of every `AsyncLocalStorage` context. */
+  get outside(): Runner<R> {
+    return new Runner(this.runtime, outsideScheduler(this.scheduler))
+  }
+
+  /** The same without the span of now. `links` says whether the spans of its fibers link to that span instead. */
+  withoutSpan(links: "linked" | "unlinked"): Runner<R> {
+    const { context, fiberRefs, runtimeFlags } = this.runtime
+    const span = Context.getOption(context, Tracer.ParentSpan)
+    if (span._tag === "None") return this
+    const services = new Map(context.unsafeMap)
+    services.delete(Tracer.ParentSpan.key)
+    const refs =
+      links === "unlinked"
+        ? fiberRefs
+        : FiberRefs.updateAs(fiberRefs, {
+            fiberId: FiberId.none,
+            fiberRef: FiberRef.currentTracerSpanLinks,
+            value: Chunk.of<Tracer.SpanLink>({ _tag: "SpanLink", span: span.value, attributes: {} })
+          })
+    const runtime = Runtime.make({ context: Context.unsafeMake<R>(services), fiberRefs: refs, runtimeFlags })
+    return new Runner(runtime, this.scheduler)
+  }
+
+  /** Starts a fiber. */
+  fork<A, E>(effect: Effect.Effect<A, E, R>): Fiber.RuntimeFiber<A, E> {
+    return Runtime.runFork(this.runtime, effect, { scheduler: this.scheduler })
+  }
+
+  /** Starts a fiber whose scope this is. To provide a service to an effect that runs costs far more. */
+  forkIn<A, E>(scope: Scope.Scope, effect: Effect.Effect<A, E, R | Scope.Scope>): Fiber.RuntimeFiber<A, E> {
+    const { context, fiberRefs, runtimeFlags } = this.runtime
+    const services = new Map(context.unsafeMap).set(Scope.Scope.key, scope)
+    const runtime = Runtime.make({
+      context: Context.unsafeMake<R | Scope.Scope>(services),
+      fiberRefs,
+      runtimeFlags
+    })
+    return Runtime.runFork(runtime, effect, { scheduler: this.scheduler })
+  }
+
+  /** Starts a fiber with the settings (log level, annotations and the like) that another fiber has now. */
+  forkAs<A, E>(fiber: AnyFiber, effect: Effect.Effect<A, E, R>): Fiber.RuntimeFiber<A, E> {
+    const { context, runtimeFlags } = this.runtime
+    const runtime = Runtime.make({ context, fiberRefs: fiber.getFiberRefs(), runtimeFlags })
+    return Runtime.runFork(runtime, effect, { scheduler: this.scheduler })
+  }
+
+  /** Runs a task after the fibers that can go on now. */
+  schedule(task: () => void): void {
+    this.scheduler.scheduleTask(task, 0)
+  }
+}
+
+/**
+ * Forks into the scope, outside of every `AsyncLocalStorage` context, and interruptible whatever the region of now: what
+ * outlives the request that starts it carries neither that request's context nor its interruption.
+ */
+export const forkOutside = <A, E, R>(
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<Fiber.RuntimeFiber<A, E>, never, R | Scope.Scope> =>
+  Effect.flatMap(currentScheduler, (scheduler) =>
+    Effect.withScheduler(Effect.forkScoped(Effect.interruptible(effect)), outsideScheduler(scheduler))
+  )
