@@ -7,24 +7,26 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import type { Initiator, Processed } from "./protocol/endReason.js"
 import type { ErrorCode } from "./protocol/wire/errorCode.js"
 import { ErrorCode as Code, showErrorCode } from "./protocol/wire/errorCode.js"
 
-/**
- * Which side of the session caused something.
- *
- * @since 0.1.0
- * @category models
- */
-export type Initiator = "Local" | "Remote"
-
-/**
- * Whether the peer may have acted on what failed: `"no"` is a promise, `"maybe"` is not.
- *
- * @since 0.1.0
- * @category models
- */
-export type Processed = "no" | "maybe"
+export type {
+  /**
+   * Which side of the session caused something: `"Local"` is this one, `"Remote"` the peer.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  Initiator,
+  /**
+   * Whether the peer may have acted on what failed: `"no"` is a promise, `"maybe"` is not.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  Processed
+} from "./protocol/endReason.js"
 
 /**
  * The rules of the wire were broken, and the session is over. `initiator` is the side that found it and sent the GOAWAY:

@@ -112,7 +112,7 @@ export const layer = (options: Options = {}): Layer.Layer<SimulatedSessions, Inv
   Layer.scoped(SimulatedSessions, make(options))
 
 const sessionOver = (
-  role: "client" | "server",
+  role: Session.Role,
   transport: TransportService,
   options: SessionOptions,
   seed: number
