@@ -38,7 +38,9 @@ export interface SessionOptions {
   readonly heartbeat?:
     | false
     | {
+        /** The silence after which a heartbeat is sent. Default 10 seconds. */
         readonly interval?: Duration.DurationInput | undefined
+        /** The further silence after which the session is dead. Default 15 seconds. */
         readonly tolerance?: Duration.DurationInput | undefined
       }
     | undefined

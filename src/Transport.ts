@@ -73,11 +73,16 @@ export type Peer =
       readonly _tag: "Tcp"
       /** An IPv4 or IPv6 address, without brackets. */
       readonly address: string
+      /** 1 to 65,535. */
       readonly port: number
       /** `undefined` on a connection without TLS. */
       readonly tls: PeerTls | undefined
     }
-  | { readonly _tag: "Unix"; readonly path: string }
+  | {
+      readonly _tag: "Unix"
+      /** The path of the socket, or the name of a Windows pipe. */
+      readonly path: string
+    }
 
 /**
  * A reliable, ordered, bidirectional byte transport.

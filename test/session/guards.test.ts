@@ -36,7 +36,7 @@ const foreign: Record<string, (mark: symbol) => unknown> = {
   "a bigint": () => 1n,
   "the mark itself": (mark) => mark,
   "an empty object": () => ({}),
-  "an object without a prototype": () => Object.create(null),
+  "an object without a prototype": () => Object.create(null) as unknown,
   "a function": () => throwing,
   "an effect": () => Effect.never,
   "a Node stream": () => new PassThrough(),
