@@ -2,7 +2,8 @@
  * The errors of a session and of its streams.
  *
  * Each says who caused it (`initiator`) and whether the peer may have acted on what failed (`processed`). `retry` says
- * whether, and over which session, a call can be made again without doing anything twice.
+ * whether, and over which session, a call can be made again without doing anything twice. Their tags have no prefix: no
+ * tag of Effect's own packages is equal to one of them (docs/architecture.md, Decisions).
  *
  * @since 0.1.0
  */

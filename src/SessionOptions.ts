@@ -32,8 +32,8 @@ export interface SessionOptions {
   /** Every stream begins with a 32-bit type; needed for heartbeats. Default true. */
   readonly typed?: boolean | undefined
   /**
-   * After `interval` without a byte from the peer a heartbeat is sent, and after `tolerance` more the session is dead.
-   * Default 10 and 15 seconds; `false` for none (the peer's are still answered).
+   * After `interval` without a byte from the peer a heartbeat is sent, and after `tolerance` more the session ends with
+   * `SessionDead` (`"Heartbeat"`). Default 10 and 15 seconds; `false` for none (the peer's are still answered).
    */
   readonly heartbeat?:
     | false
@@ -59,7 +59,10 @@ export interface SessionOptions {
    * Default 64 MiB; 0 for windows that never grow.
    */
   readonly growthLimit?: number | undefined
-  /** The `window` of the peer, if it differs from this side's: what may be sent to it at first. Default `window`. */
+  /**
+   * The `window` of the peer in bytes, if it differs from this side's: what may be sent on a stream at first. Default:
+   * `window`.
+   */
   readonly peerWindow?: number | undefined
   /** Bytes that may wait to be sent, for all streams together; writers wait beyond it. Default 1 MiB. */
   readonly maxSendBuffer?: number | undefined
@@ -92,18 +95,24 @@ export interface SessionOptions {
   readonly uselessFrameBudget?: RateOptions | undefined
   /** How many increments may come beyond one for each stream and for each byte that was sent. Default 1,024. */
   readonly spareIncrements?: number | undefined
-  /** How long a stream of the peer may take to send its type. Default 10 seconds. */
+  /** How long a stream of the peer may take to send its type; then it is reset. Default 10 seconds. */
   readonly typeTimeout?: Duration.DurationInput | undefined
-  /** How long the transport may take for one write. Default 30 seconds. */
+  /** How long one write may take; then the session ends with `SessionDead` (`"WriteStalled"`). Default 30 seconds. */
   readonly writeTimeout?: Duration.DurationInput | undefined
-  /** How long the peer may be silent within a frame. Default 30 seconds. */
+  /**
+   * How long the peer may be silent within a frame; then the session ends with `SessionDead` (`"PartialFrame"`). Default 30
+   * seconds.
+   */
   readonly partialFrameTimeout?: Duration.DurationInput | undefined
   /**
    * Logs every frame: `true`, or at a level, with a name for the session and names for stream types. Slower. Default
    * false.
    */
   readonly frameLog?: boolean | FrameLogOptions | undefined
-  /** How long closing the session's scope waits for the streams in flight. Default 5 seconds. */
+  /**
+   * How long `drain`, and the end of the session's scope, wait for the streams in flight; then these are reset. Default 5
+   * seconds.
+   */
   readonly drainTimeout?: Duration.DurationInput | undefined
   /** How long `close` may take to send what was accepted, and then the transport to end. Default 2 seconds each. */
   readonly closeTimeout?: Duration.DurationInput | undefined
