@@ -36,13 +36,20 @@ import { resolveServer } from "./SessionOptions.js"
  * @category models
  */
 export interface SessionServerService {
+  /** Where it listens; with port 0 given, the port that was free. */
   readonly address: SocketServer.Address
+  /**
+   * Runs `handler` for each connection, in a fiber and a scope of its own, until it is interrupted. Fails with
+   * `SocketServerError` when listening fails, and when it has run before.
+   */
   readonly run: <A, E, R>(
     handler: (session: SessionService) => Effect.Effect<A, E, R>
   ) => Effect.Effect<never, SocketServer.SocketServerError, Exclude<R, Scope.Scope>>
 }
 
 /**
+ * The listener of a program.
+ *
  * @since 0.1.0
  * @category tags
  */

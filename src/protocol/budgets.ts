@@ -16,7 +16,9 @@ import { ByteTotal } from "./collections/v8.js"
  * @category models
  */
 export interface Rate {
+  /** How many at once. */
   readonly burst: number
+  /** How many a second, for as long as the session lives. */
   readonly perSecond: number
 }
 

@@ -7,7 +7,7 @@ import type { Cost } from "./budgets.js"
 import { Budgets } from "./budgets.js"
 import { CreditPolicy } from "./receiving/creditPolicy.js"
 import { DeadlineQueue } from "./collections/deadlineQueue.js"
-import type { Closed, GoneAway, SessionEnd, StreamFailure } from "./endReason.js"
+import type { Closed, GoneAway, Processed, SessionEnd, StreamFailure } from "./endReason.js"
 import { endBy } from "./endReason.js"
 import type { ErrorCode } from "./wire/errorCode.js"
 import { ErrorCode as Code } from "./wire/errorCode.js"
@@ -119,7 +119,7 @@ export class Core {
   // --- ends of streams
 
   /** This side ends a stream at once. The peer gets an RST, unless it never heard of the stream. */
-  reset(stream: StreamCore, code: ErrorCode, processed: "no" | "maybe" = "maybe"): void {
+  reset(stream: StreamCore, code: ErrorCode, processed: Processed = "maybe"): void {
     const announced = !stream.synDue
     this.received.truncate(stream)
     this.fail(stream, { _tag: "Reset", code, initiator: "Local", processed: announced ? processed : "no" })

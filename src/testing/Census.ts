@@ -30,11 +30,13 @@ export interface Options {
  * @category models
  */
 export interface Left {
+  /** The fibers that have not ended, with what they do. */
   readonly fibers: ReadonlyArray<string>
   /**
    * The sleeps that are not over, and when they would be, in milliseconds of the clock.
    */
   readonly sleeps: ReadonlyArray<string>
+  /** What keeps the event loop of Node alive; empty unless `resources` was set. */
   readonly resources: ReadonlyArray<string>
 }
 
@@ -65,7 +67,10 @@ export interface Census {
  * @since 0.1.0
  * @category errors
  */
-export class LeftBehind extends Data.TaggedError("LeftBehind")<{ readonly left: Left }> {
+export class LeftBehind extends Data.TaggedError("LeftBehind")<{
+  /** What was left. */
+  readonly left: Left
+}> {
   override get message(): string {
     const { fibers, resources, sleeps } = this.left
     const list = (what: string, items: ReadonlyArray<string>) =>

@@ -17,7 +17,7 @@ import type { Options } from "./internal/options.js"
 import { resolveOptions } from "./internal/options.js"
 import type { Replay, ReplayOptions } from "./internal/replay.js"
 import { makeReplay } from "./internal/replay.js"
-import type { Trace } from "./internal/trace.js"
+import type { Direction, Trace } from "./internal/trace.js"
 import * as trace from "./internal/trace.js"
 import { makeWaits } from "./internal/waits.js"
 
@@ -159,6 +159,7 @@ export interface Pair {
    * `cause` is a `TypeError` that names what was given.
    */
   readonly client: TransportService
+  /** As `client`, for the other side. */
   readonly server: TransportService
   /**
    * The connection is reset: reads fail with `"Read"`, unread bytes or not, and writes with `"Write"`.
@@ -191,7 +192,8 @@ export interface Pair {
    * ```
    */
   readonly inject: (faults: Faults) => Effect.Effect<void>
-  readonly stats: Effect.Effect<{ readonly clientToServer: DirectionStats; readonly serverToClient: DirectionStats }>
+  /** What has passed so far. */
+  readonly stats: Effect.Effect<{ readonly [Way in Direction]: DirectionStats }>
   /**
    * What has happened so far, as much of it as the option `trace` keeps.
    */

@@ -38,8 +38,11 @@ export interface Options {
  * @category errors
  */
 export class NotDone extends Data.TaggedError("NotDone")<{
+  /** Whether nothing sleeps any more, or the limit is over. */
   readonly reason: "Deadlock" | "Limit"
+  /** The virtual time that passed, in milliseconds. */
   readonly after: number
+  /** What simulated links and their sessions wait for, a line for each. */
   readonly waiting: ReadonlyArray<string>
 }> {
   override get message(): string {

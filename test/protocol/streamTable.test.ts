@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Side } from "../../src/protocol/endReason.js"
+import type { Initiator } from "../../src/protocol/endReason.js"
 import { MAX_UINT31 } from "../../src/protocol/wire/frame.js"
 import { HEARTBEAT_TYPE } from "../../src/protocol/heartbeats.js"
 import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import { StreamTable } from "../../src/protocol/streams/streamTable.js"
 
-const stream = (id: number, initiator: Side, type?: number): StreamCore =>
+const stream = (id: number, initiator: Initiator, type?: number): StreamCore =>
   new StreamCore(id, initiator, { window: 1024, peerWindow: 1024 }, type)
 
 const WINDOW = 1000

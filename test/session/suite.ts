@@ -48,7 +48,7 @@ export const sessionSuite = <E>(name: string, makeSessions: Effect.Effect<Sessio
         Effect.gen(function* () {
           yield* Effect.forEach([client, server], (session) => Effect.forkScoped(session.serve(echo)))
           for (const session of [client, server]) {
-            const answer = yield* session.withStream({ type: 7 }, (stream) => exchange(stream, text("hello")))
+            const answer = yield* session.withStream((stream) => exchange(stream, text("hello")), { type: 7 })
             assert.strictEqual(string(answer), "hello")
           }
         }))

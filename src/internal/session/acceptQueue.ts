@@ -1,7 +1,7 @@
 /** Who takes the streams that the peer opens: servers, in the step that announces a stream, or fibers that accept. */
 import * as Effect from "effect/Effect"
 import * as MutableQueue from "effect/MutableQueue"
-import type { SessionError } from "../../MuxadoError.js"
+import type { Processed, SessionError } from "../../MuxadoError.js"
 import type { Connection } from "../../protocol/connection.js"
 import type { Restore } from "../support/restore.js"
 import type { StreamHandle } from "../stream/streamHandle.js"
@@ -17,7 +17,7 @@ export interface Server {
 interface Accepting {
   readonly connection: Connection
   readonly step: <A>(f: (connection: Connection) => A) => A
-  readonly error: (processed: "no" | "maybe") => SessionError
+  readonly error: (processed: Processed) => SessionError
 }
 
 export class AcceptQueue {

@@ -10,9 +10,12 @@ import { ErrorCode } from "../../protocol/wire/errorCode.js"
 import { HEARTBEAT_TYPE } from "../../protocol/heartbeats.js"
 import type { GoAwayOptions, OpenOptions, SessionService } from "../../Session.js"
 import type { ResolvedOptions } from "../../SessionOptions.js"
+import type { Role } from "../../protocol/options.js"
 import type { Peer } from "../../Transport.js"
 import { isUint32 } from "../support/bytes.js"
 import { describe } from "../support/describe.js"
+import { inspectable } from "../support/inspect.js"
+import { SessionTypeId } from "../support/typeIds.js"
 import { sessionError } from "./toError.js"
 import type { Restore } from "../support/restore.js"
 import { serve } from "./serve.js"
@@ -22,7 +25,7 @@ import { Using } from "../stream/using.js"
 
 /** The service of a session that runs: its arguments are checked here, and go to the rooms that do the work. */
 export const fromRuntime = (
-  role: "client" | "server",
+  role: Role,
   peer: Peer | undefined,
   runtime: SessionState,
   options: ResolvedOptions,
@@ -50,8 +53,8 @@ export const fromRuntime = (
     return typeof type === "object" ? Effect.fail(type) : runtime.opening.open(type, restore)
   }
   const withStream = <A, E, R>(
-    requested: OpenOptions | undefined,
-    use: (stream: MuxStream) => Effect.Effect<A, E, R>
+    use: (stream: MuxStream) => Effect.Effect<A, E, R>,
+    requested: OpenOptions | undefined
   ): Effect.Effect<A, E | OpenError, R> =>
     Effect.uninterruptibleMask((restore) => {
       const using = (stream: StreamHandle): Effect.Effect<A, E, R> =>
@@ -60,6 +63,8 @@ export const fromRuntime = (
       return stream === undefined ? Effect.flatMap(open(requested, restore), using) : using(stream)
     })
   return {
+    [SessionTypeId]: SessionTypeId,
+    ...inspectable(() => factsOf(role, peer, runtime)),
     role,
     peer,
     open: (requested) =>
@@ -68,11 +73,8 @@ export const fromRuntime = (
           Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
         )
       ),
-    withStream: <A, E, R>(
-      ...args:
-        | readonly [use: (stream: MuxStream) => Effect.Effect<A, E, R>]
-        | readonly [options: OpenOptions, use: (stream: MuxStream) => Effect.Effect<A, E, R>]
-    ) => (args.length === 1 ? withStream(undefined, args[0]) : withStream(args[0], args[1])),
+    withStream: (use, requested) =>
+      typeof use === "function" ? withStream(use, requested) : invalid(`withStream: ${NO_USE}, not ${describe(use)}`),
     accept: Effect.uninterruptibleMask((restore) =>
       Effect.tap(runtime.accepting.accept(restore), (stream) =>
         Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
@@ -101,6 +103,23 @@ export const fromRuntime = (
     draining: Effect.map(Deferred.await(runtime.draining), (end) => sessionError(end, "maybe")),
     closed: Effect.map(Deferred.await(runtime.ended), (end) => sessionError(end, "maybe")),
     stats: Effect.sync(() => ({ ...runtime.connection.stats(runtime.now()), ...runtime.totals.numbers }))
+  }
+}
+
+/** What a log or a debugger shows. Of the peer only where it is: a certificate has kilobytes. */
+const factsOf = (role: Role, peer: Peer | undefined, runtime: SessionState): object => {
+  const { connection } = runtime
+  const { inboundStreams, outboundStreams } = connection.stats()
+  const leaving = connection.end ?? connection.refusal ?? connection.remoteEnd
+  return {
+    _id: "effect-muxado/Session",
+    role,
+    ...(peer === undefined
+      ? {}
+      : { peer: peer._tag === "Tcp" ? { address: peer.address, port: peer.port } : { path: peer.path } }),
+    state: connection.end !== undefined ? "Ended" : leaving === undefined ? "Open" : "Draining",
+    ...(leaving === undefined ? {} : { reason: sessionError(leaving, "maybe").message }),
+    streams: inboundStreams + outboundStreams
   }
 }
 
@@ -139,6 +158,8 @@ const notOptions = (operation: string, given: unknown, example: string): Invalid
     : new InvalidOptions({
         detail: `${operation}: the options must be an object such as ${example}, not ${describe(given)}`
       })
+
+const NO_USE = "the first argument must be a function from a stream to an effect, and the options come after it"
 
 const UNTYPED = "an untyped session has neither stream types nor heartbeats"
 

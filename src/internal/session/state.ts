@@ -11,7 +11,7 @@ import * as Runtime from "effect/Runtime"
 import type { Scheduler } from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
 import type { FrameBatch } from "../../FrameReader.js"
-import type { SessionError } from "../../MuxadoError.js"
+import type { Processed, SessionError } from "../../MuxadoError.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import { Connection } from "../../protocol/connection.js"
 import type { ConnectionOptions } from "../../protocol/options.js"
@@ -265,7 +265,7 @@ export class SessionState {
   }
 
   /** Why nothing more can be asked of the session. */
-  error(processed: "no" | "maybe"): SessionError {
+  error(processed: Processed): SessionError {
     const end = this.connection.refusal ?? this.connection.remoteEnd
     return sessionError(end ?? { _tag: "Closed" }, processed)
   }

@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { pipeArguments } from "effect/Pipeable"
 import type { Initiator, StreamError } from "../../MuxadoError.js"
 import { InvalidOptions, ReadLimitExceeded, StreamClosed } from "../../MuxadoError.js"
 import type { MuxStream } from "../../MuxStream.js"
@@ -14,6 +13,7 @@ import type { StreamCore } from "../../protocol/streams/streamCore.js"
 import { describeValue, isBytes, isDetached, isUint32, stable } from "../support/bytes.js"
 import { streamError } from "../session/toError.js"
 import { Gathered } from "./gathered.js"
+import { ShownStream } from "./shown.js"
 import type { PendingWrite } from "./pendingWrites.js"
 import { NO_WRITES, pendingWrite, settle } from "./pendingWrites.js"
 import type { Restore } from "../support/restore.js"
@@ -26,7 +26,7 @@ const NO_BYTES: Uint8Array = new Uint8Array(0)
 /** The bytes that `readAll` takes unless it is given another number. */
 const READ_ALL_LIMIT = 16 * 1024 * 1024
 
-export class StreamHandle implements MuxStream {
+export class StreamHandle extends ShownStream implements MuxStream {
   /** Called once when the stream fails by no doing of its user. */
   onFailure: (() => void) | undefined = undefined
 
@@ -45,7 +45,9 @@ export class StreamHandle implements MuxStream {
   constructor(
     readonly core: StreamCore,
     private readonly session: SessionState
-  ) {}
+  ) {
+    super()
+  }
 
   get id(): number {
     return this.core.id
@@ -57,11 +59,6 @@ export class StreamHandle implements MuxStream {
 
   get initiator(): Initiator {
     return this.core.initiator
-  }
-
-  pipe() {
-    // eslint-disable-next-line prefer-rest-params -- what `pipeArguments` takes
-    return pipeArguments(this, arguments)
   }
 
   // --- reading

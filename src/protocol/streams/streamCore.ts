@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import { ByteQueue } from "../collections/byteQueue.js"
-import type { Side, StreamFailure } from "../endReason.js"
+import type { Initiator, StreamFailure } from "../endReason.js"
 import { HEARTBEAT_TYPE } from "../heartbeats.js"
 import type { WindowGrowth } from "../receiving/windowGrowth.js"
 import type { StreamState, Transition } from "./streamState.js"
@@ -94,7 +94,7 @@ export class StreamCore implements Linked<StreamCore> {
 
   constructor(
     readonly id: number,
-    readonly initiator: Side,
+    readonly initiator: Initiator,
     windows: Windows,
     type: number | undefined
   ) {

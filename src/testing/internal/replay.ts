@@ -26,6 +26,7 @@ export interface ReplayOptions {
 }
 
 export interface Replay {
+  /** Plays the recorded bytes to its reader. */
   readonly transport: TransportService
   /** All that was written to it. */
   readonly written: Effect.Effect<Uint8Array>

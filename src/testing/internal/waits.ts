@@ -9,9 +9,8 @@ import * as Logger from "effect/Logger"
 import * as Runtime from "effect/Runtime"
 import type * as TestClock from "effect/TestClock"
 import type { SessionService } from "../../Session.js"
+import type { Role } from "../../protocol/options.js"
 import { isPassing, isTestClock, rootOf } from "./clocks.js"
-
-export type Side = "client" | "server"
 
 /** An operation that waits. */
 export interface Wait {
@@ -55,10 +54,10 @@ export const warn = (lines: ReadonlyArray<string>): Effect.Effect<void> =>
 export const makeWaits = (clock: Clock.Clock, runtime: Runtime.Runtime<never>) => {
   const root = rootOf(clock)
   const origin = clock.unsafeCurrentTimeMillis()
-  const waits: { readonly [S in Side]: Set<Wait> } = { client: new Set(), server: new Set() }
-  const sessions: { [S in Side]?: SessionService } = {}
+  const waits: { readonly [S in Role]: Set<Wait> } = { client: new Set(), server: new Set() }
+  const sessions: { [S in Role]?: SessionService } = {}
 
-  const describeWait = (side: Side, wait: Wait): string => {
+  const describeWait = (side: Role, wait: Wait): string => {
     const until = wait.until === Infinity ? "" : ` until ${round(origin + wait.until)} ms`
     return `${side}: its ${wait.operation} waits${until}: ${wait.why()}`
   }
@@ -94,7 +93,7 @@ export const makeWaits = (clock: Clock.Clock, runtime: Runtime.Runtime<never>) =
     : undefined
 
   return {
-    of: (side: Side): Waits => ({
+    of: (side: Role): Waits => ({
       during: (wait, effect) =>
         Effect.suspend(() => {
           waits[side].add(wait)
@@ -105,7 +104,7 @@ export const makeWaits = (clock: Clock.Clock, runtime: Runtime.Runtime<never>) =
           )
         })
     }),
-    carries: (side: Side, session: SessionService): void => {
+    carries: (side: Role, session: SessionService): void => {
       sessions[side] = session
     },
     close: (): void => {
@@ -171,7 +170,7 @@ const describeSession = (session: SessionService): string => {
   ].join(", ")
 }
 
-const SIDES: ReadonlyArray<Side> = ["client", "server"]
+const SIDES: ReadonlyArray<Role> = ["client", "server"]
 
 export const count = (amount: number, what: string): string => `${amount} ${what}${amount === 1 ? "" : "s"}`
 
