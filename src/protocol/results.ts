@@ -85,7 +85,7 @@ export interface ConnectionStats {
     /** Of `refusalBudget`. */
     readonly refusals: number
     /** Of `uselessFrameBudget`. */
-    readonly strays: number
+    readonly uselessFrames: number
     /** Of `spareIncrements`. */
     readonly increments: number
   }

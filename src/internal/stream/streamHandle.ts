@@ -76,7 +76,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
    */
   private readNow(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
     if (this.unread !== undefined) return this.takeUnread
-    if (this.core.inbound.length > 0 && !this.core.readStopped) return this.take
+    if (this.core.inbound.length > 0 && this.core.reading !== "Stopped") return this.take
     const result = this.session.step((connection) => connection.read(this.core))
     switch (result._tag) {
       case "Bytes":
@@ -181,7 +181,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
   }
 
   private whenReadable<A, E>(next: Effect.Effect<A, E>, waiting?: (fiber: AnyFiber) => void): Effect.Effect<A, E> {
-    return this.readers.awaitThen(() => !this.core.readBlocked, next, waiting)
+    return this.readers.awaitThen(() => this.core.reading !== "Waiting", next, waiting)
   }
 
   get stopReading(): Effect.Effect<void> {
@@ -236,7 +236,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
     return Effect.suspend(() => {
       if (this.writes.length > 0) return this.enqueue(NO_BYTES, true)
       const failure = this.core.failure
-      if (failure !== undefined && !this.core.finishing) return Effect.fail(streamError(this.id, failure))
+      if (failure !== undefined && this.core.writing !== "Finishing") return Effect.fail(streamError(this.id, failure))
       this.session.step((connection) => connection.finish(this.core))
       return Effect.void
     })

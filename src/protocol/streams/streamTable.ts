@@ -30,8 +30,6 @@ export class StreamTable {
   inboundCount = 0
   /** Live streams of this side, without heartbeats. */
   outboundCount = 0
-  /** Streams of the peer that the application has not accepted yet. */
-  backlog = 0
 
   private readonly streams = new StreamIdMap<StreamCore>()
   readonly closed: ClosedStreams
@@ -121,7 +119,6 @@ export class StreamTable {
     this.closed.clear()
     this.inboundCount = 0
     this.outboundCount = 0
-    this.backlog = 0
   }
 
   private count(initiator: Initiator, by: number): void {
