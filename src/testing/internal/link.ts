@@ -4,11 +4,10 @@
  * attempt may have another outcome.
  */
 import * as Effect from "effect/Effect"
-import * as MutableQueue from "effect/MutableQueue"
-import { PCGRandom } from "effect/Utils"
 import { concat } from "../../internal/support/concat.js"
 import type { Stalls } from "./disorder.js"
 import { fraction, mask, stalled } from "./disorder.js"
+import { Random } from "./random.js"
 import type { Record } from "./trace.js"
 import { count } from "./waits.js"
 
@@ -56,23 +55,25 @@ interface Segment {
   offset: number
   /** Bytes that the next read takes, at least. */
   next: number
+  /** The bytes that follow it on the line. */
+  behind: Segment | undefined
 }
 
 export type Link = ReturnType<typeof makeLink>
 
 export const makeLink = (options: LinkOptions, events: LinkEvents) => {
   const { bandwidth, bufferSize, chunking, joined, latency, seed, stalls } = options
-  const random = new PCGRandom(seed)
-  const jitters = new PCGRandom(Math.floor(fraction(seed, 0) * 0x1_0000_0000))
+  const random = new Random(seed)
+  const jitters = new Random(Math.floor(fraction(seed, 0) * 0x1_0000_0000))
 
   /** Open when the reader should look again. */
   const readable = Effect.unsafeMakeLatch(false)
   /** Open when the writer should look again. */
   const writable = Effect.unsafeMakeLatch(false)
 
-  /** The oldest bytes; the other unread ones follow in `segments`. */
+  /** The oldest and the newest of the unread bytes. */
   let head: Segment | undefined
-  const segments = MutableQueue.unbounded<Segment>()
+  let tail: Segment | undefined
   /** When the line has sent all that was written, and when all of that has arrived. */
   let freeAt = 0
   let tailAt = 0
@@ -146,7 +147,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
   const resetArrival = (now: number): number => {
     let at = arrival(now, 0, jitter())
     if (options.jitter === 0) return at
-    for (const segment of head === undefined ? [] : [head, ...segments]) {
+    for (let segment = head; segment !== undefined; segment = segment.behind) {
       const sent = bandwidth === Infinity ? Infinity : Math.floor((now - segment.sentAt) * bandwidth)
       if (sent > 0) at = Math.max(at, arrivalOf(segment, Math.min(sent, segment.bytes.length)))
     }
@@ -175,7 +176,10 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     segment.offset += length
     read += length
     if (segment.offset < segment.bytes.length) segment.next = nextLength(segment.bytes.length - segment.offset)
-    else head = MutableQueue.poll(segments, undefined)
+    else {
+      head = segment.behind
+      if (head === undefined) tail = undefined
+    }
     return piece
   }
 
@@ -216,11 +220,13 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       delay: jitter(),
       notBefore: tailAt,
       offset: 0,
-      next: nextLength(arriving.length)
+      next: nextLength(arriving.length),
+      behind: undefined
     }
     tailAt = arrivalOf(segment, arriving.length)
-    if (head === undefined) head = segment
-    else MutableQueue.offer(segments, segment)
+    if (head === undefined || tail === undefined) head = segment
+    else tail.behind = segment
+    tail = segment
   }
 
   const resetAfter = (now: number): void => {
