@@ -20,6 +20,7 @@ import { makeReplay } from "./internal/replay.js"
 import type { Trace } from "./internal/trace.js"
 import * as trace from "./internal/trace.js"
 import { makeWaits } from "./internal/waits.js"
+import { Wakes } from "./internal/wakes.js"
 
 // --- models -----------------------------------------------------------------------------------------------------------
 
@@ -240,16 +241,17 @@ export const makePair = (options: Options = {}): Effect.Effect<Pair, never, Scop
     const waits = makeWaits(clock, yield* Effect.runtime())
 
     const recorder = trace.makeRecorder(resolved.link.seed, resolved.trace)
+    const wakes = new Wakes()
     const onCut = (at: number): void => links.forEach((link) => link.reset(at))
     const events = { toServer: recorder.of("clientToServer"), toClient: recorder.of("serverToClient") }
-    const clientToServer = makeLink(resolved.link, { record: events.toServer, onCut })
+    const clientToServer = makeLink(resolved.link, { record: events.toServer, onCut, wakes })
     const serverToClient = makeLink(
       { ...resolved.link, seed: resolved.link.seed + 1 },
-      { record: events.toClient, onCut }
+      { record: events.toClient, onCut, wakes }
     )
     const links = [clientToServer, serverToClient]
-    const client = makeEndpoint(clientToServer, serverToClient, events.toServer, withNow, waits.of("client"))
-    const server = makeEndpoint(serverToClient, clientToServer, events.toClient, withNow, waits.of("server"))
+    const client = makeEndpoint(clientToServer, serverToClient, events.toServer, withNow, waits.of("client"), wakes)
+    const server = makeEndpoint(serverToClient, clientToServer, events.toClient, withNow, waits.of("server"), wakes)
 
     const inject = (faults: Faults): Effect.Effect<void> =>
       withNow((now) =>
@@ -260,6 +262,7 @@ export const makePair = (options: Options = {}): Effect.Effect<Pair, never, Scop
           }
           applyFaults({ clientToServer, serverToClient, client: client.hangs, server: server.hangs }, faults, now)
           for (const endpoint of [client, server]) endpoint.release()
+          wakes.flush()
         })
       )
     yield* inject(resolved.faults)

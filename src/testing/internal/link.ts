@@ -1,15 +1,16 @@
 /**
  * One direction of a simulated connection. Every function is synchronous, and time comes in as `now`, in milliseconds;
- * when a byte arrives is decided when it is written. The latches tell the one reader and the one writer that their next
- * attempt may have another outcome.
+ * when a byte arrives is decided when it is written. A function that changes what readers or writers find says so to
+ * `Wakes`, and wakes nobody itself.
  */
-import * as Effect from "effect/Effect"
 import { concat } from "../../internal/support/concat.js"
+import { Latch } from "../../internal/support/waiters.js"
 import type { Stalls } from "./disorder.js"
 import { fraction, mask, stalled } from "./disorder.js"
 import { Random } from "./random.js"
 import type { Record } from "./trace.js"
 import { count } from "./waits.js"
+import type { Wakes } from "./wakes.js"
 
 export interface LinkOptions {
   /** In milliseconds. */
@@ -31,7 +32,8 @@ export interface LinkOptions {
 /** What the link tells others of. */
 export interface LinkEvents {
   readonly record: Record
-  /** The byte at which the connection is to be reset arrives at this time. */
+  readonly wakes: Wakes
+  /** The byte at which the connection is to be reset arrives at this time. It wakes nobody itself. */
   readonly onCut: (at: number) => void
 }
 
@@ -67,9 +69,9 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
   const jitters = new Random(Math.floor(fraction(seed, 0) * 0x1_0000_0000))
 
   /** Open when the reader should look again. */
-  const readable = Effect.unsafeMakeLatch(false)
+  const readable = new Latch(false)
   /** Open when the writer should look again. */
-  const writable = Effect.unsafeMakeLatch(false)
+  const writable = new Latch(false)
 
   /** The oldest and the newest of the unread bytes. */
   let head: Segment | undefined
@@ -100,9 +102,11 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
   /** The reader was told how it ended. */
   let told = false
 
-  const wake = (): void => {
-    readable.unsafeOpen()
-    writable.unsafeOpen()
+  const { record, wakes } = events
+
+  const wakeBoth = (): void => {
+    wakes.add(readable)
+    wakes.add(writable)
   }
 
   /** Whole milliseconds, as clocks are, so that a reader which slept until then never finds itself early. */
@@ -201,7 +205,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       if (index < 0 || index >= bytes.length) continue
       masks.delete(at)
       bytes[index] = (bytes[index] ?? 0) ^ xor
-      events.record(now, "corrupted", bytes.subarray(index, index + 1), `byte ${at} by 0x${xor.toString(16)}`)
+      record(now, "corrupted", bytes.subarray(index, index + 1), `byte ${at} by 0x${xor.toString(16)}`)
     }
   }
 
@@ -209,7 +213,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     const sentAt = Math.max(now, freeAt)
     freeAt = sentAt + bytes.length / bandwidth
     const kept = isLost(now, offset) ? 0 : Math.min(bytes.length, after.lose - offset)
-    if (kept < bytes.length) events.record(now, "lost", bytes.subarray(kept))
+    if (kept < bytes.length) record(now, "lost", bytes.subarray(kept))
     if (kept === 0) return
     // a copy: the memory stays the writer's. (`slice` of a `Buffer` would not copy.)
     const arriving = new Uint8Array(bytes.subarray(0, kept))
@@ -242,7 +246,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       const found = find(now)
       if (!told && (found._tag === "Ended" || found._tag === "Reset")) {
         told = true
-        events.record(now, found._tag === "Ended" ? "ended" : "reset")
+        record(now, found._tag === "Ended" ? "ended" : "reset")
       }
       return found
     },
@@ -250,9 +254,9 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     /** The piece that `poll` found ready. */
     take: (now: number): Uint8Array => {
       const piece = joined ? takeJoined(now) : head === undefined ? NO_BYTES : takeFrom(head, head.next)
-      events.record(now, "read", piece)
+      record(now, "read", piece)
       // Not for every byte that is free, or bytes read one by one would be written one by one.
-      if (2 * free() >= bufferSize) writable.unsafeOpen()
+      if (2 * free() >= bufferSize) wakes.add(writable)
       return piece
     },
 
@@ -261,12 +265,12 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       const length = Math.min(bytes.length, free(), after.cut - written, after.stall - written)
       if (length <= 0) return 0
       const taken = bytes.subarray(0, length)
-      events.record(now, "write", taken)
+      record(now, "write", taken)
       const offset = written
       written += length
       put(now, taken, offset)
       resetAfter(now)
-      readable.unsafeOpen()
+      wakes.add(readable)
       return length
     },
 
@@ -280,21 +284,21 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
 
     /** After all that was written comes the end; false when it will never arrive. */
     end: (now: number): boolean => {
-      events.record(now, "end")
+      record(now, "end")
       if (isLost(now)) return false
       endAt = Math.max(tailAt, arrival(Math.max(now, freeAt), 0, jitter()))
-      readable.unsafeOpen()
+      wakes.add(readable)
       return true
     },
 
     /** The writer is gone: a reset follows what is on its way, unless an orderly end does. */
     dropWriter: (now: number): void => {
-      events.record(now, "destroy")
+      record(now, "destroy")
       if (!isLost(now)) {
         goneAt = Math.min(goneAt, resetArrival(now))
         if (endAt === Infinity) resetAt = Math.min(resetAt, goneAt)
       }
-      wake()
+      wakeBoth()
     },
 
     // --- faults ---
@@ -302,13 +306,13 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     /** From then on nothing arrives any more, in either sense. */
     lose: (at: number): void => {
       lostAt = Math.min(lostAt, at)
-      wake()
+      wakeBoth()
     },
 
     /** From then on both sides have a reset, and nothing that is unread is read. */
     cut: (at: number): void => {
       cutAt = Math.min(cutAt, at)
-      wake()
+      wakeBoth()
     },
 
     /** Both sides have a reset then, behind what has arrived. */
@@ -317,7 +321,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
         goneAt = Math.min(goneAt, at)
         resetAt = Math.min(resetAt, at)
       }
-      wake()
+      wakeBoth()
     },
 
     // --- for people

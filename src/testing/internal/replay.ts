@@ -4,6 +4,7 @@ import * as Encoding from "effect/Encoding"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
 import { concat } from "../../internal/support/concat.js"
+import { Latch } from "../../internal/support/waiters.js"
 import type { TransportFailed } from "../../MuxadoError.js"
 import type { TransportService } from "../../Transport.js"
 import { simulate } from "../../internal/transport/simulated.js"
@@ -46,7 +47,7 @@ export const makeReplay = (trace: Trace, options: ReplayOptions): Effect.Effect<
     const links = makeWaits(clock, yield* Effect.runtime())
     const side = options.direction === "clientToServer" ? "server" : "client"
     const waits = links.of(side)
-    const changed = Effect.unsafeMakeLatch(false)
+    const changed = new Latch(false)
     const written: Array<Uint8Array> = []
     let position = 0
     let ended = false
@@ -56,7 +57,7 @@ export const makeReplay = (trace: Trace, options: ReplayOptions): Effect.Effect<
       if (destroyed) return failed("Read", "Local", "destroyed by this side")
       const step = steps[position]
       if (step === undefined || step.at > now) {
-        changed.unsafeClose()
+        changed.close()
         const until = step?.at ?? Infinity
         const wait: Wait = {
           operation: "read",
@@ -99,7 +100,7 @@ export const makeReplay = (trace: Trace, options: ReplayOptions): Effect.Effect<
 
     const destroy = Effect.sync(() => {
       destroyed = true
-      changed.unsafeOpen()
+      changed.open()
     })
     const transport: TransportService = {
       read,
