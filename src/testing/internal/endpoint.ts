@@ -118,8 +118,8 @@ export const makeEndpoint = (
           const isDone = hangs.write > now && offset === bytes.length
           wakes.flush()
           if (isDone) return Effect.void
-          // the reader may have made room meanwhile
-          if (taken > 0) return step
+          // whom this has woken may have read it, or destroyed the transport
+          if (taken > 0 && (destroyed || outbound.isRoomy())) return step
         }
         if (hangs.write <= now) return never("write", "neverWrite")
         outbound.writable.close()

@@ -140,6 +140,9 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
 
   const free = (): number => bufferSize - (written - read)
 
+  /** Not for every byte that is free, or bytes read one by one would be written one by one. */
+  const isRoomy = (): boolean => 2 * free() >= bufferSize
+
   const isLost = (now: number, offset = written): boolean => lostAt <= now || offset >= after.lose
 
   const isStalled = (now: number): boolean => stalledAt <= now
@@ -255,8 +258,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     take: (now: number): Uint8Array => {
       const piece = joined ? takeJoined(now) : head === undefined ? NO_BYTES : takeFrom(head, head.next)
       record(now, "read", piece)
-      // Not for every byte that is free, or bytes read one by one would be written one by one.
-      if (2 * free() >= bufferSize) wakes.add(writable)
+      if (isRoomy()) wakes.add(writable)
       return piece
     },
 
@@ -273,6 +275,9 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       wakes.add(readable)
       return length
     },
+
+    /** Whether a writer that waits for room is woken. */
+    isRoomy,
 
     /** Whether not even a write of nothing completes. */
     isStalled,
