@@ -7,8 +7,9 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { TransportService } from "../Transport.js"
+import { Runner } from "../internal/support/run.js"
 import { simulate } from "../internal/transport/simulated.js"
-import { closingOn } from "./internal/clocks.js"
+import { closingOn } from "./internal/closing.js"
 import { makeEndpoint, timeOf } from "./internal/endpoint.js"
 import type { Faults } from "./internal/faults.js"
 import { applyFaults, checkFaults, describeFaults } from "./internal/faults.js"
@@ -238,7 +239,7 @@ export const makePair = (options: Options = {}): Effect.Effect<Pair, never, Scop
     const resolved = yield* Effect.sync(() => resolveOptions(options))
     const clock = yield* Effect.clock
     const withNow = timeOf(clock)
-    const waits = makeWaits(clock, yield* Effect.runtime())
+    const waits = makeWaits(clock, yield* Runner.current())
 
     const recorder = trace.makeRecorder(resolved.link.seed, resolved.trace)
     const wakes = new Wakes()
