@@ -6,8 +6,8 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Supervisor from "effect/Supervisor"
 import * as internal from "./internal/census.js"
+import { makeFibers } from "./internal/fibers.js"
 
 /**
  * What is looked for.
@@ -101,17 +101,17 @@ export class LeftBehind extends Data.TaggedError("LeftBehind")<{
  */
 export const make = (options: Options = {}): Effect.Effect<Census> =>
   Effect.gen(function* () {
-    const supervisor = yield* Supervisor.track
+    const fibers = makeFibers()
     const sleeps = internal.makeSleeps()
     const resources = options.resources === true ? internal.resources : Effect.succeed(new Map<string, number>())
     const before = yield* resources
-    const left = Effect.map(Effect.all([resources, internal.alive(supervisor)]), ([after, fibers]): Left => ({
-      fibers,
+    const left = Effect.map(Effect.all([resources, fibers.left]), ([after, alive]): Left => ({
+      fibers: alive,
       sleeps: sleeps.pending(),
       resources: internal.excess(before, after)
     }))
     return {
-      watch: (effect) => sleeps.counted(Effect.supervised(effect, supervisor)),
+      watch: (effect) => sleeps.counted(fibers.watch(effect)),
       left,
       // of a second: counting resources takes a turn of its own
       settled: internal.untilEmpty(left, isEmpty, options.resources === true ? 100 : 200)
