@@ -1,6 +1,7 @@
 /**
  * Every frame that a session sends and receives, in the log: for debugging.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

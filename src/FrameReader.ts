@@ -1,6 +1,7 @@
 /**
  * Byte chunks to batches of frames.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

@@ -1,6 +1,7 @@
 /**
  * Batches of frames to writes of the transport.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -22,6 +23,7 @@ import { Transport } from "./Transport.js"
  * @category models
  */
 export interface FrameWriterService {
+  /** Writes the frames in order. Completes when the transport is ready for more. */
   readonly write: (frames: ReadonlyArray<Frame>) => Effect.Effect<void, TransportFailed>
 }
 

@@ -1,6 +1,7 @@
 /**
  * One stream of a session: a flow-controlled, full-duplex byte stream whose two directions end on their own.
  *
+ * @module
  * @since 0.1.0
  */
 import type { Socket } from "@effect/platform/Socket"
@@ -41,10 +42,17 @@ export interface MuxStream extends Pipeable {
   readonly initiator: Initiator
   readonly read: Effect.Effect<Option.Option<Uint8Array>, StreamError>
   readonly readAll: Effect.Effect<Uint8Array, StreamError>
+  /** `readAll` with another limit, in bytes. Fails with `InvalidOptions` when that is no number of bytes. */
   readonly readAllWithin: (maxBytes: number) => Effect.Effect<Uint8Array, StreamError>
+  /**
+   * Writes bytes, or a string as UTF-8. Completes when the session has accepted all of them. Do not change the array
+   * afterwards. Fails with `StreamReset`, `StreamClosed`, `InvalidOptions` for any other value, or the error that ended
+   * the session. Details: `MuxStream.write`.
+   */
   readonly write: (data: Uint8Array | string) => Effect.Effect<void, StreamError>
   readonly finish: Effect.Effect<void, StreamError>
   readonly close: Effect.Effect<void>
+  /** Ends the stream at once in both directions. `code` is any uint32; another value is a defect (`InvalidOptions`). */
   readonly reset: (code: number) => Effect.Effect<void>
   readonly stopReading: Effect.Effect<void>
 }

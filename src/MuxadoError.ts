@@ -4,6 +4,7 @@
  * Each says who caused it (`initiator`) and whether the peer may have acted on what failed (`processed`). `retry` says
  * whether, and over which session, a call can be made again without doing anything twice.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Data from "effect/Data"

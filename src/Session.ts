@@ -1,6 +1,7 @@
 /**
  * One muxado session over one transport: streams opened from either side, heartbeats, and orderly endings.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -47,6 +48,7 @@ export interface OpenOptions {
  */
 export interface ServeOptions<E> {
   readonly concurrency?: number | "unbounded" | undefined
+  /** The code that the peer sees for a failure of the handler, any uint32. Default: StreamCancelled (6). */
   readonly resetCode?: ((error: E) => number) | undefined
 }
 

@@ -1,6 +1,7 @@
 /**
  * A listener whose connections are sessions.
  *
+ * @module
  * @since 0.1.0
  */
 import * as SocketServer from "@effect/platform/SocketServer"
@@ -36,7 +37,9 @@ import { resolveServer } from "./SessionOptions.js"
  * @category models
  */
 export interface SessionServerService {
+  /** Where the server listens. */
   readonly address: SocketServer.Address
+  /** Serves every connection with `handler`. Fails if the server cannot accept connections, or has run before. */
   readonly run: <A, E, R>(
     handler: (session: SessionService) => Effect.Effect<A, E, R>
   ) => Effect.Effect<never, SocketServer.SocketServerError, Exclude<R, Scope.Scope>>

@@ -1,6 +1,7 @@
 /**
  * The byte transport under a session: whole chunks are pulled from it, batches of chunks are written to it.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Socket from "@effect/platform/Socket"
@@ -92,6 +93,10 @@ export interface TransportService {
   /** The other end of the medium, where the medium knows it. */
   readonly peer?: Peer | undefined
   readonly read: Effect.Effect<Uint8Array, TransportFailed>
+  /**
+   * Writes the chunks in order, as one write of the medium. Completes when the medium is ready for more. Fails with
+   * `TransportFailed` (`"Write"`), also once the transport has ended. Only one fiber writes.
+   */
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, TransportFailed>
   readonly end: Effect.Effect<void>
   readonly destroy: Effect.Effect<void>
@@ -107,25 +112,21 @@ export class Transport extends Context.Tag("effect-muxado/Transport")<Transport,
 
 // --- any Socket of @effect/platform -----------------------------------------------------------------------------------
 
-export type {
-  /**
-   * What can be told about a `Socket` that becomes a transport.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  SocketOptions
-} from "./internal/transport/fromSocket.js"
+/**
+ * What can be told about a `Socket` that becomes a transport.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { SocketOptions } from "./internal/transport/fromSocket.js"
 
-export type {
-  /**
-   * What can be chosen about a WebSocket that becomes a transport.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  WebSocketOptions
-} from "./internal/transport/webSocket.js"
+/**
+ * What can be chosen about a WebSocket that becomes a transport.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { WebSocketOptions } from "./internal/transport/webSocket.js"
 
 /**
  * A transport over any `Socket` of `@effect/platform`; completes when the socket is open, fails with `TransportFailed`

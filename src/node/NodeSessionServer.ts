@@ -1,6 +1,7 @@
 /**
  * Listeners on TCP, TLS and unix sockets whose connections are sessions.
  *
+ * @module
  * @since 0.1.0
  */
 import type { SocketServerError } from "@effect/platform/SocketServer"
@@ -16,7 +17,7 @@ import type { SessionServerService } from "../SessionServer.js"
 import { SessionServer } from "../SessionServer.js"
 import { fromDuplex } from "./internal/duplex.js"
 import { runFailed } from "./internal/explain.js"
-import type { ListenOptions, TlsListenOptions } from "./internal/listener.js"
+import type { ListenOptions, TlsListenOptions as TlsOptions } from "./internal/listener.js"
 import { listen } from "./internal/listener.js"
 import { listenProblems } from "./internal/where.js"
 
@@ -38,7 +39,7 @@ export interface TcpOptions {
  * @since 0.1.0
  * @category models
  */
-export type TlsOptions = TlsListenOptions
+export type { TlsListenOptions as TlsOptions } from "./internal/listener.js"
 
 /**
  * Where to listen: the socket's path, at most 107 bytes on Linux and 103 elsewhere.

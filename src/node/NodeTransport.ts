@@ -5,6 +5,7 @@
  * `highWaterMark` and one chunk buffered. A batch of chunks is one `writev`. Errors say `initiator: "Remote"` for what
  * the peer or the network did, `"Local"` for what this side did; `processed` is `"no"` only while opening.
  *
+ * @module
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
