@@ -176,6 +176,15 @@ export class Session extends Context.Tag("effect-muxado/Session")<Session, Sessi
  * and the time that `close` may take. Fails with `InvalidOptions`: for a wrong option, and for a transport that already
  * carries a session. The options are read when it is called.
  *
+ * @example
+ * ```ts
+ * import { Session } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * // its context: Transport, FrameReader and FrameWriter
+ * const ping = Effect.scoped(Effect.flatMap(Session.make("client"), (session) => session.ping))
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -308,6 +317,16 @@ const startOver = (
  * A session over the reader and the writer of the context; `FrameLog.layer` goes between. Provided with two transports, it
  * is two sessions.
  *
+ * @example
+ * ```ts
+ * import { FrameReader, FrameWriter, Session } from "effect-muxado"
+ * import { Layer } from "effect"
+ *
+ * const SessionLive = Session.layer({ role: "client" }).pipe(
+ *   Layer.provide(Layer.merge(FrameReader.layer, FrameWriter.layer))
+ * )
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -330,6 +349,17 @@ const layerDefault = (role: "client" | "server") => (options?: SessionOptions) =
  * The session of the side that dialled: its streams have odd ids. Composed once with a transport's layer and used twice, it
  * is one session; provided with two transports, it is two.
  *
+ * @example
+ * ```ts
+ * import { Session } from "effect-muxado"
+ * import { NodeTransport } from "effect-muxado/node"
+ * import { Effect, Layer } from "effect"
+ *
+ * const SessionLive = Session.layerClient().pipe(Layer.provide(NodeTransport.layerTcp({ port: 7000 })))
+ *
+ * const program = Effect.flatMap(Session.Session, (session) => session.withStream((stream) => stream.write("hello")))
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -338,6 +368,17 @@ export const layerClient: (options?: SessionOptions) => Layer.Layer<Session, Inv
 
 /**
  * The session of the side that listened: its streams have even ids. As `layerClient` otherwise.
+ *
+ * @example
+ * ```ts
+ * import { Session } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.flatMap(Session.Session, (session) => session.serve((stream) => stream.write("hello")))
+ *
+ * // its context: the Transport of a client's connection
+ * const serving = Effect.provide(program, Session.layerServer())
+ * ```
  *
  * @since 0.1.0
  * @category layers

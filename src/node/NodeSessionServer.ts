@@ -160,6 +160,16 @@ export const makeUnix = (
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import { SessionServer } from "effect-muxado"
+ * import { NodeSessionServer } from "effect-muxado/node"
+ * import { Effect } from "effect"
+ *
+ * const program = SessionServer.run((session) => session.serve((stream) => stream.write("hello")))
+ *
+ * const main = Effect.provide(program, NodeSessionServer.layerTcp({ host: "127.0.0.1", port: 7000 }))
+ * ```
  */
 export const layerTcp = (
   where: TcpOptions,
@@ -172,6 +182,12 @@ export const layerTcp = (
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import { NodeSessionServer } from "effect-muxado/node"
+ *
+ * const ServerLive = (key: string, cert: string) => NodeSessionServer.layerTls({ port: 7443, key, cert })
+ * ```
  */
 export const layerTls = (
   where: TlsOptions,
@@ -184,6 +200,12 @@ export const layerTls = (
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import { NodeSessionServer } from "effect-muxado/node"
+ *
+ * const ServerLive = NodeSessionServer.layerUnix({ path: "/run/my-service/mux.sock", mode: 0o600 })
+ * ```
  */
 export const layerUnix = (
   where: UnixOptions,
