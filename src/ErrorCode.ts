@@ -3,6 +3,7 @@
  *
  * Wire: `docs/PROTOCOL.md`, section 2.7.
  *
+ * @module
  * @since 0.1.0
  */
 

@@ -3,6 +3,7 @@
  *
  * Wire: `docs/PROTOCOL.md`, sections 2 and 3.
  *
+ * @module
  * @since 0.1.0
  */
 

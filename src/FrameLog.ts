@@ -1,6 +1,7 @@
 /**
  * Every frame that a session sends and receives, in the log: for debugging.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -65,6 +66,14 @@ export const render = (frame: InboundFrame): string => {
  * A reader and a writer that log each frame, one line for each as it is on the wire: a large DATA frame, which is read
  * piece by piece, has the line of its header. A logger that fails or dies harms no session.
  *
+ * @example
+ * ```ts
+ * import { FrameLog, FrameReader, FrameWriter, type Transport } from "effect-muxado"
+ *
+ * const logged = (transport: Transport.TransportService) =>
+ *   FrameLog.make(FrameReader.make(transport), FrameWriter.make(transport), { session: "orders" })
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -105,6 +114,17 @@ export const make = (
 /**
  * Logs each frame between a session and its reader and writer. Provide it between them and `Session.layer`. The option
  * `frameLog` of every client and server does the same without layers.
+ *
+ * @example
+ * ```ts
+ * import { FrameLog, FrameReader, FrameWriter, Session } from "effect-muxado"
+ * import { Layer } from "effect"
+ *
+ * const SessionLive = Session.layer({ role: "client" }).pipe(
+ *   Layer.provide(FrameLog.layer({ session: "orders" })),
+ *   Layer.provide(Layer.merge(FrameReader.layer, FrameWriter.layer))
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers

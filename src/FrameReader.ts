@@ -1,6 +1,7 @@
 /**
  * Byte chunks to batches of frames.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -63,6 +64,17 @@ export class FrameReader extends Context.Tag("effect-muxado/FrameReader")<FrameR
 /**
  * A reader of one transport; it holds the decoder's state, so there must be only one.
  *
+ * @example
+ * ```ts
+ * import { FrameLog, FrameReader, type Transport } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * const nextFrames = (transport: Transport.TransportService) => {
+ *   const reader = FrameReader.make(transport)
+ *   return Effect.map(reader.take, ({ frames }) => frames.map(FrameLog.render))
+ * }
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -114,6 +126,15 @@ const readFailed = (cause: unknown): TransportFailed =>
 /**
  * The reader of the context's transport. Every use of the layer is a reader of its own, so that two sessions in one
  * program do not share a decoder.
+ *
+ * @example
+ * ```ts
+ * import { FrameReader } from "effect-muxado"
+ * import { NodeTransport } from "effect-muxado/node"
+ * import { Layer } from "effect"
+ *
+ * const ReaderLive = FrameReader.layer.pipe(Layer.provide(NodeTransport.layerTcp({ host: "127.0.0.1", port: 7000 })))
+ * ```
  *
  * @since 0.1.0
  * @category layers

@@ -1,6 +1,7 @@
 /**
  * Batches of frames to writes of the transport.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -40,6 +41,14 @@ export class FrameWriter extends Context.Tag("effect-muxado/FrameWriter")<FrameW
 /**
  * A writer to one transport.
  *
+ * @example
+ * ```ts
+ * import { ErrorCode, Frame, FrameWriter, type Transport } from "effect-muxado"
+ *
+ * const cancel = (transport: Transport.TransportService, streamId: number) =>
+ *   FrameWriter.make(transport).write([Frame.rst(streamId, ErrorCode.StreamCancelled)])
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -54,6 +63,15 @@ export const make = (transport: TransportService): FrameWriterService => {
 
 /**
  * The writer to the context's transport. Every use of the layer is a writer of its own.
+ *
+ * @example
+ * ```ts
+ * import { FrameWriter } from "effect-muxado"
+ * import { NodeTransport } from "effect-muxado/node"
+ * import { Layer } from "effect"
+ *
+ * const WriterLive = FrameWriter.layer.pipe(Layer.provide(NodeTransport.layerTcp({ host: "127.0.0.1", port: 7000 })))
+ * ```
  *
  * @since 0.1.0
  * @category layers

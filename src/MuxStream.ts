@@ -1,6 +1,7 @@
 /**
  * One stream of a session: a flow-controlled, full-duplex byte stream whose two directions end on their own.
  *
+ * @module
  * @since 0.1.0
  */
 import type { Socket } from "@effect/platform/Socket"

@@ -5,6 +5,7 @@
  * whether, and over which session, a call can be made again without doing anything twice. Their tags have no prefix: no
  * tag of Effect's own packages is equal to one of them (docs/architecture.md, Decisions).
  *
+ * @module
  * @since 0.1.0
  */
 import * as Data from "effect/Data"

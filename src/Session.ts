@@ -1,6 +1,7 @@
 /**
  * One muxado session over one transport: streams opened from either side, heartbeats, and orderly endings.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -225,6 +226,15 @@ export const isSession = (value: unknown): value is SessionService => isMarked(v
  * and the time that `close` may take. Fails with `InvalidOptions`: for a wrong option, and for a transport that already
  * carries a session. The options are read when it is called.
  *
+ * @example
+ * ```ts
+ * import { Session } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * // its context: Transport, FrameReader and FrameWriter
+ * const ping = Effect.scoped(Effect.flatMap(Session.make("client"), (session) => session.ping))
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -360,6 +370,16 @@ const startOver = (
  * A session over the reader and the writer of the context; `FrameLog.layer` goes between. Provided with two transports, it
  * is two sessions.
  *
+ * @example
+ * ```ts
+ * import { FrameReader, FrameWriter, Session } from "effect-muxado"
+ * import { Layer } from "effect"
+ *
+ * const SessionLive = Session.layer({ role: "client" }).pipe(
+ *   Layer.provide(Layer.merge(FrameReader.layer, FrameWriter.layer))
+ * )
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -382,6 +402,17 @@ const layerDefault = (role: Role) => (options?: SessionOptions) => {
  * The session of the side that dialled: its streams have odd ids. Composed once with a transport's layer and used twice, it
  * is one session; provided with two transports, it is two.
  *
+ * @example
+ * ```ts
+ * import { Session } from "effect-muxado"
+ * import { NodeTransport } from "effect-muxado/node"
+ * import { Effect, Layer } from "effect"
+ *
+ * const SessionLive = Session.layerClient().pipe(Layer.provide(NodeTransport.layerTcp({ port: 7000 })))
+ *
+ * const program = Effect.flatMap(Session.Session, (session) => session.withStream((stream) => stream.write("hello")))
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -390,6 +421,17 @@ export const layerClient: (options?: SessionOptions) => Layer.Layer<Session, Inv
 
 /**
  * The session of the side that listened: its streams have even ids. As `layerClient` otherwise.
+ *
+ * @example
+ * ```ts
+ * import { Session } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.flatMap(Session.Session, (session) => session.serve((stream) => stream.write("hello")))
+ *
+ * // its context: the Transport of a client's connection
+ * const serving = Effect.provide(program, Session.layerServer())
+ * ```
  *
  * @since 0.1.0
  * @category layers

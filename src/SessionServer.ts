@@ -1,6 +1,7 @@
 /**
  * A listener whose connections are sessions.
  *
+ * @module
  * @since 0.1.0
  */
 import * as SocketServer from "@effect/platform/SocketServer"
@@ -83,24 +84,12 @@ export const run = <A, E, R>(
  * ```ts
  * import { NodeSocketServer } from "@effect/platform-node"
  * import { SessionServer } from "effect-muxado"
- * import { Effect, Layer } from "effect"
+ * import { Effect } from "effect"
  *
- * const whoIsIt = Effect.map(Effect.serviceOption(NodeSocketServer.IncomingMessage), (request) =>
- *   request._tag === "Some" ? request.value.headers["user-agent"] : undefined
- * )
- *
- * const program = SessionServer.run((session) =>
- *   Effect.gen(function* () {
- *     yield* Effect.log(`A client connected: ${yield* whoIsIt}`)
- *     yield* session.serve((stream) => Effect.log(`stream ${stream.id}`))
- *   })
- * )
- *
- * const ServerLive = SessionServer.layer({ writeTimeout: "10 seconds" }).pipe(
- *   Layer.provide(NodeSocketServer.layerWebSocket({ port: 7000, maxPayload: 1024 * 1024 }))
- * )
- *
- * export const main = Effect.provide(program, ServerLive)
+ * const program = Effect.gen(function* () {
+ *   const server = yield* SessionServer.make({ maxConnections: 100 })
+ *   return yield* server.run((session) => session.serve((stream) => stream.write("hello")))
+ * }).pipe(Effect.scoped, Effect.provide(NodeSocketServer.layerWebSocket({ port: 7000, maxPayload: 1024 * 1024 })))
  * ```
  *
  * @since 0.1.0
@@ -125,6 +114,30 @@ const start = Effect.fn("effect-muxado/SessionServer.make")(function* (
 
 /**
  * `make` as a layer.
+ *
+ * @example
+ * ```ts
+ * import { NodeSocketServer } from "@effect/platform-node"
+ * import { SessionServer } from "effect-muxado"
+ * import { Effect, Layer } from "effect"
+ *
+ * const whoIsIt = Effect.map(Effect.serviceOption(NodeSocketServer.IncomingMessage), (request) =>
+ *   request._tag === "Some" ? request.value.headers["user-agent"] : undefined
+ * )
+ *
+ * const program = SessionServer.run((session) =>
+ *   Effect.gen(function* () {
+ *     yield* Effect.log(`A client connected: ${yield* whoIsIt}`)
+ *     yield* session.serve((stream) => Effect.log(`stream ${stream.id}`))
+ *   })
+ * )
+ *
+ * const ServerLive = SessionServer.layer({ writeTimeout: "10 seconds" }).pipe(
+ *   Layer.provide(NodeSocketServer.layerWebSocket({ port: 7000, maxPayload: 1024 * 1024 }))
+ * )
+ *
+ * export const main = Effect.provide(program, ServerLive)
+ * ```
  *
  * @since 0.1.0
  * @category layers

@@ -1,6 +1,7 @@
 /**
  * The byte transport under a session: whole chunks are pulled from it, batches of chunks are written to it.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Socket from "@effect/platform/Socket"
@@ -157,25 +158,21 @@ export class Transport extends Context.Tag("effect-muxado/Transport")<Transport,
 
 // --- any Socket of @effect/platform -----------------------------------------------------------------------------------
 
-export type {
-  /**
-   * What can be told about a `Socket` that becomes a transport.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  SocketOptions
-} from "./internal/transport/fromSocket.js"
+/**
+ * What can be told about a `Socket` that becomes a transport.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { SocketOptions } from "./internal/transport/fromSocket.js"
 
-export type {
-  /**
-   * What can be chosen about a WebSocket that becomes a transport.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  WebSocketOptions
-} from "./internal/transport/webSocket.js"
+/**
+ * What can be chosen about a WebSocket that becomes a transport.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type { WebSocketOptions } from "./internal/transport/webSocket.js"
 
 /**
  * A transport over any `Socket` of `@effect/platform`; completes when the socket is open, fails with `TransportFailed`
@@ -231,6 +228,18 @@ export const fromSocket: (
 /**
  * The transport over the `Socket` of the context; what `fromSocket` says holds.
  *
+ * @example
+ * ```ts
+ * import { NodeSocket } from "@effect/platform-node"
+ * import { Session, Transport } from "effect-muxado"
+ * import { Layer } from "effect"
+ *
+ * const SessionLive = Session.layerClient().pipe(
+ *   Layer.provide(Transport.layerSocket({ openTimeout: "3 seconds" })),
+ *   Layer.provide(NodeSocket.layerNet({ host: "127.0.0.1", port: 7000 }))
+ * )
+ * ```
+ *
  * @since 0.1.0
  * @category layers
  */
@@ -249,6 +258,19 @@ export const layerSocket = (options?: SocketOptions): Layer.Layer<Transport, Tra
  * while more than `highWaterMark` bytes are unsent. Fails with `TransportFailed` (`"Open"`) when it does not open. Its
  * errors name the URL, without user, password and query (`endpoint`).
  *
+ * @example
+ * ```ts
+ * import { Socket } from "@effect/platform"
+ * import { Session, Transport } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function* () {
+ *   const transport = yield* Transport.makeWebSocket("wss://mux.example.com")
+ *   const session = yield* Session.fromTransport(transport, { role: "client" })
+ *   return yield* session.ping
+ * }).pipe(Effect.scoped, Effect.provide(Socket.layerWebSocketConstructorGlobal))
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -260,6 +282,18 @@ export const makeWebSocket: (
 
 /**
  * The transport over a WebSocket that connects to `url`; what `makeWebSocket` says holds.
+ *
+ * @example
+ * ```ts
+ * import { Socket } from "@effect/platform"
+ * import { Session, Transport } from "effect-muxado"
+ * import { Layer } from "effect"
+ *
+ * const SessionLive = Session.layerClient().pipe(
+ *   Layer.provide(Transport.layerWebSocket("wss://mux.example.com", { highWaterMark: 1024 * 1024 })),
+ *   Layer.provide(Socket.layerWebSocketConstructorGlobal)
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -274,6 +308,19 @@ export const layerWebSocket = (
  * Makes the WebSockets of the context's constructor deliver `ArrayBuffer`s: with their own default (`Blob`) messages may
  * overtake one another on the way to a `Socket`. `makeWebSocket` does this by itself; put this under
  * `Socket.layerWebSocket` when its socket is to become a transport with `layerSocket`.
+ *
+ * @example
+ * ```ts
+ * import { Socket } from "@effect/platform"
+ * import { Transport } from "effect-muxado"
+ * import { Layer } from "effect"
+ *
+ * const TransportLive = Transport.layerSocket.pipe(
+ *   Layer.provide(Socket.layerWebSocket("wss://mux.example.com")),
+ *   Layer.provide(Transport.layerWebSocketConstructorArrayBuffer),
+ *   Layer.provide(Socket.layerWebSocketConstructorGlobal)
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category layers

@@ -2,6 +2,7 @@
  * muxado stream multiplexing as an Effect service layer. This entry runs anywhere, browsers included; what needs Node
  * is under `effect-muxado/node`.
  *
+ * @module
  * @since 0.1.0
  */
 
@@ -62,11 +63,11 @@ export * as MuxStream from "./MuxStream.js"
 export * as Session from "./Session.js"
 
 /**
- * The options of a session, and of a server.
+ * The options of a session, and of a server, and the limits on rates in them.
  *
  * @since 0.1.0
  */
-export type { ServerOptions, SessionOptions } from "./SessionOptions.js"
+export type { Rate, ServerOptions, SessionOptions } from "./SessionOptions.js"
 
 /**
  * A listener whose connections are sessions.

@@ -1,6 +1,7 @@
 /**
  * Listeners on TCP, TLS and unix sockets whose connections are sessions.
  *
+ * @module
  * @since 0.1.0
  */
 import type { SocketServerError } from "@effect/platform/SocketServer"
@@ -16,7 +17,7 @@ import type { SessionServerService } from "../SessionServer.js"
 import { SessionServer } from "../SessionServer.js"
 import { fromDuplex } from "./internal/duplex.js"
 import { runFailed } from "./internal/explain.js"
-import type { ListenOptions, TlsListenOptions } from "./internal/listener.js"
+import type { ListenOptions, TlsListenOptions as TlsOptions } from "./internal/listener.js"
 import { listen } from "./internal/listener.js"
 import { listenProblems } from "./internal/where.js"
 
@@ -40,7 +41,7 @@ export interface TcpOptions {
  * @since 0.1.0
  * @category models
  */
-export type TlsOptions = TlsListenOptions
+export type { TlsListenOptions as TlsOptions } from "./internal/listener.js"
 
 /**
  * Where to listen. The server's end removes the file, unless another server has taken its place.
@@ -163,6 +164,16 @@ export const makeUnix = (
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import { SessionServer } from "effect-muxado"
+ * import { NodeSessionServer } from "effect-muxado/node"
+ * import { Effect } from "effect"
+ *
+ * const program = SessionServer.run((session) => session.serve((stream) => stream.write("hello")))
+ *
+ * const main = Effect.provide(program, NodeSessionServer.layerTcp({ host: "127.0.0.1", port: 7000 }))
+ * ```
  */
 export const layerTcp = (
   where: TcpOptions,
@@ -175,6 +186,12 @@ export const layerTcp = (
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import { NodeSessionServer } from "effect-muxado/node"
+ *
+ * const ServerLive = (key: string, cert: string) => NodeSessionServer.layerTls({ port: 7443, key, cert })
+ * ```
  */
 export const layerTls = (
   where: TlsOptions,
@@ -187,6 +204,12 @@ export const layerTls = (
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import { NodeSessionServer } from "effect-muxado/node"
+ *
+ * const ServerLive = NodeSessionServer.layerUnix({ path: "/run/my-service/mux.sock", mode: 0o600 })
+ * ```
  */
 export const layerUnix = (
   where: UnixOptions,

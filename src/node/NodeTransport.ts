@@ -5,6 +5,7 @@
  * `highWaterMark` and one chunk buffered. A batch of chunks is one `writev`. Errors say `initiator: "Remote"` for what
  * the peer or the network did, `"Local"` for what this side did; `processed` is `"no"` only while opening.
  *
+ * @module
  * @since 0.1.0
  */
 import type * as Duration from "effect/Duration"
@@ -82,6 +83,20 @@ export interface UnixOptions {
  *
  * @since 0.1.0
  * @category constructors
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Session } from "effect-muxado"
+ * import { NodeTransport } from "effect-muxado/node"
+ * import type { Duplex } from "node:stream"
+ *
+ * const ping = (connection: Duplex) =>
+ *   Effect.gen(function* () {
+ *     const transport = yield* NodeTransport.fromDuplex(connection)
+ *     const session = yield* Session.fromTransport(transport, { role: "client" })
+ *     return yield* session.ping
+ *   }).pipe(Effect.scoped)
+ * ```
  */
 export const fromDuplex = (duplex: Duplex): Effect.Effect<TransportService, never, Scope.Scope> =>
   internal.fromDuplex(duplex)
@@ -199,6 +214,16 @@ const orNone = <A extends object>(options: A): A => ({ ...options })
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import { Layer } from "effect"
+ * import { Session } from "effect-muxado"
+ * import { NodeTransport } from "effect-muxado/node"
+ *
+ * const SessionLive = Session.layerClient().pipe(
+ *   Layer.provide(NodeTransport.layerTcp({ host: "127.0.0.1", port: 7000 }))
+ * )
+ * ```
  */
 export const layerTcp = (options: TcpOptions): Layer.Layer<Transport, TransportFailed> =>
   Layer.scoped(Transport, makeTcp(options))
@@ -208,6 +233,12 @@ export const layerTcp = (options: TcpOptions): Layer.Layer<Transport, TransportF
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import { NodeTransport } from "effect-muxado/node"
+ *
+ * const TransportLive = NodeTransport.layerTls({ host: "mux.example.com", port: 7443 })
+ * ```
  */
 export const layerTls = (options: TlsOptions): Layer.Layer<Transport, TransportFailed> =>
   Layer.scoped(Transport, makeTls(options))
@@ -217,6 +248,12 @@ export const layerTls = (options: TlsOptions): Layer.Layer<Transport, TransportF
  *
  * @since 0.1.0
  * @category layers
+ * @example
+ * ```ts
+ * import { NodeTransport } from "effect-muxado/node"
+ *
+ * const TransportLive = NodeTransport.layerUnix({ path: "/run/my-service/mux.sock" })
+ * ```
  */
 export const layerUnix = (options: UnixOptions): Layer.Layer<Transport, TransportFailed> =>
   Layer.scoped(Transport, makeUnix(options))

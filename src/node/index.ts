@@ -1,6 +1,7 @@
 /**
  * Transports of Node.
  *
+ * @module
  * @since 0.1.0
  */
 

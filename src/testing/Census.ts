@@ -2,6 +2,7 @@
  * What a program leaves behind: the fibers it began, their sleeps (in virtual time too), and, in Node, what keeps the
  * event loop alive.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Data from "effect/Data"

@@ -1,6 +1,7 @@
 /**
  * Two sessions with a simulated connection between them, for tests of what runs over sessions.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Context from "effect/Context"

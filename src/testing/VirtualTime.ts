@@ -1,6 +1,7 @@
 /**
  * Virtual time that passes by itself: from one sleep to the next, as long as a program needs it.
  *
+ * @module
  * @since 0.1.0
  */
 import * as Data from "effect/Data"

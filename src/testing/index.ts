@@ -2,6 +2,7 @@
  * What tests of programs over muxado need: a network that is only simulated, time that is only virtual, and a census of
  * what is left behind.
  *
+ * @module
  * @since 0.1.0
  */
 

@@ -12,15 +12,38 @@ const documents = ["README.md", ...readdirSync(join(root, "docs")).map((name) =>
   name.endsWith(".md")
 )
 
-/** The TypeScript blocks of a document, each as a module beside it that does not exist on disk. */
-const snippets = new Map(
-  documents.flatMap((document) =>
-    [...readFileSync(join(root, document), "utf8").matchAll(/^```ts\n(.*?)^```$/gms)].map(
-      (match, index) =>
-        [join(root, "test", `${document.replaceAll("/", "-")}-${index + 1}.ts`), match[1] ?? ""] as const
-    )
-  )
+const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => join("src", name))
+
+const read = (name: string): string => readFileSync(join(root, name), "utf8")
+
+const manifest = JSON.parse(read("package.json")) as {
+  readonly exports: Readonly<Record<string, string | { readonly types: string }>>
+}
+
+/** The modules that package.json exports. */
+const publicModules = Object.values(manifest.exports).flatMap((entry) =>
+  typeof entry === "string" ? [] : [entry.types.replace("./dist/", "src/").replace(".d.ts", ".ts")]
 )
+
+const docstrings = (name: string): ReadonlyArray<string> => read(name).match(/\/\*\*.*?\*\//gs) ?? []
+
+/** What a docstring says, without the stars. */
+const uncommented = (docstring: string): string => docstring.replaceAll(/^ *\* ?/gm, "")
+
+/** The TypeScript blocks of a text, each as a module that does not exist on disk. */
+const blocks = (name: string, text: string): ReadonlyArray<readonly [string, string]> =>
+  [...text.matchAll(/^```ts\n(.*?)^```$/gms)].map((match, index) => [
+    join(root, "test", `${name.replaceAll(/[\\/]/g, "-")}-${index + 1}.ts`),
+    match[1] ?? ""
+  ])
+
+const documentSnippets = documents.flatMap((name) => blocks(name, read(name)))
+
+const examples = sources.flatMap((name) => blocks(name, docstrings(name).map(uncommented).join("\n")))
+
+const snippets = new Map([...documentSnippets, ...examples])
 
 const VITEST = 'from "@effect/vitest"'
 const SIMULATED = 'from "effect-muxado/testing"'
@@ -65,16 +88,33 @@ const compile = (): ReadonlyArray<string> => {
     )
 }
 
-describe("the documents", () => {
-  it("hold snippets that compile", { timeout: 60_000 }, () => {
-    assert.isAbove(snippets.size, 2)
+describe("the documents and docstrings", () => {
+  it("hold snippets that compile", { timeout: 120_000 }, () => {
+    assert.isAbove(documentSnippets.length, 2)
+    assert.isAbove(examples.length, 20)
     assert.deepStrictEqual(compile(), [])
+  })
+
+  it("have an example for each public constructor and layer", () => {
+    const constructor =
+      /(\/\*\*(?:(?!\*\/).)*@category (?:constructors|layers)\b(?:(?!\*\/).)*\*\/)\s*export const (\w+)/gs
+    const constructors = publicModules.flatMap((name) =>
+      [...read(name).matchAll(constructor)].map(([, docstring = "", constant = ""]) => ({
+        name: `${name}: ${constant}`,
+        usesItself: new RegExp(`@example\\n.*\\b${constant}\\b`, "s").test(docstring)
+      }))
+    )
+    assert.isAbove(constructors.length, 30)
+    assert.deepStrictEqual(
+      constructors.filter(({ usesItself }) => !usesItself).map(({ name }) => name),
+      []
+    )
   })
 
   it("show the simulated network in tests that run", () => {
     assert.isAbove(tests.length, 3)
     assert.deepStrictEqual(
-      [...snippets].filter(([, text]) => text.includes(SIMULATED) && !text.includes(VITEST)).map(([name]) => name),
+      documentSnippets.filter(([, text]) => text.includes(SIMULATED) && !text.includes(VITEST)).map(([name]) => name),
       []
     )
   })
