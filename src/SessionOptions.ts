@@ -95,7 +95,7 @@ export interface SessionOptions {
   readonly uselessFrameBudget?: RateOptions | undefined
   /** How many increments may come beyond one for each stream and for each byte that was sent. Default 1,024. */
   readonly spareIncrements?: number | undefined
-  /** How long a stream of the peer may take to send its type; then it is reset. Default 10 seconds. */
+  /** How long a stream of the peer may take to send its type; then it is refused. Default 10 seconds. */
   readonly typeTimeout?: Duration.DurationInput | undefined
   /** How long one write may take; then the session ends with `SessionDead` (`"WriteStalled"`). Default 30 seconds. */
   readonly writeTimeout?: Duration.DurationInput | undefined

@@ -103,6 +103,14 @@ describe("a guard", () => {
   )
 })
 
+describe("a type id", () => {
+  it("is a symbol that another copy of the library has too, and a type", () => {
+    const session: Session.TypeId = Session.TypeId
+    const stream: MuxStream.TypeId = MuxStream.TypeId
+    assert.deepStrictEqual([session, stream].map(Symbol.keyFor), ["effect-muxado/Session", "effect-muxado/MuxStream"])
+  })
+})
+
 describe("isTransport", () => {
   it("is true for a transport that was written by hand, without a mark", () => {
     const byHand: Transport.TransportService = {
