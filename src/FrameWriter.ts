@@ -23,7 +23,10 @@ import { Transport } from "./Transport.js"
  * @category models
  */
 export interface FrameWriterService {
-  /** Writes the frames in order. Completes when the transport is ready for more. */
+  /**
+   * Writes the frames in order, as one write of the transport. Completes when that is ready for more. Fails with the
+   * transport's `TransportFailed`. Only one fiber writes.
+   */
   readonly write: (frames: ReadonlyArray<Frame>) => Effect.Effect<void, TransportFailed>
 }
 

@@ -37,9 +37,12 @@ import { resolveServer } from "./SessionOptions.js"
  * @category models
  */
 export interface SessionServerService {
-  /** Where the server listens. */
+  /** Where it listens; with port 0 given, the port that was free. */
   readonly address: SocketServer.Address
-  /** Serves every connection with `handler`. Fails if the server cannot accept connections, or has run before. */
+  /**
+   * Runs `handler` for each connection, in a fiber and a scope of its own, until it is interrupted. Fails with
+   * `SocketServerError` when listening fails, and when it has run before.
+   */
   readonly run: <A, E, R>(
     handler: (session: SessionService) => Effect.Effect<A, E, R>
   ) => Effect.Effect<never, SocketServer.SocketServerError, Exclude<R, Scope.Scope>>
