@@ -143,12 +143,12 @@ export class StreamHandle implements MuxStream {
       case "Bytes":
         this.forgetUnread()
         this.resetNow(ErrorCode.StreamCancelled)
-        this.endGathering()
+        this.wakeReaders()
         return Effect.fail(new ReadLimitExceeded({ streamId: this.id, maxBytes }))
       case "End":
         return Effect.sync(() => {
           const whole = this.forgetUnread()
-          this.endGathering()
+          this.wakeReaders()
           return whole
         })
       case "Blocked":
@@ -157,7 +157,7 @@ export class StreamHandle implements MuxStream {
           (fiber) => (this.gatherer = fiber)
         )
       default:
-        this.endGathering()
+        this.wakeReaders()
         return Effect.fail(this.readError(read))
     }
   }
@@ -169,12 +169,6 @@ export class StreamHandle implements MuxStream {
     if (!isDone(gatherer) && gatherer !== currentFiber()) return gatherer
     this.gatherer = undefined
     return undefined
-  }
-
-  private endGathering(): void {
-    if (this.gatherer === undefined) return
-    this.gatherer = undefined
-    this.wakeReaders()
   }
 
   /** Goes on once the `readAll` of another fiber has ended, in whatever way. */
