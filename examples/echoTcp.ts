@@ -19,13 +19,14 @@ const call = (session: Session.SessionService, request: string) =>
       yield* MuxStream.write(stream, request)
       yield* MuxStream.finish(stream) // half-close: reading stays open
       const answer = new TextDecoder().decode(yield* MuxStream.readAll(stream))
-      yield* Console.log(`stream ${stream.id}: sent ${request}, got ${answer}`)
+      return `stream ${stream.id}: sent ${request}, got ${answer}`
     })
   )
 
 const client = Effect.gen(function* () {
   const session = yield* Session.Session
-  yield* Effect.forEach(["one", "two", "three"], (request) => call(session, request), { concurrency: 3 })
+  const lines = yield* Effect.forEach(["one", "two", "three"], (request) => call(session, request), { concurrency: 3 })
+  yield* Console.log(lines.join("\n"))
   const { bytesReceived, opened } = yield* session.stats
   yield* Console.log(`one connection carried ${opened} streams and ${bytesReceived} bytes back`)
 })
