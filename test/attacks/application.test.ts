@@ -4,8 +4,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Bytes from "./bytes.js"
-import { underAttack, virtually } from "./simulated.js"
+import * as Bytes from "../../tools/attacks/bytes.js"
+import { underAttack, virtually } from "../../tools/attacks/simulated.js"
 
 const KIB = 1024
 

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { corpus } from "./corpus/index.js"
-import { DECODING, isMeasured, peakOf, Victim } from "./memory.js"
+import { corpus } from "../../tools/attacks/corpus/index.js"
+import { DECODING, isMeasured, peakOf, Victim } from "../../tools/attacks/memory.js"
 
 const LONG = 60_000
 

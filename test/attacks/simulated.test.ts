@@ -1,6 +1,6 @@
 import { describe, it } from "@effect/vitest"
-import { corpus } from "./corpus/index.js"
-import { overSimulated } from "./simulated.js"
+import { corpus } from "../../tools/attacks/corpus/index.js"
+import { overSimulated } from "../../tools/attacks/simulated.js"
 
 describe("over a simulated link", () => {
   for (const attack of corpus) {

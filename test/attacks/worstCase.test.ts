@@ -1,11 +1,11 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { Application } from "./application.js"
-import type { Attack } from "./attack.js"
-import { lives } from "./attack.js"
-import * as Bytes from "./bytes.js"
-import { peakOf, Victim } from "./memory.js"
-import { worstCase } from "./worstCase.js"
+import type { Application } from "../../tools/attacks/application.js"
+import type { Attack } from "../../tools/attacks/attack.js"
+import { lives } from "../../tools/attacks/attack.js"
+import * as Bytes from "../../tools/attacks/bytes.js"
+import { peakOf, Victim } from "../../tools/attacks/memory.js"
+import { worstCase } from "../../tools/attacks/worstCase.js"
 
 const KIB = 1024
 const MIB = 1024 * KIB

@@ -8,14 +8,14 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import type { Run } from "./cli/arguments.js"
-import { parse, USAGE } from "./cli/arguments.js"
-import { count, resultAsJson, resultInWords } from "./cli/output.js"
-import { run } from "./cli/run.js"
-import { Deviation } from "./failure.js"
-import type { Row } from "./row.js"
-import { rows } from "./rows/index.js"
-import type { Result } from "./target.js"
+import type { Run } from "../../tools/conformance/cli/arguments.js"
+import { parse, USAGE } from "../../tools/conformance/cli/arguments.js"
+import { count, resultAsJson, resultInWords } from "../../tools/conformance/cli/output.js"
+import { run } from "../../tools/conformance/cli/run.js"
+import { Deviation } from "../../tools/conformance/failure.js"
+import type { Row } from "../../tools/conformance/row.js"
+import { rows } from "../../tools/conformance/rows/index.js"
+import type { Result } from "../../tools/conformance/target.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -26,7 +26,7 @@ const command = (...argv: ReadonlyArray<string>): Run => {
 }
 
 const conformance = (...argv: ReadonlyArray<string>) =>
-  spawnSync("node", ["--import", "tsx", "scripts/conformance.ts", ...argv], { cwd: root, encoding: "utf8" })
+  spawnSync("node", ["--import", "tsx", "tools/conformance/main.ts", ...argv], { cwd: root, encoding: "utf8" })
 
 const outcomesOf = (results: ReadonlyArray<Result>) => results.map(({ outcome, row }) => `${row.id} ${outcome}`)
 

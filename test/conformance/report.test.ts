@@ -1,11 +1,11 @@
 /** The report says what the results say. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { Deviation } from "./failure.js"
-import { markdown } from "./report/markdown.js"
-import type { Row } from "./row.js"
-import { row } from "./row.js"
-import type { Result } from "./target.js"
+import { Deviation } from "../../tools/conformance/failure.js"
+import { markdown } from "../../tools/conformance/report/markdown.js"
+import type { Row } from "../../tools/conformance/row.js"
+import { row } from "../../tools/conformance/row.js"
+import type { Result } from "../../tools/conformance/target.js"
 
 const rowOf = (id: string, fields: Partial<Row> = {}): Row =>
   row(id, { section: "1", rule: `the rule of ${id}`, run: () => Effect.void, ...fields })

@@ -2,7 +2,7 @@ import { assert, describe } from "@effect/vitest"
 import { MuxStream } from "effect-muxado"
 import { SimulatedSessions } from "effect-muxado/testing"
 import { Deferred, Effect, Exit, Fiber, Option, Schedule, Stream } from "effect"
-import { ending, logged, quick, quietly, test, text } from "./support.js"
+import { ending, logged, quick, quietly, test, text } from "../support/edges.js"
 
 /** What the peer's `readAll` of the next stream gives: the whole, as a number of bytes, or `"cut"`. */
 const peerReads = (server: SimulatedSessions.SimulatedSessionsService["server"]) =>

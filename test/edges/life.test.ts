@@ -5,7 +5,7 @@ import { Census, SimulatedSessions, VirtualTime } from "effect-muxado/testing"
 import { Clock, Context, Effect, Fiber, Layer, LogLevel, Option, Scope, Stream, TestClock } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as Net from "node:net"
-import { call, echo, ending, logged, quick, quietly, test, text } from "./support.js"
+import { call, echo, ending, logged, quick, quietly, test, text } from "../support/edges.js"
 
 const listening = (handler: (session: Session.SessionService) => Effect.Effect<unknown, unknown>) =>
   Effect.gen(function* () {

@@ -7,7 +7,7 @@ import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import { Census, SimulatedTransport, VirtualTime } from "effect-muxado/testing"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import * as Net from "node:net"
-import { call, echo, ending, quick, quietly, test, wrong } from "./support.js"
+import { call, echo, ending, quick, quietly, test, wrong } from "../support/edges.js"
 
 const peerReads = (server: Session.SessionService) =>
   Effect.gen(function* () {

@@ -6,7 +6,7 @@ import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import { SimulatedSessions, SimulatedTransport } from "effect-muxado/testing"
 import { Context, Effect, Exit, Layer, Logger, LogLevel, Scope } from "effect"
 import { Duplex } from "node:stream"
-import { call, echo, ending, logged, quick, quietly, test, wrong } from "./support.js"
+import { call, echo, ending, logged, quick, quietly, test, wrong } from "../support/edges.js"
 
 const boom = new Error("boom")
 

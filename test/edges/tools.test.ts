@@ -6,7 +6,7 @@ import { Context, Effect, Exit, Fiber, Layer, LogLevel } from "effect"
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { call, echo, ending, logged, quick, test, wrong } from "./support.js"
+import { call, echo, ending, logged, quick, test, wrong } from "../support/edges.js"
 
 describe("the options of a Socket's transport", () => {
   const options: ReadonlyArray<object> = [

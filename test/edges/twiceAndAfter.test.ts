@@ -3,7 +3,7 @@ import { MuxStream, Session } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import { SimulatedSessions, SimulatedTransport } from "effect-muxado/testing"
 import { Context, Effect, Fiber, Layer, Option, Stream } from "effect"
-import { call, echo, ending, quick, test, text } from "./support.js"
+import { call, echo, ending, quick, test, text } from "../support/edges.js"
 
 type Operation = (stream: MuxStream.MuxStream) => Effect.Effect<unknown, unknown>
 

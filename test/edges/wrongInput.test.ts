@@ -4,7 +4,7 @@ import { FrameReader, FrameWriter, MuxadoError, MuxStream, Session, Transport } 
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import { SimulatedTransport } from "effect-muxado/testing"
 import { Effect, Fiber } from "effect"
-import { call, echo, ending, quick, quietly, test, wrong } from "./support.js"
+import { call, echo, ending, quick, quietly, test, wrong } from "../support/edges.js"
 
 const values: ReadonlyArray<unknown> = [undefined, null, -1, 1.5, NaN, "x", {}, [], Symbol("s"), 10n, () => 1]
 

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readdirSync } from "node:fs"
-import { sessionOver } from "../interop/cell.js"
-import { replaying, readGolden } from "./golden.js"
-import { PROGRAMS } from "./programs.js"
+import { sessionOver } from "../../tools/interop/cell.js"
+import { replaying, readGolden } from "../../tools/goldens/golden.js"
+import { PROGRAMS } from "../../tools/goldens/programs.js"
 
-const FILES = new URL("./files/", import.meta.url)
+const FILES = new URL("../../tools/goldens/files/", import.meta.url)
 
 const CUTS: ReadonlyArray<readonly [string, (chunk: Uint8Array) => ReadonlyArray<Uint8Array>]> = [
   ["as it came", (chunk) => [chunk]],

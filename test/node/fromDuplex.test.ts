@@ -5,7 +5,18 @@ import * as Fiber from "effect/Fiber"
 import { Duplex, PassThrough } from "node:stream"
 import { NodeTransport } from "../../src/node/index.js"
 import { BYTES_PER_TURN } from "../../src/node/internal/turns.js"
-import { bytes, failed, failure, isDone, pair, pattern, readToEnd, text, turns, writeAll } from "./support.js"
+import {
+  bytes,
+  failed,
+  failure,
+  isDone,
+  pair,
+  pattern,
+  readToEnd,
+  text,
+  turns,
+  writeAll
+} from "../support/node/support.js"
 
 describe("reading", () => {
   it.scoped("buffered bytes come without suspending, and all of them", () =>

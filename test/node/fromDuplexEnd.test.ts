@@ -6,7 +6,18 @@ import * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import { Duplex } from "node:stream"
 import { NodeTransport } from "../../src/node/index.js"
-import { bytes, census, duplexPair, failed, failure, isDone, pair, readToEnd, text, turns } from "./support.js"
+import {
+  bytes,
+  census,
+  duplexPair,
+  failed,
+  failure,
+  isDone,
+  pair,
+  readToEnd,
+  text,
+  turns
+} from "../support/node/support.js"
 
 describe("ending", () => {
   it.scoped("an end that is emitted after this side destroyed the socket is not the peer's", () =>

@@ -11,8 +11,8 @@ import { vi } from "vitest"
 import { NodeTransport } from "../../src/node/index.js"
 import type { Listener } from "../../src/node/internal/listener.js"
 import { listen, MAX_WAITING } from "../../src/node/internal/listener.js"
-import { certificates } from "../utils/certificates.js"
-import { accepted, connectTo, listenOptions, media, portOf, socketPath, turns } from "./support.js"
+import { certificates } from "../support/certificates.js"
+import { accepted, connectTo, listenOptions, media, portOf, socketPath, turns } from "../support/node/support.js"
 
 const tcp = { _tag: "Tcp", host: "127.0.0.1", port: 0 } as const
 

@@ -11,9 +11,9 @@ import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
 import { pathProblem } from "../../src/node/internal/where.js"
-import { certificates } from "../utils/certificates.js"
-import type { Medium } from "./support.js"
-import { media, socketPath, turns } from "./support.js"
+import { certificates } from "../support/certificates.js"
+import type { Medium } from "../support/node/support.js"
+import { media, socketPath, turns } from "../support/node/support.js"
 
 const fast = { drainTimeout: 200, closeTimeout: 200 }
 

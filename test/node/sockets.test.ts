@@ -14,7 +14,7 @@ import { NodeTransport } from "../../src/node/index.js"
 import { listen } from "../../src/node/internal/listener.js"
 import type { TransportService } from "../../src/Transport.js"
 import { Transport } from "../../src/Transport.js"
-import { certificates } from "../utils/certificates.js"
+import { certificates } from "../support/certificates.js"
 import {
   accepted,
   bytes,
@@ -28,7 +28,7 @@ import {
   readToEnd,
   turns,
   writeAll
-} from "./support.js"
+} from "../support/node/support.js"
 
 const chunk = new Uint8Array(65_536)
 

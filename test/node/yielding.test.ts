@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import { NodeTransport } from "effect-muxado/node"
-import { duplexPair } from "./support.js"
+import { duplexPair } from "../support/node/support.js"
 
 /**
  * Runs an effect whose fiber yields once, before its operation number `step`; meanwhile `event` happens, and the event

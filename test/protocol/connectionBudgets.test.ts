@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import type { Overrides } from "./utils/options.js"
-import { Scripted } from "./utils/scripted.js"
-import { bytesOf } from "./utils/text.js"
+import type { Overrides } from "../support/protocol/options.js"
+import { Scripted } from "../support/protocol/scripted.js"
+import { bytesOf } from "../support/protocol/text.js"
 
 const syn = (id: number, payload = "") => data(id, bytesOf(payload), { syn: true })
 const empty = (id: number, fin = false) => data(id, undefined, { fin })

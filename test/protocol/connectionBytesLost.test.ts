@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data } from "../../src/protocol/wire/frame.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
 
 const detach = (bytes: Uint8Array): void => {
   structuredClone(bytes.buffer, { transfer: [bytes.buffer] })

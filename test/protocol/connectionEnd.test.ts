@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, goAway, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf, FILLER } from "./utils/text.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf, FILLER } from "../support/protocol/text.js"
 
 const syn = (id: number, payload = ""): Frame => data(id, bytesOf(payload), { syn: true })
 const fin = (id: number): Frame => data(id, undefined, { fin: true })

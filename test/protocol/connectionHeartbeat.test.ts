@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, goAway, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/heartbeats.js"
-import type { Overrides } from "./utils/options.js"
-import { Pair } from "./utils/pair.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf, showEvent } from "./utils/text.js"
+import type { Overrides } from "../support/protocol/options.js"
+import { Pair } from "../support/protocol/pair.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf, showEvent } from "../support/protocol/text.js"
 
 const NONCES = [1, 0xdeadbeef]
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data, rst } from "../../src/protocol/wire/frame.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf } from "./utils/text.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf } from "../support/protocol/text.js"
 
 const payloadOf = (script: Scripted): ReadonlyArray<ReadonlyArray<number>> =>
   script.frames().flatMap((frame) => (frame._tag === "Data" ? [[...frame.payload]] : []))

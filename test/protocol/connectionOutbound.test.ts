@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data, windowIncrement } from "../../src/protocol/wire/frame.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
 
 const LIMIT = 65_536
 

@@ -4,7 +4,7 @@ import type { OpenResult } from "../../src/protocol/results.js"
 import { data, goAway, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/heartbeats.js"
 import { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import { Scripted } from "./utils/scripted.js"
+import { Scripted } from "../support/protocol/scripted.js"
 
 const opened = (result: OpenResult): StreamCore => {
   if (result instanceof StreamCore) return result

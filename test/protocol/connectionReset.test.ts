@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf } from "./utils/text.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf } from "../support/protocol/text.js"
 
 const CODES = [0, 1, 6, 15, 16, 0xff, 0x7fffffff, 0x80000000, 0xffffffff]
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Event } from "../../src/protocol/events.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import type { End } from "./utils/pair.js"
-import { Pair } from "./utils/pair.js"
+import type { End } from "../support/protocol/pair.js"
+import { Pair } from "../support/protocol/pair.js"
 
 const WINDOWS = [16, 100, 4096, 65_536, 262_144, 1_048_576]
 

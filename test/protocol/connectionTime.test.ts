@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data, goAway, rst } from "../../src/protocol/wire/frame.js"
 import { encodeUint32 } from "../../src/protocol/heartbeats.js"
-import type { Overrides } from "./utils/options.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf, FILLER } from "./utils/text.js"
+import type { Overrides } from "../support/protocol/options.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf, FILLER } from "../support/protocol/text.js"
 
 const heartbeat = { interval: 10_000, tolerance: 15_000 }
 

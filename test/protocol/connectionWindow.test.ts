@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf } from "./utils/text.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf } from "../support/protocol/text.js"
 
 /** A server with stream 3, whose SYN carried `sent` bytes. */
 const serving = (window: number, sent: number) => {

@@ -4,7 +4,7 @@ import { SendCapacity } from "../../src/protocol/sending/sendCapacity.js"
 import { Scheduler } from "../../src/protocol/sending/scheduler.js"
 import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import { StreamTable } from "../../src/protocol/streams/streamTable.js"
-import { connectionOptions } from "./utils/options.js"
+import { connectionOptions } from "../support/protocol/options.js"
 
 const KIB = 1024
 

@@ -4,7 +4,7 @@ import * as fc from "fast-check"
 import { Decoder } from "../../src/protocol/wire/decoder.js"
 import { encode } from "../../src/protocol/wire/encoder.js"
 import type { InboundFrame } from "../../src/protocol/wire/frame.js"
-import { concat, fromHex, pattern, toHex } from "./bytes.js"
+import { concat, fromHex, pattern, toHex } from "../support/protocol/bytes.js"
 
 /** A frame as text; DATA that is not complete says how much of it is there. */
 type Seen = string

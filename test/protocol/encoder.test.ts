@@ -4,7 +4,7 @@ import { encode, encodedLength } from "../../src/protocol/wire/encoder.js"
 import { ErrorCode } from "../../src/protocol/wire/errorCode.js"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, goAway, goAwayFiller, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { concat, pattern, toHex } from "./bytes.js"
+import { concat, pattern, toHex } from "../support/protocol/bytes.js"
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const hexOf = (...frames: ReadonlyArray<Frame>): string => toHex(concat(encode(frames)))

@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { World } from "./utils/world.js"
-import { checkAll, finishAll } from "./utils/worldChecks.js"
+import { World } from "../support/protocol/world.js"
+import { checkAll, finishAll } from "../support/protocol/worldChecks.js"
 
 /** What happens: on which side, to which of its latest streams, and how much. */
 interface Operation {

@@ -4,8 +4,8 @@ import * as fc from "fast-check"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import type { Scheduler } from "../../src/protocol/sending/scheduler.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import type { Rig } from "./outboundStreams.js"
-import { cost, KIB, local, makeRig, QUANTUM, remote, taken } from "./outboundStreams.js"
+import type { Rig } from "../support/protocol/outboundStreams.js"
+import { cost, KIB, local, makeRig, QUANTUM, remote, taken } from "../support/protocol/outboundStreams.js"
 
 const HEADER = 8
 

@@ -1,6 +1,6 @@
 /** What a stream gets that writes again whenever its bytes are gone. */
 import { assert, describe, it } from "@effect/vitest"
-import { KIB, makeRig, QUANTUM, remote } from "./outboundStreams.js"
+import { KIB, makeRig, QUANTUM, remote } from "../support/protocol/outboundStreams.js"
 
 /** The share of the bytes that a stream gets which refills `size` bytes when it is drained, beside `others` bulk streams. */
 const shareOf = (size: number, others: number): number => {

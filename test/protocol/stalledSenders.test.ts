@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { StalledSenders } from "../../src/protocol/receiving/stalledSenders.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import { pattern } from "./bytes.js"
-import type { End } from "./utils/pair.js"
-import { Pair } from "./utils/pair.js"
+import { pattern } from "../support/protocol/bytes.js"
+import type { End } from "../support/protocol/pair.js"
+import { Pair } from "../support/protocol/pair.js"
 
 describe("StalledSenders", () => {
   it("gives a stream after 10 ms, or after 200 where its peer has credit left", () => {

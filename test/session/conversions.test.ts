@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { echo, makePair, noise, passTimeUntil, scenario, settle, string, text } from "./utils/sessions.js"
+import { echo, makePair, noise, passTimeUntil, scenario, settle, string, text } from "../support/session/sessions.js"
 
 /** A pair of sessions with one stream, held at both ends. */
 const makeStream = Effect.gen(function* () {

@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { makePair, passTimeUntil, scenario, string, text } from "./utils/sessions.js"
+import { makePair, passTimeUntil, scenario, string, text } from "../support/session/sessions.js"
 
 const five = Stream.repeatValue(new Uint8Array(1000)).pipe(Stream.take(5))
 

@@ -25,7 +25,7 @@ import {
   settle,
   string,
   text
-} from "./utils/sessions.js"
+} from "../support/session/sessions.js"
 
 describe("close", () => {
   it.effect("is over within twice closeTimeout when the peer takes no bytes and the transport never ends", () =>

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ErrorCode, Frame, MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { makePair, makeRawPair, scenario, settle, text } from "./utils/sessions.js"
+import { makePair, makeRawPair, scenario, settle, text } from "../support/session/sessions.js"
 
 /** Tag, initiator and processed of a failure. */
 const blame = <A>(

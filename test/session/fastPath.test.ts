@@ -7,7 +7,7 @@ import type { DirectTransport } from "../../src/internal/transport/fastPath.js"
 import { directTransport } from "../../src/internal/transport/fastPath.js"
 import { encode } from "../../src/protocol/wire/encoder.js"
 import { data } from "../../src/protocol/wire/frame.js"
-import { echo, exchange, noise, passTimeUntil, scenario, sessionOver, text } from "./utils/sessions.js"
+import { echo, exchange, noise, passTimeUntil, scenario, sessionOver, text } from "../support/session/sessions.js"
 
 const offer = (transport: Transport.TransportService, parts: Partial<DirectTransport>): Transport.TransportService => {
   const each: DirectTransport["each"] = (take) => Effect.forever(Effect.map(transport.read, (chunk) => take(chunk)))

@@ -5,7 +5,7 @@ import { SimulatedTransport } from "effect-muxado/testing"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { echo, exchange, passTimeUntil, scenario, sessionOver, text } from "./utils/sessions.js"
+import { echo, exchange, passTimeUntil, scenario, sessionOver, text } from "../support/session/sessions.js"
 
 const reason = new Error("the port is closed")
 

@@ -7,7 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { makePair, scenario } from "./utils/sessions.js"
+import { makePair, scenario } from "../support/session/sessions.js"
 
 const MEGABIT = 1_000_000 / 8
 

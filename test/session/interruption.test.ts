@@ -21,7 +21,7 @@ import {
   string,
   text,
   yields
-} from "./utils/sessions.js"
+} from "../support/session/sessions.js"
 
 /** What a typed stream may send at first: the type is paid from the window. */
 const CREDIT = 256 * 1024 - 4

@@ -17,7 +17,7 @@ import {
   scenario,
   settle,
   yields
-} from "./utils/sessions.js"
+} from "../support/session/sessions.js"
 
 type Operation = "exchange" | "open" | "write" | "read" | "accept" | "ping" | "finish" | "reset" | "serve"
 

@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { echo, exchange, scenario, sessionOver, string, text } from "./utils/sessions.js"
+import { echo, exchange, scenario, sessionOver, string, text } from "../support/session/sessions.js"
 
 class Users extends Context.Tag("test/Users")<Users, Session.SessionService>() {}
 class Orders extends Context.Tag("test/Orders")<Orders, Session.SessionService>() {}

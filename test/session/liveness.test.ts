@@ -16,7 +16,7 @@ import {
   scenario,
   settle,
   text
-} from "./utils/sessions.js"
+} from "../support/session/sessions.js"
 
 const heartbeat = { interval: "10 seconds", tolerance: "15 seconds" } as const
 

@@ -25,7 +25,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { describe as describeValue } from "../../src/internal/support/describe.js"
 import { resolve, resolveServer, resolveSession, toConnectionOptions } from "../../src/SessionOptions.js"
-import { echo, exchange, makePair, scenario, sessionOver, settle, string, text } from "./utils/sessions.js"
+import { echo, exchange, makePair, scenario, sessionOver, settle, string, text } from "../support/session/sessions.js"
 
 /** The lines of the error, or none. */
 const linesOf = <A>(result: Either.Either<A, MuxadoError.InvalidOptions>): ReadonlyArray<string> =>

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import * as fc from "fast-check"
-import { makePair, noise, scenario, settle, string, text } from "./utils/sessions.js"
+import { makePair, noise, scenario, settle, string, text } from "../support/session/sessions.js"
 
 /** Both ends of a stream. */
 const makeStream = Effect.gen(function* () {

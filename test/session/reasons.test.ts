@@ -8,7 +8,7 @@ import * as Logger from "effect/Logger"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import type * as Tracer from "effect/Tracer"
-import { makePair, makeRawPair, passTimeUntil, scenario, settle, text } from "./utils/sessions.js"
+import { makePair, makeRawPair, passTimeUntil, scenario, settle, text } from "../support/session/sessions.js"
 
 const TEXT = "Wartung bis 17:00 \u2013 gr\u00f6\u00dfere"
 

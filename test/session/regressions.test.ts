@@ -25,7 +25,7 @@ import {
   sessionOver,
   settle,
   yields
-} from "./utils/sessions.js"
+} from "../support/session/sessions.js"
 
 class First extends Context.Tag("test/First")<First, SessionModule.SessionService>() {}
 class Second extends Context.Tag("test/Second")<Second, SessionModule.SessionService>() {}

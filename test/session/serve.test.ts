@@ -24,7 +24,7 @@ import {
   settle,
   string,
   text
-} from "./utils/sessions.js"
+} from "../support/session/sessions.js"
 
 /** A handler that reports its beginning and its end, and lasts until it is interrupted or released. */
 const makeProbe = Effect.gen(function* () {

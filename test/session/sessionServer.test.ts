@@ -13,8 +13,8 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import type * as Scope from "effect/Scope"
-import { leavesNothing } from "../utils/census.js"
-import { digest, echo, eventually, exchange, noise, sessionOver, string, text } from "./utils/sessions.js"
+import { leavesNothing } from "../support/census.js"
+import { digest, echo, eventually, exchange, noise, sessionOver, string, text } from "../support/session/sessions.js"
 
 type Server = SessionServer.SessionServerService
 

@@ -22,10 +22,10 @@ import { AsyncLocalStorage } from "node:async_hooks"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { certificates } from "../utils/certificates.js"
-import { leavesNothing } from "../utils/census.js"
-import * as RawWebSocket from "../utils/rawWebSocket.js"
-import { echo, eventually, exchange, sessionOver, string, text } from "./utils/sessions.js"
+import { certificates } from "../support/certificates.js"
+import { leavesNothing } from "../support/census.js"
+import * as RawWebSocket from "../support/rawWebSocket.js"
+import { echo, eventually, exchange, sessionOver, string, text } from "../support/session/sessions.js"
 
 type Server = SessionServer.SessionServerService
 

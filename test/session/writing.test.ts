@@ -5,8 +5,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as vm from "node:vm"
-import { overDuplexes, overSimulated, overTcp, overTls, overUnix, overWebSocket } from "./utils/media.js"
-import { assertAtRest, echo, exchange, makePair, scenario, settle, string, text } from "./utils/sessions.js"
+import { overDuplexes, overSimulated, overTcp, overTls, overUnix, overWebSocket } from "../support/session/media.js"
+import { assertAtRest, echo, exchange, makePair, scenario, settle, string, text } from "../support/session/sessions.js"
 
 /** Takes the memory away from every view of it, as a transfer to a worker does. */
 const detach = (bytes: Uint8Array): void => {

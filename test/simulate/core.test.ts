@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { simulate } from "./core/simulate.js"
-import { Tally } from "./tally.js"
+import { simulate } from "../../tools/simulate/core/simulate.js"
+import { Tally } from "../../tools/simulate/tally.js"
 
 describe("two cores and a link, simulated", () => {
   it("keep their promises", () => {

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { simulate } from "./sessions/simulate.js"
-import { Tally } from "./tally.js"
+import { simulate } from "../../tools/simulate/sessions/simulate.js"
+import { Tally } from "../../tools/simulate/tally.js"
 
 describe("sessions and everybody who uses them, simulated", () => {
   it("keep their promises", () => {

@@ -13,8 +13,8 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import type { TransportFailed } from "../../src/MuxadoError.js"
 import * as Transport from "../../src/Transport.js"
-import { accept, build, layerNodeWebSocket, layerStandardWebSocket, portOf } from "./socketPairs.js"
-import { assertSameBytes, join, noise, readBytes, readToEnd } from "./suite.js"
+import { accept, build, layerNodeWebSocket, layerStandardWebSocket, portOf } from "../support/transport/socketPairs.js"
+import { assertSameBytes, join, noise, readBytes, readToEnd } from "../support/transport/suite.js"
 
 type Message = Uint8Array | string
 type Written = Message | Socket.CloseEvent

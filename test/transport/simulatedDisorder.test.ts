@@ -6,7 +6,7 @@ import * as fc from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { fraction, stalled } from "../../src/testing/internal/disorder.js"
-import { assertSameBytes, noise, readToEnd, writeInBatches } from "./suite.js"
+import { assertSameBytes, noise, readToEnd, writeInBatches } from "../support/transport/suite.js"
 
 const links: fc.Arbitrary<SimulatedTransport.Options> = fc.record({
   latency: fc.constantFrom(0, 0.3, 70),

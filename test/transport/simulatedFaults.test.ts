@@ -7,7 +7,7 @@ import * as fc from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
-import { assertSameBytes, noise, readToEnd, writeForEver, writeInBatches } from "./suite.js"
+import { assertSameBytes, noise, readToEnd, writeForEver, writeInBatches } from "../support/transport/suite.js"
 
 const isDone = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.map(Fiber.poll(fiber), Option.isSome)
 

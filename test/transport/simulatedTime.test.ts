@@ -10,7 +10,7 @@ import * as TestClock from "effect/TestClock"
 import { PCGRandom } from "effect/Utils"
 import * as SimulatedTransport from "../../src/testing/SimulatedTransport.js"
 import type { TransportService } from "../../src/Transport.js"
-import { assertSameBytes, join, noise, readBytes, readToEnd, writeInBatches } from "./suite.js"
+import { assertSameBytes, join, noise, readBytes, readToEnd, writeInBatches } from "../support/transport/suite.js"
 
 const isDone = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.map(Fiber.poll(fiber), Option.isSome)
 

@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import type { TransportService } from "../../src/Transport.js"
-import { assertSameBytes, noise, readToEnd, writeInBatches } from "./suite.js"
+import { assertSameBytes, noise, readToEnd, writeInBatches } from "../support/transport/suite.js"
 
 /** Every read of the transport with its time, counted from now, up to the failure that ends it. */
 const readAll = (transport: TransportService) =>
