@@ -2,7 +2,9 @@ import { assert, describe } from "@effect/vitest"
 import { MuxStream } from "effect-muxado"
 import { SimulatedSessions } from "effect-muxado/testing"
 import { Deferred, Effect, Exit, Fiber, Option, Schedule, Stream } from "effect"
-import { ending, logged, quick, quietly, test, text } from "../support/edges.js"
+import { logged, quietly } from "../support/logs.js"
+import { ending, quick, sessionTest } from "../support/session/sessionTest.js"
+import { decoded } from "../support/session/sessions.js"
 
 /** What the peer's `readAll` of the next stream gives: the whole, as a number of bytes, or `"cut"`. */
 const peerReads = (server: SimulatedSessions.SimulatedSessionsService["server"]) =>
@@ -42,24 +44,28 @@ describe("an upload that was cut never looks like one that ended", () => {
   for (const [conversion, upload] of Object.entries(conversions)) {
     for (const [way, source] of Object.entries(broken)) {
       for (const bytes of [5, 600_000]) {
-        test(`${conversion}, whose input ${way} after ${bytes} bytes, the failure handled`, ({ client, server }) =>
-          Effect.gen(function* () {
-            const peer = yield* peerReads(server)
-            yield* client.withStream((stream) => Effect.exit(Effect.timeout(upload(source(bytes), stream), 50)))
-            assert.strictEqual(yield* peer, "cut")
-          }))
+        sessionTest(
+          `${conversion}, whose input ${way} after ${bytes} bytes, the failure handled`,
+          ({ client, server }) =>
+            Effect.gen(function* () {
+              const peer = yield* peerReads(server)
+              yield* client.withStream((stream) => Effect.exit(Effect.timeout(upload(source(bytes), stream), 50)))
+              assert.strictEqual(yield* peer, "cut")
+            })
+        )
       }
     }
 
-    test(`${conversion}, in a race that it loses`, ({ client, server }) =>
+    sessionTest(`${conversion}, in a race that it loses`, ({ client, server }) =>
       Effect.gen(function* () {
         const peer = yield* peerReads(server)
         const source = Stream.concat(chunk(5), Stream.never)
         yield* client.withStream((stream) => Effect.raceFirst(upload(source, stream), Effect.sleep(50)))
         assert.strictEqual(yield* peer, "cut")
-      }))
+      })
+    )
 
-    test(`${conversion}, interrupted by its fiber, and the handler succeeds`, ({ client, server }) =>
+    sessionTest(`${conversion}, interrupted by its fiber, and the handler succeeds`, ({ client, server }) =>
       Effect.gen(function* () {
         const peer = yield* peerReads(server)
         const source = Stream.concat(chunk(5), Stream.never)
@@ -71,17 +77,19 @@ describe("an upload that was cut never looks like one that ended", () => {
           })
         )
         assert.strictEqual(yield* peer, "cut")
-      }))
+      })
+    )
 
-    test(`${conversion} of a source that ends is whole`, ({ client, server }) =>
+    sessionTest(`${conversion} of a source that ends is whole`, ({ client, server }) =>
       Effect.gen(function* () {
         const peer = yield* peerReads(server)
         yield* client.withStream((stream) => upload(chunk(600_000), stream))
         assert.strictEqual(yield* peer, 600_000)
-      }))
+      })
+    )
   }
 
-  test("a write that waits in a forked fiber when the handler succeeds", ({ client, server }) =>
+  sessionTest("a write that waits in a forked fiber when the handler succeeds", ({ client, server }) =>
     Effect.gen(function* () {
       const got = yield* Deferred.make<string>()
       yield* Effect.forkScoped(
@@ -95,7 +103,8 @@ describe("an upload that was cut never looks like one that ended", () => {
         Effect.zipRight(Effect.fork(MuxStream.write(stream, new Uint8Array(1_000_000))), Effect.yieldNow())
       )
       assert.strictEqual(yield* Deferred.await(got), "Failure")
-    }))
+    })
+  )
 })
 
 describe("a download that was cut never looks like one that ended", () => {
@@ -122,7 +131,7 @@ describe("a download that was cut never looks like one that ended", () => {
   }
   for (const [download, read] of Object.entries(downloads)) {
     for (const [end, cut] of Object.entries(ends)) {
-      test(`${download} when ${end}`, (sessions) =>
+      sessionTest(`${download} when ${end}`, (sessions) =>
         Effect.gen(function* () {
           yield* Effect.forkScoped(
             sessions.server.serve((stream) =>
@@ -136,7 +145,8 @@ describe("a download that was cut never looks like one that ended", () => {
             sessions.client.withStream((stream) => Effect.zipRight(MuxStream.write(stream, "go"), read(stream)))
           )
           assert.match(seen, /^fails /)
-        }).pipe(quietly))
+        }).pipe(quietly)
+      )
     }
   }
 })
@@ -178,16 +188,16 @@ describe("readAll gives the whole or an error", () => {
       })
   }
   for (const [way, read] of Object.entries(ways)) {
-    test(way, ({ client, server }) =>
+    sessionTest(way, ({ client, server }) =>
       Effect.gen(function* () {
         yield* Effect.forkScoped(server.serve(inTwoParts))
         const whole = yield* client.withStream((stream) => Effect.zipRight(MuxStream.write(stream, "go"), read(stream)))
-        assert.strictEqual(text(whole), "first second")
+        assert.strictEqual(decoded(whole), "first second")
       })
     )
   }
 
-  test("two at once: one has the whole, the other nothing, and none a part", ({ client, server }) =>
+  sessionTest("two at once: one has the whole, the other nothing, and none a part", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(inTwoParts))
       const both = yield* client.withStream((stream) =>
@@ -196,10 +206,11 @@ describe("readAll gives the whole or an error", () => {
           Effect.all([MuxStream.readAll(stream), MuxStream.readAll(stream)], { concurrency: 2 })
         )
       )
-      assert.deepStrictEqual(both.map(text).sort(), ["", "first second"])
-    }))
+      assert.deepStrictEqual(both.map(decoded).sort(), ["", "first second"])
+    })
+  )
 
-  test("beyond maxBytes it fails and resets the stream, whatever was read before", ({ client, server }) =>
+  sessionTest("beyond maxBytes it fails and resets the stream, whatever was read before", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(inTwoParts))
       const seen = yield* ending(
@@ -212,9 +223,10 @@ describe("readAll gives the whole or an error", () => {
         )
       )
       assert.match(seen, /^fails ReadLimitExceeded: /)
-    }))
+    })
+  )
 
-  test("stopReading and close while it waits fail it", ({ client, server }) =>
+  sessionTest("stopReading and close while it waits fail it", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(inTwoParts))
       for (const stop of [MuxStream.stopReading, MuxStream.close]) {
@@ -229,7 +241,8 @@ describe("readAll gives the whole or an error", () => {
         )
         assert.match(seen, /^fails StreamClosed: /)
       }
-    }))
+    })
+  )
 })
 
 describe("memory that changes after it was handed over", () => {
@@ -247,7 +260,7 @@ describe("memory that changes after it was handed over", () => {
   const echo = (stream: MuxStream.MuxStream) =>
     Effect.flatMap(MuxStream.readAll(stream), (bytes) => MuxStream.write(stream, bytes))
 
-  test("transferred: that stream is reset, one warning says why, and the session goes on", () =>
+  sessionTest("transferred: that stream is reset, one warning says why, and the session goes on", () =>
     logged((lines) =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedSessions.make({ both: quick })
@@ -260,11 +273,12 @@ describe("memory that changes after it was handed over", () => {
         assert.match(lines[0]?.message ?? "", /^Stream 5 is reset: the memory of its bytes was detached/)
         yield* MuxStream.write(other, "lives")
         yield* MuxStream.finish(other)
-        assert.strictEqual(text(yield* MuxStream.readAll(other)), "lives")
+        assert.strictEqual(decoded(yield* MuxStream.readAll(other)), "lives")
       })
-    ))
+    )
+  )
 
-  test("WebAssembly memory that grew: the same", ({ client, server }) =>
+  sessionTest("WebAssembly memory that grew: the same", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(echo))
       const memory = new WebAssembly.Memory({ initial: 20 })
@@ -274,13 +288,15 @@ describe("memory that changes after it was handed over", () => {
         /^fails StreamReset: .*InternalError \(2\)/
       )
       yield* client.ping
-    }).pipe(quietly))
+    }).pipe(quietly)
+  )
 
-  test("shared memory that another thread changes: what was written is what arrives", ({ client, server }) =>
+  sessionTest("shared memory that another thread changes: what was written is what arrives", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(echo))
       const bytes = new Uint8Array(new SharedArrayBuffer(200_000)).fill(65)
       const back = yield* echoed(client, bytes, () => void bytes.fill(66))
       assert.isTrue(back.length === 200_000 && back.every((byte) => byte === 65))
-    }))
+    })
+  )
 })

@@ -5,7 +5,9 @@ import { Census, SimulatedSessions, VirtualTime } from "effect-muxado/testing"
 import { Clock, Context, Effect, Fiber, Layer, LogLevel, Option, Scope, Stream, TestClock } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as Net from "node:net"
-import { call, echo, ending, logged, quick, quietly, test, text } from "../support/edges.js"
+import { logged, quietly } from "../support/logs.js"
+import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
+import { decoded } from "../support/session/sessions.js"
 
 const listening = (handler: (session: Session.SessionService) => Effect.Effect<unknown, unknown>) =>
   Effect.gen(function* () {
@@ -24,7 +26,7 @@ describe("the reason of a GOAWAY", () => {
   const texts: Record<string, string> = { ascii: "maintenance", "not ASCII": "größere – 日本語 🎉", empty: "" }
   for (const how of ["goAway, then close", "closeWith", "goAway, then drain"] as const) {
     for (const [name, debug] of Object.entries(texts)) {
-      test(`${how}, ${name}: both sides see the same code and text everywhere`, ({ client, server }) =>
+      sessionTest(`${how}, ${name}: both sides see the same code and text everywhere`, ({ client, server }) =>
         Effect.gen(function* () {
           const reason = { code: 4_000_000_000, debug }
           if (how === "closeWith") yield* server.closeWith(reason)
@@ -43,11 +45,12 @@ describe("the reason of a GOAWAY", () => {
             assert.strictEqual(error.code, reason.code)
             assert.strictEqual(error.debug ?? "", debug)
           }
-        }))
+        })
+      )
     }
   }
 
-  test("control characters in the text are escaped in every message", ({ client, server }) =>
+  sessionTest("control characters in the text are escaped in every message", ({ client, server }) =>
     Effect.gen(function* () {
       const debug = "a\nb\r\u001b[31mred\u0000\u007f\u0085\u2028end"
       yield* server.closeWith({ code: 99, debug })
@@ -56,32 +59,36 @@ describe("the reason of a GOAWAY", () => {
         // eslint-disable-next-line no-control-regex
         assert.notMatch(error.message, /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/)
       }
-    }))
+    })
+  )
 
-  test("a long text is cut between two characters", ({ client, server }) =>
+  sessionTest("a long text is cut between two characters", ({ client, server }) =>
     Effect.gen(function* () {
       yield* server.closeWith({ code: 99, debug: "x" + "é".repeat(1000) })
       const error = yield* client.closed
       if (error._tag !== "RemoteGoneAway") return assert.fail(error._tag)
       assert.match(error.debug, /^xé{100,127}$/)
-    }))
+    })
+  )
 
-  test("the first reason that says something stays, and an empty one does not count", ({ client, server }) =>
+  sessionTest("the first reason that says something stays, and an empty one does not count", ({ client, server }) =>
     Effect.gen(function* () {
       yield* server.goAway()
       yield* server.goAway({ code: 50, debug: "one" })
       yield* server.closeWith({ code: 51, debug: "two" })
       for (const error of [yield* client.closed, yield* server.closed]) assert.match(error.message, /\(50\).*: one$/)
-    }))
+    })
+  )
 
-  test("two sides that close at once each keep their own reason", ({ client, server }) =>
+  sessionTest("two sides that close at once each keep their own reason", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.all([client.closeWith({ code: 50, debug: "c" }), server.closeWith({ code: 51, debug: "s" })], {
         concurrency: 2
       })
       assert.match((yield* client.closed).message, /: c$/)
       assert.match((yield* server.closed).message, /: s$/)
-    }))
+    })
+  )
 })
 
 describe("interrupted", () => {
@@ -92,7 +99,7 @@ describe("interrupted", () => {
     "toSocket.run": (stream) => MuxStream.toSocket(stream).run(() => undefined)
   }
   for (const [name, read] of Object.entries(reads)) {
-    test(`a ${name} that waits loses no byte`, ({ client, server }) =>
+    sessionTest(`a ${name} that waits loses no byte`, ({ client, server }) =>
       Effect.gen(function* () {
         yield* Effect.forkScoped(
           server.serve((stream) => Effect.zipRight(Effect.sleep(50), MuxStream.write(stream, "all of it")))
@@ -102,13 +109,14 @@ describe("interrupted", () => {
         const reading = yield* Effect.fork(read(stream))
         yield* Effect.sleep(20)
         yield* Fiber.interrupt(reading)
-        assert.strictEqual(text(yield* MuxStream.readAll(stream)), "all of it")
-      }))
+        assert.strictEqual(decoded(yield* MuxStream.readAll(stream)), "all of it")
+      })
+    )
   }
 
   const waits: Record<string, (session: Session.SessionService) => Effect.Effect<unknown, unknown>> = {
     accept: (session) => Effect.scoped(session.accept),
-    serve: (session) => session.serve(echo),
+    serve: (session) => session.serve(echoWhole),
     draining: (session) => session.draining,
     closed: (session) => session.closed,
     "open at the limit": (session) =>
@@ -121,7 +129,7 @@ describe("interrupted", () => {
     withStream: (session) => session.withStream(() => Effect.never)
   }
   for (const [name, wait] of Object.entries(waits)) {
-    test(
+    sessionTest(
       `${name} leaves nothing open, and what comes next works`,
       ({ client, server }) =>
         Effect.gen(function* () {
@@ -132,7 +140,7 @@ describe("interrupted", () => {
             yield* Fiber.interrupt(waiting)
             assert.strictEqual((yield* session.stats).outboundStreams, 0)
           }
-          yield* Effect.forkScoped(server.serve(echo))
+          yield* Effect.forkScoped(server.serve(echoWhole))
           assert.strictEqual(yield* call(client), "hello")
         }),
       { both: { ...quick, maxOutboundStreams: 1 } }
@@ -140,7 +148,7 @@ describe("interrupted", () => {
   }
 
   for (const name of ["drain", "close"] as const) {
-    test(`${name} goes on when its caller is interrupted`, ({ client, server }) =>
+    sessionTest(`${name} goes on when its caller is interrupted`, ({ client, server }) =>
       Effect.gen(function* () {
         yield* Effect.forkScoped(server.serve(() => Effect.never))
         const stream = yield* client.open()
@@ -149,19 +157,23 @@ describe("interrupted", () => {
         yield* Effect.yieldNow()
         yield* Fiber.interruptFork(leaving)
         assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
-      }))
+      })
+    )
   }
 
-  test("interrupting serve interrupts its handlers, and a serve after it takes what comes", ({ client, server }) =>
-    Effect.gen(function* () {
-      const serving = yield* Effect.fork(server.serve(() => Effect.never))
-      const calling = yield* Effect.fork(ending(call(client)))
-      yield* Effect.sleep(10)
-      yield* Fiber.interrupt(serving)
-      assert.match(yield* Fiber.join(calling), /^fails StreamReset: .*StreamCancelled/)
-      yield* Effect.forkScoped(server.serve(echo))
-      assert.strictEqual(yield* call(client), "hello")
-    }))
+  sessionTest(
+    "interrupting serve interrupts its handlers, and a serve after it takes what comes",
+    ({ client, server }) =>
+      Effect.gen(function* () {
+        const serving = yield* Effect.fork(server.serve(() => Effect.never))
+        const calling = yield* Effect.fork(ending(call(client)))
+        yield* Effect.sleep(10)
+        yield* Fiber.interrupt(serving)
+        assert.match(yield* Fiber.join(calling), /^fails StreamReset: .*StreamCancelled/)
+        yield* Effect.forkScoped(server.serve(echoWhole))
+        assert.strictEqual(yield* call(client), "hello")
+      })
+  )
 
   it.scopedLive("dialling that is interrupted leaves no connection", () =>
     Effect.gen(function* () {
@@ -188,15 +200,16 @@ describe("interrupted", () => {
 })
 
 describe("started late", () => {
-  test("a serve after the streams came serves them all", ({ client, server }) =>
+  sessionTest("a serve after the streams came serves them all", ({ client, server }) =>
     Effect.gen(function* () {
       const calls = yield* Effect.fork(Effect.forEach([1, 2, 3, 4], () => call(client), { concurrency: 4 }))
       yield* Effect.sleep(1000)
-      yield* Effect.forkScoped(server.serve(echo))
+      yield* Effect.forkScoped(server.serve(echoWhole))
       assert.deepStrictEqual(yield* Fiber.join(calls), ["hello", "hello", "hello", "hello"])
-    }))
+    })
+  )
 
-  test("an accept after a stream came and was reset skips nothing that lives", ({ client, server }) =>
+  sessionTest("an accept after a stream came and was reset skips nothing that lives", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.exit(
         client.withStream((stream) =>
@@ -205,30 +218,32 @@ describe("started late", () => {
       )
       const calling = yield* Effect.fork(call(client))
       yield* Effect.sleep(100)
-      yield* Effect.forkScoped(server.serve((stream) => Effect.ignore(echo(stream))))
+      yield* Effect.forkScoped(server.serve((stream) => Effect.ignore(echoWhole(stream))))
       assert.strictEqual(yield* Fiber.join(calling), "hello")
-    }))
+    })
+  )
 
-  test("a read after the peer has finished, and after its session has ended, gives what had arrived", ({
-    client,
-    server
-  }) =>
-    Effect.gen(function* () {
-      yield* Effect.forkScoped(server.serve((stream) => MuxStream.write(stream, "kept")))
-      const stream = yield* client.open()
-      yield* MuxStream.write(stream, "go")
-      yield* Effect.sleep(1000)
-      yield* server.close
-      assert.strictEqual(text(yield* MuxStream.readAll(stream)), "kept")
-    }))
+  sessionTest(
+    "a read after the peer has finished, and after its session has ended, gives what had arrived",
+    ({ client, server }) =>
+      Effect.gen(function* () {
+        yield* Effect.forkScoped(server.serve((stream) => MuxStream.write(stream, "kept")))
+        const stream = yield* client.open()
+        yield* MuxStream.write(stream, "go")
+        yield* Effect.sleep(1000)
+        yield* server.close
+        assert.strictEqual(decoded(yield* MuxStream.readAll(stream)), "kept")
+      })
+  )
 
-  test("closed and draining that are asked for after the end give its reason", ({ client, link }) =>
+  sessionTest("closed and draining that are asked for after the end give its reason", ({ client, link }) =>
     Effect.gen(function* () {
       yield* link.cut
       yield* Effect.sleep(1000)
       assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
       assert.strictEqual((yield* client.draining)._tag, "TransportFailed")
-    }))
+    })
+  )
 
   it.scopedLive("a client that calls before run is served once it runs", () =>
     Effect.gen(function* () {
@@ -236,7 +251,7 @@ describe("started late", () => {
       const port = server.address._tag === "TcpAddress" ? server.address.port : 0
       const calling = yield* Effect.fork(Effect.flatMap(dial(port), (client) => call(client)))
       yield* Effect.sleep(50)
-      yield* Effect.forkScoped(server.run((session) => session.serve(echo)))
+      yield* Effect.forkScoped(server.run((session) => session.serve(echoWhole)))
       assert.strictEqual(yield* Fiber.join(calling), "hello")
     })
   )
@@ -264,7 +279,7 @@ describe("what a program logs at the default level", () => {
           yield* Effect.scoped(
             Effect.gen(function* () {
               const port = yield* listening((session) =>
-                session.serve((stream) => (stream.id === 5 ? Effect.never : echo(stream)))
+                session.serve((stream) => (stream.id === 5 ? Effect.never : echoWhole(stream)))
               )
               const client = yield* dial(port)
               yield* call(client)
@@ -288,7 +303,7 @@ describe("what a program logs at the default level", () => {
   it.scopedLive("is one warning that says what a stranger speaks", () =>
     logged((lines) =>
       Effect.gen(function* () {
-        const port = yield* listening((session) => session.serve(echo))
+        const port = yield* listening((session) => session.serve(echoWhole))
         const stranger = yield* NodeTransport.makeTcp({ host: "127.0.0.1", port })
         yield* stranger.write([new TextEncoder().encode("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")])
         yield* Effect.exit(Effect.forever(stranger.read))
@@ -302,7 +317,7 @@ describe("what a program logs at the default level", () => {
     )
   )
 
-  test("is one warning for a handler's failure, with the stream's id and type", ({ client, server }) =>
+  sessionTest("is one warning for a handler's failure, with the stream's id and type", ({ client, server }) =>
     logged((lines) =>
       Effect.gen(function* () {
         yield* Effect.forkScoped(server.serve(() => Effect.fail("no such user")))
@@ -318,7 +333,8 @@ describe("what a program logs at the default level", () => {
           assert.match(line.message, /^The handler of stream \d+ \(type 7\) failed/)
         }
       })
-    ))
+    )
+  )
 })
 
 describe("contexts", () => {
@@ -334,7 +350,9 @@ describe("contexts", () => {
         "starter",
         Effect.provideService(
           listening((session) =>
-            session.serve((stream) => Effect.zipRight(see("handler"), Effect.zipRight(echo(stream), see("handler"))))
+            session.serve((stream) =>
+              Effect.zipRight(see("handler"), Effect.zipRight(echoWhole(stream), see("handler")))
+            )
           ),
           Scope.Scope,
           scope
@@ -360,7 +378,7 @@ describe("contexts", () => {
     })
   )
 
-  test("a handler's spans are in no other's trace, and link to the span that serves", ({ client, server }) =>
+  sessionTest("a handler's spans are in no other's trace, and link to the span that serves", ({ client, server }) =>
     Effect.gen(function* () {
       const traces = new Set<string>()
       const links = new Set<string>()
@@ -370,13 +388,14 @@ describe("contexts", () => {
           traces.add(span.traceId)
           assert.isTrue(Option.isNone(span.parent))
           for (const { span: linked } of span.links) if (linked._tag === "Span") links.add(linked.name)
-          yield* echo(stream)
+          yield* echoWhole(stream)
         }).pipe(Effect.withSpan("request"), Effect.orDie)
       yield* Effect.forkScoped(Effect.withSpan(server.serve(handler), "serving"))
       yield* Effect.forEach([1, 2, 3], () => Effect.withSpan(call(client), "calling"), { concurrency: 3 })
       assert.strictEqual(traces.size, 3)
       assert.deepStrictEqual([...links], ["serving"])
-    }))
+    })
+  )
 })
 
 describe("the tools for tests", () => {

@@ -7,7 +7,9 @@ import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import { Census, SimulatedTransport, VirtualTime } from "effect-muxado/testing"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import * as Net from "node:net"
-import { call, echo, ending, quick, quietly, test, wrong } from "../support/edges.js"
+import { quietly } from "../support/logs.js"
+import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
+import { wrong } from "../support/wrong.js"
 
 const peerReads = (server: Session.SessionService) =>
   Effect.gen(function* () {
@@ -32,22 +34,22 @@ describe("a stream that was cut looks like one that ended", () => {
       Effect.scoped(Effect.flatMap(MuxStream.toSocket(stream).writer, (write) => Stream.runForEach(endless, write)))
   }
   for (const [conversion, upload] of Object.entries(uploads)) {
-    test(`${conversion} that still runs in a forked fiber when the handler succeeds is reset: the peer sees a cut`, ({
-      client,
-      server
-    }) =>
-      Effect.gen(function* () {
-        const peer = yield* peerReads(server)
-        yield* client.withStream((stream) => Effect.zipRight(Effect.fork(upload(stream)), Effect.sleep(10)))
-        assert.strictEqual(yield* peer, "cut")
-      }))
+    sessionTest(
+      `${conversion} that still runs in a forked fiber when the handler succeeds is reset: the peer sees a cut`,
+      ({ client, server }) =>
+        Effect.gen(function* () {
+          const peer = yield* peerReads(server)
+          yield* client.withStream((stream) => Effect.zipRight(Effect.fork(upload(stream)), Effect.sleep(10)))
+          assert.strictEqual(yield* peer, "cut")
+        })
+    )
   }
 })
 
 describe("two sessions over one medium", () => {
   const listening = Effect.gen(function* () {
     const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
-    yield* Effect.forkScoped(quietly(server.run((session) => session.serve(echo))))
+    yield* Effect.forkScoped(quietly(server.run((session) => session.serve(echoWhole))))
     return server.address._tag === "TcpAddress" ? server.address.port : 0
   })
 
@@ -86,20 +88,22 @@ describe("two sessions over one medium", () => {
 })
 
 describe("a value from outside that is wrong", () => {
-  test("a write of bytes whose memory was detached before fails with InvalidOptions", ({ client, server }) =>
+  sessionTest("a write of bytes whose memory was detached before fails with InvalidOptions", ({ client, server }) =>
     Effect.gen(function* () {
-      yield* Effect.forkScoped(server.serve(echo))
+      yield* Effect.forkScoped(server.serve(echoWhole))
       const bytes = new Uint8Array(10)
       structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
       const stream = yield* client.open()
       assert.match(yield* ending(MuxStream.write(stream, bytes)), /^fails InvalidOptions: .*detached/)
-    }))
+    })
+  )
 
   for (const value of [Symbol("s"), Object.create(null) as unknown]) {
-    test(`open with a type that has no text (${typeof value}) fails with InvalidOptions`, ({ client }) =>
+    sessionTest(`open with a type that has no text (${typeof value}) fails with InvalidOptions`, ({ client }) =>
       Effect.gen(function* () {
         assert.match(yield* ending(client.open(wrong({ type: value }))), /^fails InvalidOptions: /)
-      }))
+      })
+    )
   }
 
   it.effect("a port that is a symbol fails with TransportFailed", () =>
@@ -118,9 +122,9 @@ describe("a value from outside that is wrong", () => {
     })
   )
 
-  test("a limit or a type given plainly, not in an object, fails with InvalidOptions", ({ client, server }) =>
+  sessionTest("a limit or a type given plainly, not in an object, fails with InvalidOptions", ({ client, server }) =>
     Effect.gen(function* () {
-      yield* Effect.forkScoped(server.serve(echo))
+      yield* Effect.forkScoped(server.serve(echoWhole))
       const read = client.withStream((stream) =>
         Effect.gen(function* () {
           yield* MuxStream.write(stream, "more than 3")
@@ -130,21 +134,24 @@ describe("a value from outside that is wrong", () => {
       )
       assert.match(yield* ending(read), /^fails (InvalidOptions|ReadLimitExceeded): /)
       assert.match(yield* ending(client.open(wrong(7))), /^fails InvalidOptions: /)
-    }))
+    })
+  )
 
-  test("goAway(null) and a text alone are defects that say what they take; closeWith() takes nothing, too", ({
-    client
-  }) =>
-    Effect.gen(function* () {
-      assert.match(yield* ending(client.goAway(wrong(null))), /^dies InvalidOptions: /)
-      assert.match(yield* ending(client.closeWith(wrong(undefined))), /^(ok|dies InvalidOptions: )/)
-      assert.match(yield* ending(client.goAway(wrong("maintenance"))), /^dies InvalidOptions: /)
-    }))
+  sessionTest(
+    "goAway(null) and a text alone are defects that say what they take; closeWith() takes nothing, too",
+    ({ client }) =>
+      Effect.gen(function* () {
+        assert.match(yield* ending(client.goAway(wrong(null))), /^dies InvalidOptions: /)
+        assert.match(yield* ending(client.closeWith(wrong(undefined))), /^(ok|dies InvalidOptions: )/)
+        assert.match(yield* ending(client.goAway(wrong("maintenance"))), /^dies InvalidOptions: /)
+      })
+  )
 
-  test("a drain for 'soon' is a defect that names drain and the value", ({ client }) =>
+  sessionTest("a drain for 'soon' is a defect that names drain and the value", ({ client }) =>
     Effect.gen(function* () {
       assert.match(yield* ending(client.drain(wrong("soon"))), /^dies InvalidOptions: .*drain.*soon/)
-    }))
+    })
+  )
 
   it.effect("isMuxadoError and retry know an object whose traps throw for none of ours", () =>
     Effect.sync(() => {
@@ -184,14 +191,15 @@ describe("a value from outside that is wrong", () => {
 })
 
 describe("errors and lines that mislead", () => {
-  test("ping after the peer's GOAWAY fails with RemoteGoneAway", ({ client, server }) =>
+  sessionTest("ping after the peer's GOAWAY fails with RemoteGoneAway", ({ client, server }) =>
     Effect.gen(function* () {
       yield* server.goAway({ code: 99, debug: "later" })
       yield* Effect.sleep(10)
       const pinging = yield* Effect.exit(client.ping)
       if (Exit.isSuccess(pinging)) return
       assert.strictEqual((yield* Effect.flip(client.ping))._tag, "RemoteGoneAway")
-    }))
+    })
+  )
 
   it.scopedLive("a Socket whose write throws is said to have failed while writing", () =>
     Effect.gen(function* () {
@@ -211,11 +219,12 @@ describe("errors and lines that mislead", () => {
     })
   )
 
-  test("a GOAWAY's text can turn the direction of a line that shows it", ({ client, server }) =>
+  sessionTest("a GOAWAY's text can turn the direction of a line that shows it", ({ client, server }) =>
     Effect.gen(function* () {
       yield* server.closeWith({ code: 99, debug: "a\u202eb\u2066c\u200bd" })
       assert.notMatch((yield* client.closed).message, /[\u200b\u202e\u2066]/)
-    }))
+    })
+  )
 })
 
 describe("texts of the runtime's where a person needs ours", () => {
@@ -250,7 +259,7 @@ describe("the tools for tests", () => {
 describe("a peer that dies after it said that it leaves", () => {
   const long = { both: { ...quick, heartbeat: { interval: "10 seconds", tolerance: "15 seconds" } } } as const
 
-  test(
+  sessionTest(
     "a peer that refuses heartbeats while it drains is not taken for one that knows none",
     ({ client, link, server }) =>
       Effect.gen(function* () {

@@ -6,7 +6,9 @@ import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import { SimulatedSessions, SimulatedTransport } from "effect-muxado/testing"
 import { Context, Effect, Exit, Layer, Logger, LogLevel, Scope } from "effect"
 import { Duplex } from "node:stream"
-import { call, echo, ending, logged, quick, quietly, test, wrong } from "../support/edges.js"
+import { logged, quietly } from "../support/logs.js"
+import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
+import { wrong } from "../support/wrong.js"
 
 const boom = new Error("boom")
 
@@ -30,7 +32,7 @@ const timers = { ...quick, heartbeat: false as const }
 describe("a user's own transport", () => {
   for (const [way, fault] of Object.entries(failing)) {
     for (const at of [1, 2]) {
-      test(`whose write ${way}, the ${at}. time, ends its session with TransportFailed`, () =>
+      sessionTest(`whose write ${way}, the ${at}. time, ends its session with TransportFailed`, () =>
         Effect.gen(function* () {
           const link = yield* SimulatedTransport.makePair()
           let writes = 0
@@ -40,16 +42,17 @@ describe("a user's own transport", () => {
           }
           const client = yield* Session.fromTransport(transport, { ...timers, role: "client" })
           const server = yield* Session.fromTransport(link.server, { ...timers, role: "server" })
-          yield* Effect.forkScoped(server.serve(echo))
+          yield* Effect.forkScoped(server.serve(echoWhole))
           if (at === 2) assert.strictEqual(yield* call(client), "hello")
           assert.match(yield* ending(call(client)), /^fails TransportFailed: /)
           assert.match(yield* ending(call(client)), /^fails TransportFailed: /)
           assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
           assert.strictEqual((yield* server.closed)._tag, "TransportFailed")
-        }))
+        })
+      )
     }
 
-    test(`whose read ${way} ends its session with TransportFailed`, () =>
+    sessionTest(`whose read ${way} ends its session with TransportFailed`, () =>
       Effect.gen(function* () {
         const link = yield* SimulatedTransport.makePair()
         let reads = 0
@@ -58,29 +61,31 @@ describe("a user's own transport", () => {
         )
         const client = yield* Session.fromTransport({ ...link.client, read }, { ...timers, role: "client" })
         const server = yield* Session.fromTransport(link.server, { ...timers, role: "server" })
-        yield* Effect.forkScoped(server.serve(echo))
+        yield* Effect.forkScoped(server.serve(echoWhole))
         yield* Effect.forEach([1, 2, 3], () => ending(call(client)))
         assert.match(yield* ending(call(client)), /^fails TransportFailed: /)
         assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
-      }))
+      })
+    )
 
     for (const part of ["end", "destroy"] as const) {
-      test(`whose ${part} ${way} lets its session close`, () =>
+      sessionTest(`whose ${part} ${way} lets its session close`, () =>
         Effect.gen(function* () {
           const link = yield* SimulatedTransport.makePair()
           const transport = { ...link.client, [part]: Effect.suspend(() => wrong<Effect.Effect<void>>(fault())) }
           const server = yield* Session.fromTransport(link.server, { ...timers, role: "server" })
-          yield* Effect.forkScoped(server.serve(echo))
+          yield* Effect.forkScoped(server.serve(echoWhole))
           const scope = yield* Scope.make()
           const client = yield* Scope.extend(Session.fromTransport(transport, { ...timers, role: "client" }), scope)
           assert.strictEqual(yield* call(client), "hello")
           assert.strictEqual(yield* ending(Scope.close(scope, Exit.void)), "ok")
           assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
-        }))
+        })
+      )
     }
   }
 
-  test("whose operations never complete is closed within its limits", () =>
+  sessionTest("whose operations never complete is closed within its limits", () =>
     Effect.gen(function* () {
       const never: Transport.TransportService = {
         read: Effect.never,
@@ -93,7 +98,8 @@ describe("a user's own transport", () => {
       yield* Scope.extend(client.open(), scope)
       assert.strictEqual(yield* ending(Scope.close(scope, Exit.void)), "ok")
       assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
-    }))
+    })
+  )
 
   for (const [name, value] of Object.entries({
     text: "text",
@@ -102,7 +108,7 @@ describe("a user's own transport", () => {
     "an ArrayBuffer": new ArrayBuffer(8),
     "a Uint16Array": Uint16Array.of(1)
   })) {
-    test(`that reads ${name} instead of a Uint8Array ends its session and names it`, () =>
+    sessionTest(`that reads ${name} instead of a Uint8Array ends its session and names it`, () =>
       Effect.gen(function* () {
         const link = yield* SimulatedTransport.makePair()
         const transport = { ...link.client, read: wrong<Transport.TransportService["read"]>(Effect.succeed(value)) }
@@ -110,7 +116,8 @@ describe("a user's own transport", () => {
         const error = yield* client.closed
         assert.strictEqual(error._tag, "TransportFailed")
         assert.include(error.message, "a chunk must be a Uint8Array, not ")
-      }))
+      })
+    )
   }
 })
 
@@ -122,7 +129,7 @@ describe("a user's own reader or writer of frames", () => {
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const server = yield* Session.fromTransport(link.server, { ...timers, role: "server" })
-      yield* Effect.forkScoped(server.serve(echo))
+      yield* Effect.forkScoped(server.serve(echoWhole))
       const mine = { reader: FrameReader.make(link.client), writer: FrameWriter.make(link.client) }
       return yield* Session.make("client", timers).pipe(
         Effect.provideService(Transport.Transport, link.client),
@@ -137,7 +144,7 @@ describe("a user's own reader or writer of frames", () => {
   }
 
   for (const [way, fault] of Object.entries(ways)) {
-    test(`whose take ${way} ends the session with TransportFailed`, () =>
+    sessionTest(`whose take ${way} ends the session with TransportFailed`, () =>
       Effect.gen(function* () {
         let takes = 0
         const client = yield* start(
@@ -151,11 +158,12 @@ describe("a user's own reader or writer of frames", () => {
         yield* Effect.forEach([1, 2], () => ending(call(client)))
         assert.match(yield* ending(call(client)), /^fails TransportFailed: /)
         assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
-      }))
+      })
+    )
   }
 
   for (const [way, fault] of Object.entries(failing)) {
-    test(`whose write ${way} ends the session with TransportFailed`, () =>
+    sessionTest(`whose write ${way} ends the session with TransportFailed`, () =>
       Effect.gen(function* () {
         let writes = 0
         const client = yield* start(
@@ -167,7 +175,8 @@ describe("a user's own reader or writer of frames", () => {
         assert.strictEqual(yield* call(client), "hello")
         assert.match(yield* ending(call(client)), /^fails TransportFailed: /)
         assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
-      }))
+      })
+    )
   }
 })
 
@@ -184,7 +193,7 @@ describe("a logger that throws", () => {
       const { client, server } = yield* SimulatedSessions.make({
         both: { ...quick, frameLog: { level: LogLevel.Error } }
       })
-      yield* Effect.forkScoped(server.serve(echo))
+      yield* Effect.forkScoped(server.serve(echoWhole))
       assert.strictEqual(yield* call(client), "hello")
     }).pipe(Effect.provide(throwing))
   )
@@ -214,17 +223,18 @@ describe("a handler of serve", () => {
     "interrupts itself": [() => Effect.interrupt, /StreamCancelled \(6\)/]
   }
   for (const [way, [handler, code]] of Object.entries(ways)) {
-    test(`that ${way} resets its stream; the others, and later ones, are served`, ({ client, server }) =>
+    sessionTest(`that ${way} resets its stream; the others, and later ones, are served`, ({ client, server }) =>
       Effect.gen(function* () {
         yield* Effect.forkScoped(
-          server.serve((stream) => (stream.id === 5 ? handler() : echo(stream)), { concurrency: 1 })
+          server.serve((stream) => (stream.id === 5 ? handler() : echoWhole(stream)), { concurrency: 1 })
         )
         const ends = yield* Effect.forEach([1, 2, 3], () => ending(call(client)), { concurrency: 3 })
         assert.strictEqual(ends[0], "ok")
         assert.match(ends[1] ?? "", code)
         assert.strictEqual(ends[2], "ok")
         assert.strictEqual(yield* call(client), "hello")
-      }).pipe(quietly))
+      }).pipe(quietly)
+    )
   }
 
   const codes: Record<string, () => unknown> = {
@@ -239,26 +249,30 @@ describe("a handler of serve", () => {
     "gives an effect": () => Effect.succeed(7)
   }
   for (const [way, resetCode] of Object.entries(codes)) {
-    test(`whose resetCode ${way} resets its stream with InternalError, and serve goes on`, ({ client, server }) =>
-      logged((lines) =>
-        Effect.gen(function* () {
-          yield* Effect.forkScoped(server.serve(() => Effect.fail("x"), { resetCode: wrong(resetCode) }))
-          for (let i = 0; i < 2; i++)
-            assert.match(yield* ending(call(client)), /^fails StreamReset: .*InternalError \(2\)/)
-          assert.deepStrictEqual(
-            lines.map(({ level }) => level._tag),
-            ["Error", "Error"]
-          )
-        })
-      ))
+    sessionTest(
+      `whose resetCode ${way} resets its stream with InternalError, and serve goes on`,
+      ({ client, server }) =>
+        logged((lines) =>
+          Effect.gen(function* () {
+            yield* Effect.forkScoped(server.serve(() => Effect.fail("x"), { resetCode: wrong(resetCode) }))
+            for (let i = 0; i < 2; i++)
+              assert.match(yield* ending(call(client)), /^fails StreamReset: .*InternalError \(2\)/)
+            assert.deepStrictEqual(
+              lines.map(({ level }) => level._tag),
+              ["Error", "Error"]
+            )
+          })
+        )
+    )
   }
 
-  test("whose resetCode gives a code of the application's has the peer see it", ({ client, server }) =>
+  sessionTest("whose resetCode gives a code of the application's has the peer see it", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(() => Effect.fail("x"), { resetCode: () => 4_000_000_000 }))
       const error = yield* Effect.flip(call(client))
       assert.strictEqual(error._tag === "StreamReset" ? error.code : undefined, 4_000_000_000)
-    }).pipe(quietly))
+    }).pipe(quietly)
+  )
 })
 
 describe("a handler of a server", () => {
@@ -404,7 +418,7 @@ describe("a Duplex given to fromDuplex", () => {
 })
 
 describe("a use of withStream", () => {
-  test("that throws, dies, fails or interrupts itself ends its stream as cut", ({ client, server }) =>
+  sessionTest("that throws, dies, fails or interrupts itself ends its stream as cut", ({ client, server }) =>
     Effect.gen(function* () {
       const seen: Array<string> = []
       yield* Effect.forkScoped(
@@ -431,5 +445,6 @@ describe("a use of withStream", () => {
         Object.values(failing).map(() => "Failure")
       )
       assert.strictEqual((yield* client.stats).outboundStreams, 0)
-    }))
+    })
+  )
 })

@@ -6,7 +6,9 @@ import { Context, Effect, Exit, Fiber, Layer, LogLevel } from "effect"
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { call, echo, ending, logged, quick, test, wrong } from "../support/edges.js"
+import { logged } from "../support/logs.js"
+import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
+import { wrong } from "../support/wrong.js"
 
 describe("the options of a Socket's transport", () => {
   const options: ReadonlyArray<object> = [
@@ -41,7 +43,7 @@ describe("the log of frames", () => {
       Effect.gen(function* () {
         const named = (session: string) => ({ ...quick, frameLog: { level: LogLevel.Info, session } })
         const { client, server } = yield* SimulatedSessions.make({ client: named("ours"), server: named("theirs") })
-        yield* Effect.forkScoped(server.serve(echo))
+        yield* Effect.forkScoped(server.serve(echoWhole))
         yield* call(client)
         for (const name of ["ours", "theirs"]) assert.isTrue(lines.some(({ message }) => message.startsWith(name)))
       })
@@ -70,7 +72,7 @@ describe("layers", () => {
     }).pipe(Effect.scoped)
   )
 
-  test("a reader, a writer and a log of frames used in two compositions are two of each", () =>
+  sessionTest("a reader, a writer and a log of frames used in two compositions are two of each", () =>
     Effect.gen(function* () {
       const composed = (transport: Transport.TransportService, role: "client" | "server") =>
         Effect.map(
@@ -85,13 +87,14 @@ describe("layers", () => {
         )
       const link = yield* SimulatedTransport.makePair()
       const [client, server] = [yield* composed(link.client, "client"), yield* composed(link.server, "server")]
-      yield* Effect.forkScoped(server.serve(echo))
+      yield* Effect.forkScoped(server.serve(echoWhole))
       assert.strictEqual(yield* call(client), "hello")
-    }))
+    })
+  )
 })
 
 describe("readers and writers of frames alone", () => {
-  test("a take that is interrupted loses no frame; after the end it fails, again and again", () =>
+  sessionTest("a take that is interrupted loses no frame; after the end it fails, again and again", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair({ latency: "20 millis", chunking: "byte" })
       const [reader, writer] = [FrameReader.make(link.server), FrameWriter.make(link.client)]
@@ -105,9 +108,10 @@ describe("readers and writers of frames alone", () => {
       assert.deepStrictEqual(codes, [77])
       yield* link.client.end
       for (let i = 0; i < 2; i++) assert.match(yield* ending(reader.take), /^fails TransportFailed: /)
-    }))
+    })
+  )
 
-  test("a write of frames after the end of the transport fails, again and again", () =>
+  sessionTest("a write of frames after the end of the transport fails, again and again", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const writer = FrameWriter.make(link.client)
@@ -116,28 +120,31 @@ describe("readers and writers of frames alone", () => {
         const write = writer.write([{ _tag: "Rst", streamId: 3, code: 77 }])
         assert.match(yield* ending(write), /^fails TransportFailed: /)
       }
-    }))
+    })
+  )
 
-  test("two accepts at once take a stream each, in order", ({ client, server }) =>
+  sessionTest("two accepts at once take a stream each, in order", ({ client, server }) =>
     Effect.gen(function* () {
       const accepting = yield* Effect.fork(Effect.all([server.accept, server.accept], { concurrency: 2 }))
       yield* Effect.yieldNow()
       for (const data of ["one", "two"]) yield* MuxStream.write(yield* client.open(), data)
       const [first, second] = yield* Fiber.join(accepting)
       assert.deepStrictEqual([first.id, second.id], [3, 5])
-    }))
+    })
+  )
 })
 
 describe("interrupted, and what is left", () => {
-  test("a ping that is interrupted leaves the next its answer", ({ client }) =>
+  sessionTest("a ping that is interrupted leaves the next its answer", ({ client }) =>
     Effect.gen(function* () {
       const pinging = yield* Effect.fork(client.ping)
       yield* Fiber.interrupt(pinging)
       yield* client.ping
       assert.strictEqual((yield* client.stats).outboundStreams, 0)
-    }))
+    })
+  )
 
-  test("a write that is interrupted while it waits sends nothing, or resets the stream", ({ client, server }) =>
+  sessionTest("a write that is interrupted while it waits sends nothing, or resets the stream", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(() => Effect.never))
       const stream = yield* client.open()
@@ -145,9 +152,10 @@ describe("interrupted, and what is left", () => {
       yield* Effect.sleep(10)
       yield* Fiber.interrupt(writing)
       assert.match(yield* ending(MuxStream.write(stream, "more")), /^fails StreamReset: .*StreamCancelled/)
-    }))
+    })
+  )
 
-  test("a session whose making is interrupted leaves nothing", () =>
+  sessionTest("a session whose making is interrupted leaves nothing", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const making = yield* Effect.fork(
@@ -156,7 +164,8 @@ describe("interrupted, and what is left", () => {
       yield* Effect.yieldNow()
       yield* Fiber.interrupt(making)
       assert.match(yield* ending(link.server.read), /^(ok|fails TransportFailed)/)
-    }))
+    })
+  )
 
   it.scopedLive("listening that is interrupted leaves no file", () =>
     Effect.gen(function* () {

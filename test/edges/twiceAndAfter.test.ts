@@ -3,7 +3,8 @@ import { MuxStream, Session } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import { SimulatedSessions, SimulatedTransport } from "effect-muxado/testing"
 import { Context, Effect, Fiber, Layer, Option, Stream } from "effect"
-import { call, echo, ending, quick, test, text } from "../support/edges.js"
+import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
+import { decoded } from "../support/session/sessions.js"
 
 type Operation = (stream: MuxStream.MuxStream) => Effect.Effect<unknown, unknown>
 
@@ -51,7 +52,7 @@ describe("a stream after its end", () => {
           ? "ok"
           : "SocketError"
         : tag
-      test(`${name} after ${end}: ${expected}, at once`, (sessions) =>
+      sessionTest(`${name} after ${end}: ${expected}, at once`, (sessions) =>
         Effect.gen(function* () {
           yield* Effect.forkScoped(sessions.server.serve(() => Effect.never))
           const stream = yield* sessions.client.open()
@@ -62,21 +63,23 @@ describe("a stream after its end", () => {
           const seen = yield* ending(operation(stream))
           if (expected === "ok") assert.strictEqual(seen, "ok")
           else assert.match(seen, new RegExp(`^fails ${expected}:`))
-        }))
+        })
+      )
     }
     for (const [name, operation] of Object.entries(endings)) {
-      test(`${name} after ${end} does nothing`, (sessions) =>
+      sessionTest(`${name} after ${end} does nothing`, (sessions) =>
         Effect.gen(function* () {
           yield* Effect.forkScoped(sessions.server.serve(() => Effect.never))
           const stream = yield* sessions.client.open()
           yield* MuxStream.write(stream, "1")
           yield* finish(sessions, stream)
           assert.strictEqual(yield* ending(operation(stream)), "ok")
-        }))
+        })
+      )
     }
   }
 
-  test("finish after close is the same as once; after a reset it says so", ({ client, server }) =>
+  sessionTest("finish after close is the same as once; after a reset it says so", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(() => Effect.never))
       const closed = yield* client.open()
@@ -85,34 +88,37 @@ describe("a stream after its end", () => {
       const reset = yield* client.open()
       yield* MuxStream.reset(reset, 7)
       assert.match(yield* ending(MuxStream.finish(reset)), /^fails StreamReset: /)
-    }))
+    })
+  )
 
-  test("a stream that left its withStream is closed, and says so", ({ client, server }) =>
+  sessionTest("a stream that left its withStream is closed, and says so", ({ client, server }) =>
     Effect.gen(function* () {
-      yield* Effect.forkScoped(server.serve(echo))
+      yield* Effect.forkScoped(server.serve(echoWhole))
       const stream = yield* client.withStream((stream) => Effect.succeed(stream))
       assert.match(
         yield* ending(MuxStream.write(stream, "late")),
         /^fails StreamClosed: Stream 3 is closed for writing/
       )
       assert.match(yield* ending(MuxStream.readAll(stream)), /^fails StreamClosed: Stream 3 is closed for reading/)
-    }))
+    })
+  )
 })
 
 describe("a stream's operations twice", () => {
-  test("the second readAll, and every read after it, finds nothing more", ({ client, server }) =>
+  sessionTest("the second readAll, and every read after it, finds nothing more", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve((stream) => MuxStream.write(stream, "once")))
       const stream = yield* client.open()
       yield* MuxStream.write(stream, "go")
-      assert.strictEqual(text(yield* MuxStream.readAll(stream)), "once")
+      assert.strictEqual(decoded(yield* MuxStream.readAll(stream)), "once")
       assert.strictEqual((yield* MuxStream.readAll(stream)).length, 0)
       assert.isTrue(Option.isNone(yield* MuxStream.read(stream)))
-    }))
+    })
+  )
 
-  test("finish, close, reset and stopReading twice are the same as once", ({ client, server }) =>
+  sessionTest("finish, close, reset and stopReading twice are the same as once", ({ client, server }) =>
     Effect.gen(function* () {
-      yield* Effect.forkScoped(server.serve(echo))
+      yield* Effect.forkScoped(server.serve(echoWhole))
       for (const [name, operation] of Object.entries({ finish: MuxStream.finish, ...endings })) {
         const stream = yield* client.open()
         yield* MuxStream.write(stream, "1")
@@ -121,23 +127,25 @@ describe("a stream's operations twice", () => {
         yield* MuxStream.reset(stream, 6)
       }
       assert.strictEqual(yield* call(client), "hello")
-    }))
+    })
+  )
 
   for (const name of ["toSink", "toChannel", "toSocket.writer"] as const) {
-    test(`a second ${name} on a stream that the first has finished fails`, ({ client, server }) =>
+    sessionTest(`a second ${name} on a stream that the first has finished fails`, ({ client, server }) =>
       Effect.gen(function* () {
-        yield* Effect.forkScoped(server.serve(echo))
+        yield* Effect.forkScoped(server.serve(echoWhole))
         const stream = yield* client.open()
         const operation = writes[name]
         if (operation === undefined) return assert.fail("no such operation")
         assert.strictEqual(yield* ending(operation(stream)), "ok")
         assert.match(yield* ending(operation(stream)), /^fails (StreamClosed|SocketError): /)
-      }))
+      })
+    )
   }
 
-  test("two toSinks of one stream never lose bytes without an error", ({ client, server }) =>
+  sessionTest("two toSinks of one stream never lose bytes without an error", ({ client, server }) =>
     Effect.gen(function* () {
-      yield* Effect.forkScoped(server.serve(echo))
+      yield* Effect.forkScoped(server.serve(echoWhole))
       const source = Stream.make("a", "b").pipe(Stream.rechunk(1))
       const stream = yield* client.open()
       const both = yield* ending(
@@ -147,7 +155,8 @@ describe("a stream's operations twice", () => {
       )
       if (both === "ok") assert.strictEqual((yield* MuxStream.readAll(stream)).length, 4)
       else assert.match(both, /^fails StreamClosed: /)
-    }))
+    })
+  )
 })
 
 describe("a session after its end", () => {
@@ -161,47 +170,52 @@ describe("a session after its end", () => {
     "a cut": [({ link }) => link.cut, "TransportFailed"]
   }
   for (const [end, [finish, tag]] of Object.entries(ends)) {
-    test(`open, withStream, accept and ping after ${end} fail with ${tag}; closed and draining give it`, (sessions) =>
-      Effect.gen(function* () {
-        const { client } = sessions
-        yield* finish(sessions)
-        yield* Effect.sleep(1)
-        const failing = new RegExp(`^fails ${tag}: `)
-        assert.match(yield* ending(client.open()), failing)
-        assert.match(yield* ending(client.withStream(() => Effect.void)), failing)
-        assert.match(yield* ending(client.accept), failing)
-        assert.match(yield* ending(client.ping), failing)
-        assert.strictEqual((yield* client.closed)._tag, tag)
-        assert.strictEqual((yield* client.draining)._tag, tag)
-      }))
+    sessionTest(
+      `open, withStream, accept and ping after ${end} fail with ${tag}; closed and draining give it`,
+      (sessions) =>
+        Effect.gen(function* () {
+          const { client } = sessions
+          yield* finish(sessions)
+          yield* Effect.sleep(1)
+          const failing = new RegExp(`^fails ${tag}: `)
+          assert.match(yield* ending(client.open()), failing)
+          assert.match(yield* ending(client.withStream(() => Effect.void)), failing)
+          assert.match(yield* ending(client.accept), failing)
+          assert.match(yield* ending(client.ping), failing)
+          assert.strictEqual((yield* client.closed)._tag, tag)
+          assert.strictEqual((yield* client.draining)._tag, tag)
+        })
+    )
 
-    test(`serve, goAway, drain, close, closeWith and stats after ${end} complete`, (sessions) =>
+    sessionTest(`serve, goAway, drain, close, closeWith and stats after ${end} complete`, (sessions) =>
       Effect.gen(function* () {
         const { client } = sessions
         yield* finish(sessions)
         yield* Effect.sleep(1)
-        assert.strictEqual(yield* ending(client.serve(echo)), "ok")
+        assert.strictEqual(yield* ending(client.serve(echoWhole)), "ok")
         assert.strictEqual(yield* ending(client.goAway({ code: 99, debug: "late" })), "ok")
         assert.strictEqual(yield* ending(client.drain()), "ok")
         assert.strictEqual(yield* ending(client.close), "ok")
         assert.strictEqual(yield* ending(client.closeWith({ code: 98 })), "ok")
         assert.strictEqual((yield* client.stats).inboundStreams, 0)
         assert.strictEqual((yield* client.closed)._tag, tag)
-      }))
+      })
+    )
   }
 
-  test("all of them after the session's scope has closed", () =>
+  sessionTest("all of them after the session's scope has closed", () =>
     Effect.gen(function* () {
       const { client } = yield* Effect.scoped(SimulatedSessions.make({ both: quick }))
       assert.match(yield* ending(client.open()), /^fails (RemoteGoneAway|SessionClosed): /)
-      assert.strictEqual(yield* ending(client.serve(echo)), "ok")
+      assert.strictEqual(yield* ending(client.serve(echoWhole)), "ok")
       assert.strictEqual(yield* ending(client.close), "ok")
       assert.strictEqual(yield* ending(client.closed), "ok")
-    }))
+    })
+  )
 })
 
 describe("a session's operations twice, or two at once", () => {
-  test("two drains, two closes, and both at once complete together", ({ client, server }) =>
+  sessionTest("two drains, two closes, and both at once complete together", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(() => Effect.never))
       const stream = yield* client.open()
@@ -213,24 +227,26 @@ describe("a session's operations twice, or two at once", () => {
         }
       )
       assert.strictEqual(yield* ending(all), "ok")
-    }))
+    })
+  )
 
-  test("two serves of one session share its streams, each stream once", ({ client, server }) =>
+  sessionTest("two serves of one session share its streams, each stream once", ({ client, server }) =>
     Effect.gen(function* () {
       let handled = 0
       const handler = (stream: MuxStream.MuxStream) =>
         Effect.zipRight(
           Effect.sync(() => handled++),
-          echo(stream)
+          echoWhole(stream)
         )
       yield* Effect.forkScoped(server.serve(handler))
       yield* Effect.forkScoped(server.serve(handler))
       const answers = yield* Effect.forEach(["a", "b", "c", "d"], (data) => call(client, data), { concurrency: 4 })
       assert.deepStrictEqual(answers, ["a", "b", "c", "d"])
       assert.strictEqual(handled, 4)
-    }))
+    })
+  )
 
-  test("pings at the same time each have their answer", ({ client }) =>
+  sessionTest("pings at the same time each have their answer", ({ client }) =>
     Effect.gen(function* () {
       assert.strictEqual(
         (yield* Effect.all(
@@ -239,38 +255,42 @@ describe("a session's operations twice, or two at once", () => {
         )).length,
         20
       )
-    }))
+    })
+  )
 })
 
 describe("two of everything in one program", () => {
-  test("a second session on a transport is refused, and the first goes on", () =>
+  sessionTest("a second session on a transport is refused, and the first goes on", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const client = yield* Session.fromTransport(link.client, { ...quick, role: "client" })
       const server = yield* Session.fromTransport(link.server, { ...quick, role: "server" })
-      yield* Effect.forkScoped(server.serve(echo))
+      yield* Effect.forkScoped(server.serve(echoWhole))
       const error = yield* Effect.flip(Session.fromTransport(link.client, { ...quick, role: "client" }))
       assert.match(error.message, /^Invalid options: this transport already carries a session/)
       assert.strictEqual(yield* call(client), "hello")
-    }))
+    })
+  )
 
-  test("a session that was refused for its options leaves the transport to the next", () =>
+  sessionTest("a session that was refused for its options leaves the transport to the next", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       yield* Effect.flip(Session.fromTransport(link.client, { role: "client", window: 1 }))
       const client = yield* Session.fromTransport(link.client, { ...quick, role: "client" })
       const server = yield* Session.fromTransport(link.server, { ...quick, role: "server" })
-      yield* Effect.forkScoped(server.serve(echo))
+      yield* Effect.forkScoped(server.serve(echoWhole))
       assert.strictEqual(yield* call(client), "hello")
-    }))
+    })
+  )
 
-  test("pairs made side by side do not see one another", ({ client, server }) =>
+  sessionTest("pairs made side by side do not see one another", ({ client, server }) =>
     Effect.gen(function* () {
       const other = yield* SimulatedSessions.make({ both: quick })
       yield* Effect.forkScoped(server.serve((stream) => MuxStream.write(stream, "one")))
       yield* Effect.forkScoped(other.server.serve((stream) => MuxStream.write(stream, "two")))
       assert.deepStrictEqual(yield* Effect.all([call(client), call(other.client)], { concurrency: 2 }), ["one", "two"])
-    }))
+    })
+  )
 
   class One extends Context.Tag("test/edges/One")<One, Session.SessionService>() {}
   class Two extends Context.Tag("test/edges/Two")<Two, Session.SessionService>() {}

@@ -4,7 +4,9 @@ import { FrameReader, FrameWriter, MuxadoError, MuxStream, Session, Transport } 
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import { SimulatedTransport } from "effect-muxado/testing"
 import { Effect, Fiber } from "effect"
-import { call, echo, ending, quick, quietly, test, wrong } from "../support/edges.js"
+import { quietly } from "../support/logs.js"
+import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
+import { wrong } from "../support/wrong.js"
 
 const values: ReadonlyArray<unknown> = [undefined, null, -1, 1.5, NaN, "x", {}, [], Symbol("s"), 10n, () => 1]
 
@@ -13,149 +15,161 @@ const nameOf = (value: unknown): string =>
 
 describe("a wrong argument of a stream", () => {
   for (const value of [null, undefined, 0, true, {}, [1], new ArrayBuffer(4), Uint16Array.of(1), new Date(0), 1n]) {
-    test(`write(${nameOf(value)}) fails with InvalidOptions, and the next write of the stream is sent`, ({
-      client,
-      server
-    }) =>
-      Effect.gen(function* () {
-        yield* Effect.forkScoped(server.serve(echo))
-        const stream = yield* client.open()
-        const error = yield* Effect.flip(MuxStream.write(stream, wrong(value)))
-        assert.strictEqual(error._tag, "InvalidOptions")
-        assert.match(error.message, /^Invalid options: write: takes a Uint8Array or a string, not /)
-        yield* MuxStream.write(stream, "good")
-        yield* MuxStream.finish(stream)
-        assert.strictEqual(new TextDecoder().decode(yield* MuxStream.readAll(stream)), "good")
-      }))
+    sessionTest(
+      `write(${nameOf(value)}) fails with InvalidOptions, and the next write of the stream is sent`,
+      ({ client, server }) =>
+        Effect.gen(function* () {
+          yield* Effect.forkScoped(server.serve(echoWhole))
+          const stream = yield* client.open()
+          const error = yield* Effect.flip(MuxStream.write(stream, wrong(value)))
+          assert.strictEqual(error._tag, "InvalidOptions")
+          assert.match(error.message, /^Invalid options: write: takes a Uint8Array or a string, not /)
+          yield* MuxStream.write(stream, "good")
+          yield* MuxStream.finish(stream)
+          assert.strictEqual(new TextDecoder().decode(yield* MuxStream.readAll(stream)), "good")
+        })
+    )
   }
 
   for (const value of values) {
-    test(`reset(${nameOf(value)}) dies with a text that names the value, and the session goes on`, ({
-      client,
-      server
-    }) =>
-      Effect.gen(function* () {
-        yield* Effect.forkScoped(server.serve(echo))
-        const end = yield* ending(client.withStream((stream) => MuxStream.reset(stream, wrong(value))))
-        assert.match(end, /^dies InvalidOptions: .*reset: the code must be an integer from 0 to 4294967295, not /)
-        assert.strictEqual(yield* call(client), "hello")
-      }))
+    sessionTest(
+      `reset(${nameOf(value)}) dies with a text that names the value, and the session goes on`,
+      ({ client, server }) =>
+        Effect.gen(function* () {
+          yield* Effect.forkScoped(server.serve(echoWhole))
+          const end = yield* ending(client.withStream((stream) => MuxStream.reset(stream, wrong(value))))
+          assert.match(end, /^dies InvalidOptions: .*reset: the code must be an integer from 0 to 4294967295, not /)
+          assert.strictEqual(yield* call(client), "hello")
+        })
+    )
   }
 
   for (const value of values.filter((value) => value !== undefined && value !== 1.5)) {
-    test(`readAll with maxBytes ${nameOf(value)} fails with InvalidOptions and takes nothing`, ({ client, server }) =>
-      Effect.gen(function* () {
-        yield* Effect.forkScoped(server.serve(echo))
-        const answer = yield* client.withStream((stream) =>
-          Effect.gen(function* () {
-            yield* MuxStream.write(stream, "kept")
-            yield* MuxStream.finish(stream)
-            const end = yield* ending(MuxStream.readAll(stream, wrong({ maxBytes: value })))
-            assert.match(end, /^fails InvalidOptions: .*maxBytes must be a number of bytes, 0 or more, not /)
-            return yield* MuxStream.readAll(stream)
-          })
-        )
-        assert.strictEqual(new TextDecoder().decode(answer), "kept")
-      }))
+    sessionTest(
+      `readAll with maxBytes ${nameOf(value)} fails with InvalidOptions and takes nothing`,
+      ({ client, server }) =>
+        Effect.gen(function* () {
+          yield* Effect.forkScoped(server.serve(echoWhole))
+          const answer = yield* client.withStream((stream) =>
+            Effect.gen(function* () {
+              yield* MuxStream.write(stream, "kept")
+              yield* MuxStream.finish(stream)
+              const end = yield* ending(MuxStream.readAll(stream, wrong({ maxBytes: value })))
+              assert.match(end, /^fails InvalidOptions: .*maxBytes must be a number of bytes, 0 or more, not /)
+              return yield* MuxStream.readAll(stream)
+            })
+          )
+          assert.strictEqual(new TextDecoder().decode(answer), "kept")
+        })
+    )
   }
 })
 
 describe("a wrong argument of a session", () => {
   for (const value of [null, -1, 1.5, NaN, "x", [], 10n, 2 ** 32, 0xffffffff]) {
-    test(`open with type ${nameOf(value)} fails with InvalidOptions and uses no stream id`, ({ client, server }) =>
-      Effect.gen(function* () {
-        yield* Effect.forkScoped(server.serve(echo))
-        const end = yield* ending(client.open(wrong({ type: value })))
-        assert.match(end, /^fails InvalidOptions: .*the stream type must be a uint32 below 0xFFFFFFFF/)
-        assert.strictEqual((yield* client.stats).opened, 0)
-        assert.strictEqual(yield* call(client), "hello")
-      }))
+    sessionTest(
+      `open with type ${nameOf(value)} fails with InvalidOptions and uses no stream id`,
+      ({ client, server }) =>
+        Effect.gen(function* () {
+          yield* Effect.forkScoped(server.serve(echoWhole))
+          const end = yield* ending(client.open(wrong({ type: value })))
+          assert.match(end, /^fails InvalidOptions: .*the stream type must be a uint32 below 0xFFFFFFFF/)
+          assert.strictEqual((yield* client.stats).opened, 0)
+          assert.strictEqual(yield* call(client), "hello")
+        })
+    )
   }
 
   for (const method of ["goAway", "closeWith"] as const) {
     for (const value of values.filter((value) => value !== undefined)) {
-      test(`${method} with code ${nameOf(value)} dies with a text, and says nothing to the peer`, ({
-        client,
-        server
-      }) =>
-        Effect.gen(function* () {
-          yield* Effect.forkScoped(server.serve(echo))
-          const end = yield* ending(client[method](wrong({ code: value })))
-          assert.match(end, new RegExp(`^dies InvalidOptions: .*${method}: the code must be an integer`))
-          assert.strictEqual(yield* call(client), "hello")
-          assert.strictEqual(yield* ending(server.draining), "waits")
-        }))
+      sessionTest(
+        `${method} with code ${nameOf(value)} dies with a text, and says nothing to the peer`,
+        ({ client, server }) =>
+          Effect.gen(function* () {
+            yield* Effect.forkScoped(server.serve(echoWhole))
+            const end = yield* ending(client[method](wrong({ code: value })))
+            assert.match(end, new RegExp(`^dies InvalidOptions: .*${method}: the code must be an integer`))
+            assert.strictEqual(yield* call(client), "hello")
+            assert.strictEqual(yield* ending(server.draining), "waits")
+          })
+      )
     }
 
-    test(`${method} with a text that is no string dies with a text, and says nothing to the peer`, ({
-      client,
-      server
-    }) =>
-      Effect.gen(function* () {
-        yield* Effect.forkScoped(server.serve(echo))
-        for (const value of [null, 3, {}, Symbol("s")]) {
-          const end = yield* ending(client[method](wrong({ debug: value })))
-          assert.match(end, new RegExp(`^dies InvalidOptions: .*${method}: the debug text must be a string, not `))
-        }
-        assert.strictEqual(yield* call(client), "hello")
-        assert.strictEqual(yield* ending(server.draining), "waits")
-      }))
+    sessionTest(
+      `${method} with a text that is no string dies with a text, and says nothing to the peer`,
+      ({ client, server }) =>
+        Effect.gen(function* () {
+          yield* Effect.forkScoped(server.serve(echoWhole))
+          for (const value of [null, 3, {}, Symbol("s")]) {
+            const end = yield* ending(client[method](wrong({ debug: value })))
+            assert.match(end, new RegExp(`^dies InvalidOptions: .*${method}: the debug text must be a string, not `))
+          }
+          assert.strictEqual(yield* call(client), "hello")
+          assert.strictEqual(yield* ending(server.draining), "waits")
+        })
+    )
   }
 
-  test("a drain with no duration dies, and the session goes on", ({ client, server }) =>
+  sessionTest("a drain with no duration dies, and the session goes on", ({ client, server }) =>
     Effect.gen(function* () {
-      yield* Effect.forkScoped(server.serve(echo))
+      yield* Effect.forkScoped(server.serve(echoWhole))
       for (const value of [null, "soon", {}, Symbol("s")]) {
         assert.match(yield* ending(client.drain(wrong(value))), /^dies /)
       }
       assert.strictEqual(yield* call(client), "hello")
-    }))
+    })
+  )
 
   for (const value of [0, -1, NaN, "x", "inherit", {}, 10n]) {
-    test(`serve with concurrency ${nameOf(value)} dies before it takes a stream`, ({ client, server }) =>
+    sessionTest(`serve with concurrency ${nameOf(value)} dies before it takes a stream`, ({ client, server }) =>
       Effect.gen(function* () {
-        const end = yield* ending(server.serve(echo, wrong({ concurrency: value })))
+        const end = yield* ending(server.serve(echoWhole, wrong({ concurrency: value })))
         assert.match(end, /^dies InvalidOptions: .*serve: the concurrency must be at least 1 or "unbounded", not /)
-        yield* Effect.forkScoped(server.serve(echo))
+        yield* Effect.forkScoped(server.serve(echoWhole))
         assert.strictEqual(yield* call(client), "hello")
-      }))
+      })
+    )
   }
 
   for (const handler of [undefined, "x", null, 7]) {
-    test(`serve with a handler that is ${String(handler)} dies before it takes a stream`, ({ server }) =>
+    sessionTest(`serve with a handler that is ${String(handler)} dies before it takes a stream`, ({ server }) =>
       Effect.gen(function* () {
         assert.match(
-          yield* ending(server.serve(wrong<typeof echo>(handler))),
+          yield* ending(server.serve(wrong<typeof echoWhole>(handler))),
           /^dies InvalidOptions: .*serve: the handler must be a function, not /
         )
-      }))
+      })
+    )
   }
 
   for (const handler of [() => 3, () => undefined]) {
-    test(`a handler of serve that is ${String(handler)} resets its stream, and serve goes on`, ({ client, server }) =>
-      Effect.gen(function* () {
-        const serving = yield* Effect.forkScoped(server.serve(wrong<typeof echo>(handler)))
-        for (let i = 0; i < 2; i++) {
-          assert.match(yield* ending(call(client)), /^fails StreamReset: .*InternalError \(2\)/)
-        }
-        assert.isNull(serving.unsafePoll())
-        yield* client.ping
-      }).pipe(quietly))
+    sessionTest(
+      `a handler of serve that is ${String(handler)} resets its stream, and serve goes on`,
+      ({ client, server }) =>
+        Effect.gen(function* () {
+          const serving = yield* Effect.forkScoped(server.serve(wrong<typeof echoWhole>(handler)))
+          for (let i = 0; i < 2; i++) {
+            assert.match(yield* ending(call(client)), /^fails StreamReset: .*InternalError \(2\)/)
+          }
+          assert.isNull(serving.unsafePoll())
+          yield* client.ping
+        }).pipe(quietly)
+    )
   }
 
-  test("a use of withStream that is no function, or gives no effect, dies and leaves no stream open", ({
-    client,
-    server
-  }) =>
-    Effect.gen(function* () {
-      yield* Effect.forkScoped(server.serve(echo))
-      for (const use of [undefined, 3, () => 3]) {
-        assert.match(yield* ending(client.withStream(wrong<typeof echo>(use))), /^dies /)
-        assert.match(yield* ending(client.withStream({}, wrong<typeof echo>(use))), /^dies /)
-      }
-      assert.strictEqual((yield* client.stats).outboundStreams, 0)
-      assert.strictEqual(yield* call(client), "hello")
-    }))
+  sessionTest(
+    "a use of withStream that is no function, or gives no effect, dies and leaves no stream open",
+    ({ client, server }) =>
+      Effect.gen(function* () {
+        yield* Effect.forkScoped(server.serve(echoWhole))
+        for (const use of [undefined, 3, () => 3]) {
+          assert.match(yield* ending(client.withStream(wrong<typeof echoWhole>(use))), /^dies /)
+          assert.match(yield* ending(client.withStream({}, wrong<typeof echoWhole>(use))), /^dies /)
+        }
+        assert.strictEqual((yield* client.stats).outboundStreams, 0)
+        assert.strictEqual(yield* call(client), "hello")
+      })
+  )
 })
 
 describe("wrong options of a session", () => {
@@ -204,7 +218,7 @@ describe("wrong options of a session", () => {
     )
   }
 
-  test("a getter is read once, so that what was checked is what is used", () =>
+  sessionTest("a getter is read once, so that what was checked is what is used", () =>
     Effect.gen(function* () {
       let reads = 0
       const link = yield* SimulatedTransport.makePair()
@@ -218,9 +232,10 @@ describe("wrong options of a session", () => {
       yield* Session.fromTransport(link.client, options)
       yield* Session.fromTransport(link.server, { ...quick, role: "server" })
       assert.strictEqual(reads, 1)
-    }))
+    })
+  )
 
-  test("options that are changed afterwards change nothing", () =>
+  sessionTest("options that are changed afterwards change nothing", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const options = { ...quick, role: "client" as const, maxOutboundStreams: 1 }
@@ -229,7 +244,8 @@ describe("wrong options of a session", () => {
       options.maxOutboundStreams = 2
       yield* client.open()
       assert.strictEqual(yield* ending(client.open()), "waits")
-    }))
+    })
+  )
 })
 
 describe("wrong arguments of the transports and servers of Node", () => {
@@ -293,7 +309,7 @@ describe("what is no value of this library", () => {
     }
   })
 
-  test("a transport without a write ends its session with TransportFailed", () =>
+  sessionTest("a transport without a write ends its session with TransportFailed", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const transport = wrong<Transport.TransportService>({ ...link.client, write: undefined })
@@ -301,9 +317,10 @@ describe("what is no value of this library", () => {
       const serving = yield* Effect.fork(call(client).pipe(Effect.flip))
       assert.strictEqual((yield* Fiber.join(serving))._tag, "TransportFailed")
       assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
-    }))
+    })
+  )
 
-  test("a reader and a writer of nothing fail when they are used, and no earlier", () =>
+  sessionTest("a reader and a writer of nothing fail when they are used, and no earlier", () =>
     Effect.gen(function* () {
       const nothing = wrong<Transport.TransportService>({})
       assert.match(yield* ending(FrameReader.make(nothing).take), /^(dies|fails) /)
@@ -311,5 +328,6 @@ describe("what is no value of this library", () => {
         yield* ending(FrameWriter.make(nothing).write([{ _tag: "Rst", streamId: 3, code: 6 }])),
         /^(dies|fails) /
       )
-    }))
+    })
+  )
 })

@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { makePair, passTimeUntil, scenario, string, text } from "../support/session/sessions.js"
+import { makePair, passTimeUntil, scenario, decoded, encoded } from "../support/session/sessions.js"
 
 const five = Stream.repeatValue(new Uint8Array(1000)).pipe(Stream.take(5))
 
@@ -109,9 +109,9 @@ describe("toChannel", () => {
         server.serve((stream) => Effect.flatMap(MuxStream.readAll(stream), (all) => MuxStream.write(stream, all)))
       )
       const answer = yield* client.withStream((stream) =>
-        Stream.make(text("a"), text("b")).pipe(
+        Stream.make(encoded("a"), encoded("b")).pipe(
           Stream.pipeThroughChannelOrFail(MuxStream.toChannel(stream)),
-          Stream.runFold("", (sum, bytes) => sum + string(bytes))
+          Stream.runFold("", (sum, bytes) => sum + decoded(bytes))
         )
       )
       assert.strictEqual(answer, "ab")

@@ -23,8 +23,8 @@ import {
   scenario,
   sessionOver,
   settle,
-  string,
-  text
+  decoded,
+  encoded
 } from "../support/session/sessions.js"
 
 describe("close", () => {
@@ -35,7 +35,7 @@ describe("close", () => {
       yield* settle
       yield* link.stallWrites
       yield* link.neverEnd
-      yield* MuxStream.write(stream, text("never sent"))
+      yield* MuxStream.write(stream, encoded("never sent"))
       const closing = yield* Effect.fork(client.close)
       yield* TestClock.adjust("1999 millis")
       assert.isFalse(yield* isDone(closing))
@@ -78,7 +78,7 @@ describe("close", () => {
         { heartbeat: false, closeTimeout: "2 seconds" }
       )
       const stream = yield* session.open()
-      yield* MuxStream.write(stream, text("never sent"))
+      yield* MuxStream.write(stream, encoded("never sent"))
       const closing = yield* Effect.fork(session.close)
       yield* TestClock.adjust("4 seconds")
       yield* Fiber.join(closing)
@@ -202,7 +202,7 @@ describe("drain", () => {
       yield* settle
       yield* link.stallWrites
       yield* link.neverEnd
-      yield* MuxStream.write(stream, text("never sent"))
+      yield* MuxStream.write(stream, encoded("never sent"))
       const draining = yield* Effect.fork(client.drain("3 seconds"))
       yield* TestClock.adjust("7 seconds")
       yield* Fiber.join(draining)
@@ -222,11 +222,11 @@ describe("drain", () => {
         scope
       )
       const client = Context.get(context, Session.Session)
-      const answer = yield* Effect.fork(client.withStream((stream) => exchange(stream, text("slow"))))
+      const answer = yield* Effect.fork(client.withStream((stream) => exchange(stream, encoded("slow"))))
       yield* settle
       const began = yield* Clock.currentTimeMillis
       yield* Effect.flatMap(Effect.fork(Scope.close(scope, Exit.void)), passTimeUntil)
-      assert.strictEqual(string(yield* Fiber.join(answer)), "slow")
+      assert.strictEqual(decoded(yield* Fiber.join(answer)), "slow")
       assert.isAtMost((yield* Clock.currentTimeMillis) - began, 5000)
       assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
     }).pipe(scenario)
@@ -235,7 +235,7 @@ describe("drain", () => {
   it.effect("sends GOAWAY last, behind every byte and FIN", () =>
     Effect.gen(function* () {
       const { client, receive } = yield* makeRawPair({ heartbeat: false })
-      yield* client.withStream((stream) => MuxStream.write(stream, text("all of it")))
+      yield* client.withStream((stream) => MuxStream.write(stream, encoded("all of it")))
       const draining = yield* Effect.fork(client.drain())
       const frames: Array<Frame.InboundFrame> = []
       while (!frames.some((frame) => frame._tag === "Unknown")) frames.push(...(yield* receive).frames)
@@ -268,17 +268,17 @@ describe("an end without goodbye", () => {
       const { client, link, server } = yield* makePair({ both: { heartbeat: false } })
       const cut = yield* client.open()
       const whole = yield* client.open()
-      yield* MuxStream.write(cut, text("half"))
-      yield* MuxStream.write(whole, text("whole"))
+      yield* MuxStream.write(cut, encoded("half"))
+      yield* MuxStream.write(whole, encoded("whole"))
       yield* MuxStream.finish(whole)
       const first = yield* server.accept
       const second = yield* server.accept
       yield* settle
       yield* link.cut
       assert.strictEqual((yield* server.closed)._tag, "TransportFailed")
-      assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(first))), "half")
+      assert.strictEqual(decoded(Option.getOrThrow(yield* MuxStream.read(first))), "half")
       assert.strictEqual((yield* Effect.flip(MuxStream.read(first)))._tag, "TransportFailed")
-      assert.strictEqual(string(yield* MuxStream.readAll(second)), "whole")
+      assert.strictEqual(decoded(yield* MuxStream.readAll(second)), "whole")
       yield* assertAtRest(server)
     }).pipe(scenario)
   )
@@ -300,7 +300,7 @@ describe("an end without goodbye", () => {
   it.effect("a violation is told to the peer before the transport ends", () =>
     Effect.gen(function* () {
       const { client, receive, send } = yield* makeRawPair({ heartbeat: false })
-      yield* send([Frame.data(3, text("wrong parity"), { syn: true })])
+      yield* send([Frame.data(3, encoded("wrong parity"), { syn: true })])
       const [frame] = (yield* receive).frames
       assert(frame?._tag === "GoAway")
       assert.strictEqual(frame.code, ErrorCode.ProtocolError)
@@ -313,7 +313,7 @@ describe("an end without goodbye", () => {
   it.effect("a violation that the peer reports is ours", () =>
     Effect.gen(function* () {
       const { client, send, transport } = yield* makeRawPair({ heartbeat: false })
-      yield* send([Frame.goAway(0, ErrorCode.ProtocolError, text("bad frame")), Frame.goAwayFiller])
+      yield* send([Frame.goAway(0, ErrorCode.ProtocolError, encoded("bad frame")), Frame.goAwayFiller])
       yield* transport.end
       const error = yield* client.closed
       assert(error._tag === "ProtocolViolation")

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ErrorCode, Frame, MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { makePair, makeRawPair, scenario, settle, text } from "../support/session/sessions.js"
+import { makePair, makeRawPair, scenario, settle, encoded } from "../support/session/sessions.js"
 
 /** Tag, initiator and processed of a failure. */
 const blame = <A>(
@@ -55,7 +55,7 @@ describe("whether the peer may have acted on what failed", () => {
       const above = yield* client.open()
       yield* settle
       const waiting = yield* Effect.fork(blame(MuxStream.read(above)))
-      yield* send([Frame.goAway(below.id, ErrorCode.NoError, text("bye")), Frame.goAwayFiller])
+      yield* send([Frame.goAway(below.id, ErrorCode.NoError, encoded("bye")), Frame.goAwayFiller])
       assert.strictEqual(yield* Fiber.join(waiting), "RemoteGoneAway Remote no")
       yield* client.draining
       const refused = yield* Effect.flip(Effect.scoped(client.open()))
@@ -64,8 +64,8 @@ describe("whether the peer may have acted on what failed", () => {
         [refused.processed, refused.lastStreamId, refused.debug, refused.code],
         ["no", below.id, "bye", ErrorCode.NoError]
       )
-      yield* send([Frame.data(below.id, text("on"), { fin: true })])
-      assert.deepStrictEqual(yield* MuxStream.readAll(below), text("on"))
+      yield* send([Frame.data(below.id, encoded("on"), { fin: true })])
+      assert.deepStrictEqual(yield* MuxStream.readAll(below), encoded("on"))
     }).pipe(scenario)
   )
 
@@ -105,9 +105,9 @@ describe("whether the peer may have acted on what failed", () => {
         [refused.code, refused.debug, refused.processed],
         [ErrorCode.EnhanceYourCalm, "too much", "no"]
       )
-      yield* MuxStream.write(far, text("on"))
+      yield* MuxStream.write(far, encoded("on"))
       yield* MuxStream.finish(far)
-      assert.deepStrictEqual(yield* MuxStream.readAll(stream), text("on"))
+      assert.deepStrictEqual(yield* MuxStream.readAll(stream), encoded("on"))
     }).pipe(scenario)
   )
 })

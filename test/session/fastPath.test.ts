@@ -7,7 +7,7 @@ import type { DirectTransport } from "../../src/internal/transport/fastPath.js"
 import { directTransport } from "../../src/internal/transport/fastPath.js"
 import { encode } from "../../src/protocol/wire/encoder.js"
 import { data } from "../../src/protocol/wire/frame.js"
-import { echo, exchange, noise, passTimeUntil, scenario, sessionOver, text } from "../support/session/sessions.js"
+import { echo, exchange, noise, passTimeUntil, scenario, sessionOver, encoded } from "../support/session/sessions.js"
 
 const offer = (transport: Transport.TransportService, parts: Partial<DirectTransport>): Transport.TransportService => {
   const each: DirectTransport["each"] = (take) => Effect.forever(Effect.map(transport.read, (chunk) => take(chunk)))
@@ -68,7 +68,7 @@ describe("a write at once", () => {
         const server = yield* sessionOver("server", link.server, { heartbeat: false })
         yield* Effect.fork(server.serve(echo))
         const calling = yield* Effect.fork(
-          Effect.forEach([1, 2, 3], () => Effect.exit(client.withStream((stream) => exchange(stream, text("a call")))))
+          Effect.forEach([1, 2, 3], () => Effect.exit(client.withStream((stream) => exchange(stream, encoded("a call")))))
         )
         const exits = yield* passTimeUntil(calling)
         if (how === "throws") {

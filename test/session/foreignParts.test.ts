@@ -5,7 +5,7 @@ import { SimulatedTransport } from "effect-muxado/testing"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { echo, exchange, passTimeUntil, scenario, sessionOver, text } from "../support/session/sessions.js"
+import { echo, exchange, passTimeUntil, scenario, sessionOver, encoded } from "../support/session/sessions.js"
 
 const reason = new Error("the port is closed")
 
@@ -94,7 +94,7 @@ describe("a session ends, and its calls with it, if", () => {
           yield* Effect.fork(server.serve(echo))
           const calls = yield* Effect.fork(
             Effect.forEach([1, 2, 3, 4, 5, 6], () =>
-              Effect.exit(client.withStream((stream) => exchange(stream, text("a call"))))
+              Effect.exit(client.withStream((stream) => exchange(stream, encoded("a call"))))
             )
           )
           const exits = yield* passTimeUntil(calls)
@@ -134,7 +134,7 @@ describe("an ending is bounded, and harms nothing, if", () => {
           const client = yield* Session.fromTransport(transport, { role: "client", heartbeat: false })
           const server = yield* sessionOver("server", link.server, { heartbeat: false })
           yield* Effect.fork(server.serve(echo))
-          yield* client.withStream((stream) => exchange(stream, text("a call")))
+          yield* client.withStream((stream) => exchange(stream, encoded("a call")))
           yield* passTimeUntil(yield* Effect.fork(client.close))
           assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
         }).pipe(scenario)
@@ -230,7 +230,7 @@ describe("a handler's surroundings", () => {
       )
       const error = yield* Effect.flip(client.withStream({ type: 1 }, MuxStream.readAll))
       assert.deepInclude(error, { _tag: "StreamReset", code: 2 })
-      yield* client.withStream((stream) => exchange(stream, text("still here")))
+      yield* client.withStream((stream) => exchange(stream, encoded("still here")))
       yield* Deferred.await(handled)
     }).pipe(scenario)
   )

@@ -18,8 +18,8 @@ import {
   passTimeUntil,
   scenario,
   settle,
-  string,
-  text,
+  decoded,
+  encoded,
   yields
 } from "../support/session/sessions.js"
 
@@ -39,7 +39,7 @@ const received = (peer: { readonly receive: Effect.Effect<{ frames: ReadonlyArra
   })
 
 const payload = (frames: ReadonlyArray<Frame.InboundFrame>): string =>
-  string(Buffer.concat(frames.flatMap((frame) => (frame._tag === "Data" && !frame.syn ? [frame.payload] : []))))
+  decoded(Buffer.concat(frames.flatMap((frame) => (frame._tag === "Data" && !frame.syn ? [frame.payload] : []))))
 
 const resets = (frames: ReadonlyArray<Frame.InboundFrame>) =>
   frames.flatMap((frame) => (frame._tag === "Rst" ? [[frame.streamId, frame.code]] : []))
@@ -75,7 +75,7 @@ describe("an interrupted read", () => {
       const there = yield* server.accept
       const readers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(MuxStream.read(there)))
       yield* settle
-      yield* MuxStream.write(stream, text("x"))
+      yield* MuxStream.write(stream, encoded("x"))
       const [first, ...others] = readers
       yield* Fiber.interrupt(first ?? assert.fail())
       yield* settle
@@ -92,12 +92,12 @@ describe("an interrupted write", () => {
       const peer = yield* makeRawPair({ heartbeat: false })
       const stream = yield* peer.client.open()
       yield* MuxStream.write(stream, new Uint8Array(CREDIT))
-      const writing = yield* Effect.fork(MuxStream.write(stream, text("never")))
+      const writing = yield* Effect.fork(MuxStream.write(stream, encoded("never")))
       yield* received(peer)
       yield* Fiber.interrupt(writing)
       yield* peer.send([Frame.windowIncrement(3, 2000)])
       yield* settle
-      yield* MuxStream.write(stream, text("later"))
+      yield* MuxStream.write(stream, encoded("later"))
       const frames = yield* received(peer)
       assert.strictEqual(payload(frames), "later")
       assert.deepStrictEqual(resets(frames), [])
@@ -129,7 +129,7 @@ describe("an interrupted write", () => {
       const peer = yield* makeRawPair({ heartbeat: false })
       const stream = yield* peer.client.open()
       const writing = yield* Effect.fork(MuxStream.write(stream, new Uint8Array(CREDIT + 1)))
-      const next = yield* Effect.fork(Effect.flip(MuxStream.write(stream, text("next"))))
+      const next = yield* Effect.fork(Effect.flip(MuxStream.write(stream, encoded("next"))))
       assert.strictEqual(payload(yield* received(peer)).length, CREDIT)
       yield* Fiber.interrupt(writing)
       assert.deepStrictEqual(resets(yield* received(peer)), [[3, ErrorCode.StreamCancelled]])
@@ -146,8 +146,8 @@ describe("an interrupted write", () => {
       const peer = yield* makeRawPair({ heartbeat: false })
       const stream = yield* peer.client.open()
       yield* MuxStream.write(stream, new Uint8Array(CREDIT))
-      const first = yield* Effect.fork(MuxStream.write(stream, text("first")))
-      const second = yield* Effect.fork(MuxStream.write(stream, text("second")))
+      const first = yield* Effect.fork(MuxStream.write(stream, encoded("first")))
+      const second = yield* Effect.fork(MuxStream.write(stream, encoded("second")))
       const finish = yield* Effect.fork(MuxStream.finish(stream))
       yield* received(peer)
       yield* Fiber.interrupt(first)
@@ -171,7 +171,7 @@ describe("an interrupted write", () => {
       yield* Effect.fork(MuxStream.finish(stream))
       const there = yield* server.accept
       const bytes = yield* Effect.flatMap(Effect.fork(MuxStream.readAll(there)), passTimeUntil)
-      assert.strictEqual(string(bytes).replace(/(.)\1*/g, "$1"), "ABCD")
+      assert.strictEqual(decoded(bytes).replace(/(.)\1*/g, "$1"), "ABCD")
       assert.strictEqual(bytes.length, 80_000)
     }).pipe(scenario)
   )
@@ -183,14 +183,14 @@ describe("an interrupted finish", () => {
       const peer = yield* makeRawPair({ heartbeat: false })
       const stream = yield* peer.client.open()
       yield* MuxStream.write(stream, new Uint8Array(CREDIT))
-      const writing = yield* Effect.fork(MuxStream.write(stream, text("more")))
+      const writing = yield* Effect.fork(MuxStream.write(stream, encoded("more")))
       const finishing = yield* Effect.fork(MuxStream.finish(stream))
       yield* received(peer)
       yield* Fiber.interrupt(finishing)
       yield* peer.send([Frame.windowIncrement(3, 2000)])
       yield* settle
       yield* Fiber.join(writing)
-      yield* MuxStream.write(stream, text(", and more"))
+      yield* MuxStream.write(stream, encoded(", and more"))
       const frames = yield* received(peer)
       assert.strictEqual(payload(frames), "more, and more")
       assert.isFalse(frames.some((frame) => frame._tag === "Data" && frame.fin))
@@ -214,7 +214,7 @@ describe("an interrupted open", () => {
       yield* Deferred.succeed(release, undefined)
       yield* Fiber.join(holding)
       yield* settle
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, text("free")))), "free")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, encoded("free")))), "free")
       yield* settle
       assert.deepStrictEqual([(yield* client.stats).opened, (yield* server.stats).accepted], [2, 2])
       yield* assertAtRest(client)
@@ -231,12 +231,12 @@ describe("an interrupted open", () => {
         const holding = yield* Effect.fork(client.withStream(() => Deferred.await(release)))
         yield* settle
         const second = yield* Effect.fork(client.withStream(() => Effect.never))
-        const third = yield* Effect.fork(client.withStream((stream) => exchange(stream, text("third"))))
+        const third = yield* Effect.fork(client.withStream((stream) => exchange(stream, encoded("third"))))
         yield* settle
         yield* Deferred.succeed(release, undefined)
         yield* yields(step)
         yield* Fiber.interrupt(second)
-        assert.strictEqual(string(yield* passTimeUntil(third)), "third")
+        assert.strictEqual(decoded(yield* passTimeUntil(third)), "third")
         yield* Fiber.join(holding)
       }
       yield* settle
@@ -302,9 +302,9 @@ describe("the end of withStream and of an open's scope", () => {
       Effect.gen(function* () {
         const peer = yield* makeRawPair({ heartbeat: false })
         const uses = [
-          peer.client.withStream((stream) => Effect.zipRight(MuxStream.write(stream, text("x")), end)),
+          peer.client.withStream((stream) => Effect.zipRight(MuxStream.write(stream, encoded("x")), end)),
           Effect.scoped(
-            Effect.flatMap(peer.client.open(), (stream) => Effect.zipRight(MuxStream.write(stream, text("x")), end))
+            Effect.flatMap(peer.client.open(), (stream) => Effect.zipRight(MuxStream.write(stream, encoded("x")), end))
           )
         ]
         for (const use of uses) {
@@ -318,7 +318,7 @@ describe("the end of withStream and of an open's scope", () => {
         assert.deepStrictEqual(frames, expected === "FIN" ? ["FIN", "FIN"] : [])
         const later = yield* Effect.exit(
           peer.client.withStream((stream) =>
-            MuxStream.write(stream, text("x")).pipe(Effect.zipRight(TestClock.adjust("1 second")), Effect.zipRight(end))
+            MuxStream.write(stream, encoded("x")).pipe(Effect.zipRight(TestClock.adjust("1 second")), Effect.zipRight(end))
           )
         )
         assert.strictEqual(Exit.isSuccess(later), expected === "FIN")

@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { echo, exchange, scenario, sessionOver, string, text } from "../support/session/sessions.js"
+import { echo, exchange, scenario, sessionOver, decoded, encoded } from "../support/session/sessions.js"
 
 class Users extends Context.Tag("test/Users")<Users, Session.SessionService>() {}
 class Orders extends Context.Tag("test/Orders")<Orders, Session.SessionService>() {}
@@ -30,7 +30,7 @@ const named = (name: string) =>
     return { port: server.address.port, seen }
   })
 
-const ask = (session: Session.SessionService) => Effect.map(session.withStream(MuxStream.readAll), string)
+const ask = (session: Session.SessionService) => Effect.map(session.withStream(MuxStream.readAll), decoded)
 
 const as = <Id, E, R>(layer: Layer.Layer<Session.Session, E, R>, tag: Context.Tag<Id, Session.SessionService>) =>
   Layer.project(layer, Session.Session, tag, (session) => session)
@@ -140,7 +140,7 @@ describe("a transport carries one session", () => {
         const error = yield* Effect.flip(attempt)
         assert.strictEqual(error.message, refusal)
       }
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, text("goes on")))), "goes on")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, encoded("goes on")))), "goes on")
     }).pipe(scenario)
   )
 

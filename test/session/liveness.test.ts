@@ -15,7 +15,7 @@ import {
   noise,
   scenario,
   settle,
-  text
+  encoded
 } from "../support/session/sessions.js"
 
 const heartbeat = { interval: "10 seconds", tolerance: "15 seconds" } as const
@@ -201,7 +201,7 @@ describe("a dead peer", () => {
       yield* transport.write([Uint8Array.of(0, 0, 8, 0x12, 0, 0, 0, 2, 0, 0, 0, 0)])
       for (let i = 0; i < 3; i++) {
         yield* TestClock.adjust("19 seconds")
-        yield* transport.write([text("x")])
+        yield* transport.write([encoded("x")])
       }
       yield* TestClock.adjust("19 seconds")
       assert.isFalse(yield* isDone(closed))

@@ -25,7 +25,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { describe as describeValue } from "../../src/internal/support/describe.js"
 import { resolve, resolveServer, resolveSession, toConnectionOptions } from "../../src/SessionOptions.js"
-import { echo, exchange, makePair, scenario, sessionOver, settle, string, text } from "../support/session/sessions.js"
+import { echo, exchange, makePair, scenario, sessionOver, settle, decoded, encoded } from "../support/session/sessions.js"
 
 /** The lines of the error, or none. */
 const linesOf = <A>(result: Either.Either<A, MuxadoError.InvalidOptions>): ReadonlyArray<string> =>
@@ -373,13 +373,13 @@ describe("SessionOptions", () => {
       yield* Effect.fork(server.serve(echo, { concurrency: 10 }))
       const answers = yield* Effect.forEach(
         Array.from({ length: 300 }, (_, i) => `call ${i}`),
-        (call) => Effect.either(client.withStream((stream) => exchange(stream, text(call)))),
+        (call) => Effect.either(client.withStream((stream) => exchange(stream, encoded(call)))),
         { concurrency: "unbounded" }
       )
       const failures = answers.flatMap((answer) => (Either.isLeft(answer) ? [answer.left.message] : []))
       assert.deepStrictEqual(failures, [])
       assert.deepStrictEqual(
-        answers.map((answer) => string(Either.getOrThrow(answer))),
+        answers.map((answer) => decoded(Either.getOrThrow(answer))),
         Array.from({ length: 300 }, (_, i) => `call ${i}`)
       )
     }).pipe(scenario)
@@ -406,12 +406,12 @@ describe("FrameLog", () => {
         Effect.gen(function* () {
           const client = Context.get(yield* Layer.build(logged), Session.Session)
           const answer = yield* client.withStream((stream) =>
-            MuxStream.write(stream, text("hello")).pipe(
+            MuxStream.write(stream, encoded("hello")).pipe(
               Effect.zipRight(MuxStream.finish(stream)),
               Effect.zipRight(MuxStream.readAll(stream))
             )
           )
-          assert.strictEqual(string(answer), "hello")
+          assert.strictEqual(decoded(answer), "hello")
           yield* settle
         })
       )
@@ -473,22 +473,22 @@ describe("FrameLog", () => {
         heartbeat: false,
         frameLog: { level: LogLevel.Info }
       }).pipe(
-        Effect.flatMap((client) => client.withStream((stream) => exchange(stream, text("hello")))),
+        Effect.flatMap((client) => client.withStream((stream) => exchange(stream, encoded("hello")))),
         Effect.scoped,
         Effect.provide(Logger.replace(Logger.defaultLogger, logger))
       )
-      assert.strictEqual(string(answer), "hello")
+      assert.strictEqual(decoded(answer), "hello")
     }).pipe(scenario)
   )
 
   it("renders every frame in one line", () => {
     const rendered = [
-      Frame.data(3, text("abc"), { syn: true }),
-      { ...Frame.data(3, text("abc"), { fin: true }), length: 10, last: false },
-      { ...Frame.data(3, text("abc"), { syn: true, fin: true }), length: 10, first: false },
+      Frame.data(3, encoded("abc"), { syn: true }),
+      { ...Frame.data(3, encoded("abc"), { fin: true }), length: 10, last: false },
+      { ...Frame.data(3, encoded("abc"), { syn: true, fin: true }), length: 10, first: false },
       Frame.rst(3, 6),
       Frame.windowIncrement(3, 100),
-      Frame.goAway(3, 0, text('say "x"\n')),
+      Frame.goAway(3, 0, encoded('say "x"\n')),
       Frame.goAwayFiller,
       { _tag: "Malformed" as const, code: 8, type: 0, streamId: 3, length: 5, message: "too long" }
     ].map(FrameLog.render)
@@ -546,7 +546,7 @@ describe("layers", () => {
       )
       assert.deepStrictEqual([client.role, server.role], ["client", "server"])
       yield* Effect.fork(server.serve(echo))
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, text("hi")))), "hi")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, encoded("hi")))), "hi")
     }).pipe(scenario)
   )
 
@@ -555,11 +555,11 @@ describe("layers", () => {
       const { client, server } = yield* makePair()
       const near = yield* client.open()
       const far = yield* server.accept
-      yield* MuxStream.write(text("x"))(near)
+      yield* MuxStream.write(encoded("x"))(near)
       yield* settle
       yield* MuxStream.reset(3)(near)
       yield* settle
-      assert.deepStrictEqual(yield* MuxStream.read(far), Option.some(text("x")))
+      assert.deepStrictEqual(yield* MuxStream.read(far), Option.some(encoded("x")))
     }).pipe(scenario)
   )
 })

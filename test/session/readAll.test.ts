@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import * as fc from "fast-check"
-import { makePair, noise, scenario, settle, string, text } from "../support/session/sessions.js"
+import { makePair, noise, scenario, settle, decoded, encoded } from "../support/session/sessions.js"
 
 /** Both ends of a stream. */
 const makeStream = Effect.gen(function* () {
@@ -36,7 +36,7 @@ describe("readAll", () => {
         )
       )
       yield* TestClock.adjust("1 second")
-      assert.strictEqual(string(yield* Fiber.join(answer)), "first second")
+      assert.strictEqual(decoded(yield* Fiber.join(answer)), "first second")
     })
   )
 
@@ -49,7 +49,7 @@ describe("readAll", () => {
       yield* MuxStream.write(near, "two")
       yield* settle
       yield* Fiber.interrupt(reading)
-      assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(far))), "one two")
+      assert.strictEqual(decoded(Option.getOrThrow(yield* MuxStream.read(far))), "one two")
       yield* MuxStream.finish(near)
       assert.isTrue(Option.isNone(yield* MuxStream.read(far)))
       assert.lengthOf(yield* MuxStream.readAll(far), 0)
@@ -64,7 +64,7 @@ describe("readAll", () => {
       yield* settle
       yield* MuxStream.reset(near, 77)
       assert.strictEqual((yield* Fiber.join(reading))._tag, "StreamReset")
-      assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(far))), "before")
+      assert.strictEqual(decoded(Option.getOrThrow(yield* MuxStream.read(far))), "before")
       assert.strictEqual((yield* Effect.flip(MuxStream.readAll(far)))._tag, "StreamReset")
     }).pipe(scenario)
   )
@@ -79,7 +79,7 @@ describe("readAll", () => {
       yield* MuxStream.write(near, "two")
       yield* settle
       yield* MuxStream.finish(near)
-      assert.strictEqual(string(yield* Fiber.join(whole)), "one two")
+      assert.strictEqual(decoded(yield* Fiber.join(whole)), "one two")
       const [read, all] = yield* Fiber.join(others)
       assert.isTrue(Option.isNone(read))
       assert.lengthOf(all, 0)
@@ -95,7 +95,7 @@ describe("readAll", () => {
       const other = yield* Effect.fork(MuxStream.read(far))
       yield* settle
       yield* Fiber.interrupt(whole)
-      assert.strictEqual(string(Option.getOrThrow(yield* Fiber.join(other))), "one")
+      assert.strictEqual(decoded(Option.getOrThrow(yield* Fiber.join(other))), "one")
     }).pipe(scenario)
   )
 
@@ -145,7 +145,7 @@ describe("maxBytes", () => {
       const { far, near } = yield* makeStream
       yield* MuxStream.write(near, "12345")
       yield* MuxStream.finish(near)
-      assert.strictEqual(string(yield* MuxStream.readAll(far, { maxBytes: 5 })), "12345")
+      assert.strictEqual(decoded(yield* MuxStream.readAll(far, { maxBytes: 5 })), "12345")
     }).pipe(scenario)
   )
 
@@ -184,7 +184,7 @@ describe("maxBytes", () => {
     }).pipe(scenario)
   )
 
-  for (const wrong of [-1, Number.NaN, "5", null, text("5")]) {
+  for (const wrong of [-1, Number.NaN, "5", null, encoded("5")]) {
     it.effect(`${String(wrong)} fails with InvalidOptions, and reads nothing`, () =>
       Effect.gen(function* () {
         const { far, near } = yield* makeStream
@@ -193,7 +193,7 @@ describe("maxBytes", () => {
         const error = yield* Effect.flip(MuxStream.readAll(far, { maxBytes: wrong as number }))
         assert.strictEqual(error._tag, "InvalidOptions")
         assert.include(error.message, "readAll: maxBytes must be a number of bytes, 0 or more, not ")
-        assert.strictEqual(string(yield* MuxStream.readAll(far)), "hello")
+        assert.strictEqual(decoded(yield* MuxStream.readAll(far)), "hello")
       }).pipe(scenario)
     )
   }

@@ -8,7 +8,7 @@ import * as Logger from "effect/Logger"
 import * as Ref from "effect/Ref"
 import * as Schedule from "effect/Schedule"
 import type * as Tracer from "effect/Tracer"
-import { makePair, makeRawPair, passTimeUntil, scenario, settle, text } from "../support/session/sessions.js"
+import { makePair, makeRawPair, passTimeUntil, scenario, settle, encoded } from "../support/session/sessions.js"
 
 const TEXT = "Wartung bis 17:00 \u2013 gr\u00f6\u00dfere"
 
@@ -62,7 +62,7 @@ describe("the code and the text of a GOAWAY", () => {
         _tag: "GoAway" as const,
         lastStreamId: 0,
         code,
-        debug: text(debug)
+        debug: encoded(debug)
       })
       yield* send([goAway(99, "maintenance"), goAway(ErrorCode.ProtocolError, "DATA on stream 0"), goAway(0, "")])
       yield* settle

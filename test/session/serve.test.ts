@@ -22,8 +22,8 @@ import {
   scenario,
   sessionOver,
   settle,
-  string,
-  text
+  decoded,
+  encoded
 } from "../support/session/sessions.js"
 
 /** A handler that reports its beginning and its end, and lasts until it is interrupted or released. */
@@ -147,9 +147,9 @@ describe("serve", () => {
       )
       // the two that waited are served, and there is room again
       yield* Effect.fork(server.serve(echo))
-      assert.strictEqual(string(yield* exchange(streams[0], text("one"))), "one")
-      assert.strictEqual(string(yield* exchange(streams[1], text("two"))), "two")
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, text("four")))), "four")
+      assert.strictEqual(decoded(yield* exchange(streams[0], encoded("one"))), "one")
+      assert.strictEqual(decoded(yield* exchange(streams[1], encoded("two"))), "two")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, encoded("four")))), "four")
     }).pipe(scenario)
   )
 
@@ -217,7 +217,7 @@ describe("serve", () => {
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       const answers = yield* Effect.fork(
-        Effect.forEach([1, 2, 3], (n) => client.withStream((stream) => exchange(stream, text(`number ${n}`))), {
+        Effect.forEach([1, 2, 3], (n) => client.withStream((stream) => exchange(stream, encoded(`number ${n}`))), {
           concurrency: "unbounded"
         })
       )
@@ -225,7 +225,7 @@ describe("serve", () => {
       const draining = yield* Effect.fork(server.drain("1 minute"))
       yield* settle
       yield* server.serve(echo, { concurrency: 1 })
-      assert.deepStrictEqual((yield* Fiber.join(answers)).map(string), ["number 1", "number 2", "number 3"])
+      assert.deepStrictEqual((yield* Fiber.join(answers)).map(decoded), ["number 1", "number 2", "number 3"])
       yield* Fiber.join(draining)
     }).pipe(scenario)
   )
@@ -240,11 +240,11 @@ describe("serve", () => {
             const bytes = yield* MuxStream.readAll(stream)
             yield* MuxStream.finish(stream)
             yield* Effect.sleep("1 second")
-            yield* Deferred.succeed(result, string(bytes))
+            yield* Deferred.succeed(result, decoded(bytes))
           })
         )
       )
-      yield* client.withStream((stream) => exchange(stream, text("keep")))
+      yield* client.withStream((stream) => exchange(stream, encoded("keep")))
       yield* settle
       yield* link.cut
       assert.strictEqual((yield* server.closed)._tag, "TransportFailed")
@@ -273,7 +273,7 @@ describe("serve", () => {
       assert(error._tag === "StreamReset")
       assert.strictEqual(error.code, ErrorCode.InternalError)
       assert.deepStrictEqual(lines, [`The handler of stream ${broken.id} died`])
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, text("alive")))), "alive")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, encoded("alive")))), "alive")
     }).pipe(scenario)
   )
 
@@ -302,9 +302,9 @@ describe("serve", () => {
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       yield* Effect.fork(
-        server.serve((stream) => Effect.addFinalizer(() => Effect.ignore(MuxStream.write(stream, text("bye")))))
+        server.serve((stream) => Effect.addFinalizer(() => Effect.ignore(MuxStream.write(stream, encoded("bye")))))
       )
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, text("hi")))), "bye")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, encoded("hi")))), "bye")
     }).pipe(scenario)
   )
 })
@@ -330,12 +330,12 @@ describe("accept", () => {
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       const stream = yield* client.open()
-      yield* MuxStream.write(stream, text("x"))
+      yield* MuxStream.write(stream, encoded("x"))
       yield* Effect.scoped(
         Effect.gen(function* () {
           const accepted = yield* server.accept
           assert.deepStrictEqual([accepted.id, accepted.initiator, accepted.type], [3, "Remote", 0])
-          assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(accepted))), "x")
+          assert.strictEqual(decoded(Option.getOrThrow(yield* MuxStream.read(accepted))), "x")
         })
       )
       assert.isTrue(Option.isNone(yield* MuxStream.read(stream)))

@@ -14,7 +14,7 @@ import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import type * as Scope from "effect/Scope"
 import { leavesNothing } from "../support/census.js"
-import { digest, echo, eventually, exchange, noise, sessionOver, string, text } from "../support/session/sessions.js"
+import { digest, echo, eventually, exchange, noise, sessionOver, decoded, encoded } from "../support/session/sessions.js"
 
 type Server = SessionServer.SessionServerService
 
@@ -70,10 +70,10 @@ for (const [name, medium] of Object.entries(media)) {
         const clients = yield* Effect.all([connect(server), connect(server), connect(server)])
         const answers = yield* Effect.forEach(
           clients,
-          (client, n) => client.withStream((stream) => exchange(stream, text(`client ${n}`))),
+          (client, n) => client.withStream((stream) => exchange(stream, encoded(`client ${n}`))),
           { concurrency: "unbounded" }
         )
-        assert.deepStrictEqual(answers.map(string), ["client 0", "client 1", "client 2"])
+        assert.deepStrictEqual(answers.map(decoded), ["client 0", "client 1", "client 2"])
       })
     )
 
@@ -84,8 +84,8 @@ for (const [name, medium] of Object.entries(media)) {
         yield* Effect.forkScoped(server.run((session) => session.serve(echo)))
         const use = (client: Session.SessionService) =>
           Effect.map(
-            client.withStream((stream) => exchange(stream, text("hello"))),
-            string
+            client.withStream((stream) => exchange(stream, encoded("hello"))),
+            decoded
           )
         const first = yield* connect(server)
         const second = yield* connect(server)
@@ -152,7 +152,7 @@ for (const [name, medium] of Object.entries(media)) {
         assert.strictEqual((yield* broken.closed)._tag, "RemoteGoneAway")
         const failing = yield* connect(server)
         assert.strictEqual((yield* failing.closed)._tag, "RemoteGoneAway")
-        assert.strictEqual(string(yield* good.withStream((stream) => exchange(stream, text("alive")))), "alive")
+        assert.strictEqual(decoded(yield* good.withStream((stream) => exchange(stream, encoded("alive")))), "alive")
       })
     )
 
@@ -184,13 +184,13 @@ for (const [name, medium] of Object.entries(media)) {
         yield* Effect.forkScoped(
           server.run((session) =>
             session.withStream((stream) =>
-              Effect.zipRight(MuxStream.write(stream, text("goodbye")), MuxStream.finish(stream))
+              Effect.zipRight(MuxStream.write(stream, encoded("goodbye")), MuxStream.finish(stream))
             )
           )
         )
         const client = yield* connect(server)
         const stream = yield* client.accept
-        assert.strictEqual(string(yield* MuxStream.readAll(stream)), "goodbye")
+        assert.strictEqual(decoded(yield* MuxStream.readAll(stream)), "goodbye")
         assert.strictEqual((yield* client.closed)._tag, "RemoteGoneAway")
       })
     )

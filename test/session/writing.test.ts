@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as vm from "node:vm"
 import { overDuplexes, overSimulated, overTcp, overTls, overUnix, overWebSocket } from "../support/session/media.js"
-import { assertAtRest, echo, exchange, makePair, scenario, settle, string, text } from "../support/session/sessions.js"
+import { assertAtRest, echo, exchange, makePair, scenario, settle, decoded, encoded } from "../support/session/sessions.js"
 
 /** Takes the memory away from every view of it, as a transfer to a worker does. */
 const detach = (bytes: Uint8Array): void => {
@@ -30,8 +30,8 @@ const silent = Logger.remove(Logger.defaultLogger)
 
 const stillServes = (session: Session.SessionService) =>
   Effect.map(
-    session.withStream((stream) => exchange(stream, text("alive"))),
-    (answer) => assert.strictEqual(string(answer), "alive")
+    session.withStream((stream) => exchange(stream, encoded("alive"))),
+    (answer) => assert.strictEqual(decoded(answer), "alive")
   )
 
 describe("a value that is not bytes", () => {
@@ -57,10 +57,10 @@ describe("a value that is not bytes", () => {
             const error = yield* Effect.flip(MuxStream.write(stream, value as Uint8Array))
             assert.strictEqual(error._tag, "InvalidOptions")
             assert.strictEqual(error.message, `Invalid options: write: takes a Uint8Array or a string, not ${name}`)
-            return yield* exchange(stream, text("the same stream goes on"))
+            return yield* exchange(stream, encoded("the same stream goes on"))
           })
         )
-        assert.strictEqual(string(answer), "the same stream goes on")
+        assert.strictEqual(decoded(answer), "the same stream goes on")
         yield* stillServes(client)
       }).pipe(scenario)
     )
@@ -72,7 +72,7 @@ describe("a value that is not bytes", () => {
       assert.isFalse(foreign instanceof Uint8Array)
       const { client, server } = yield* makePair()
       yield* Effect.fork(server.serve(echo))
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, foreign))), "hi")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, foreign))), "hi")
     }).pipe(scenario)
   )
 })
@@ -91,7 +91,7 @@ describe("a string", () => {
             ([all]) => all
           )
         )
-        assert.isTrue(string(answer) === value)
+        assert.isTrue(decoded(answer) === value)
       }).pipe(scenario)
     )
   }
@@ -204,10 +204,10 @@ describe("memory that is detached after it was written", () => {
           detach(bytes)
           const error = yield* Effect.flip(write)
           assert.strictEqual(error.message, "Invalid options: write: the 1000 bytes were detached before the write ran")
-          return yield* exchange(stream, text("goes on"))
+          return yield* exchange(stream, encoded("goes on"))
         })
       )
-      assert.strictEqual(string(answer), "goes on")
+      assert.strictEqual(decoded(answer), "goes on")
     }).pipe(scenario)
   )
 

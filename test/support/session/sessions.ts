@@ -57,9 +57,9 @@ export const exchange = (stream: MuxStream.MuxStream, bytes: Uint8Array) =>
     ([answer]) => answer
   )
 
-export const text = (value: string): Uint8Array => new TextEncoder().encode(value)
+export const encoded = (value: string): Uint8Array => new TextEncoder().encode(value)
 
-export const string = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+export const decoded = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
 /** `size` bytes in which each position and each seed matters. */
 export const noise = (size: number, seed: number): Uint8Array => {

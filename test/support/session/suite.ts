@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { leavesNothing } from "../census.js"
-import { assertAtRest, digest, echo, exchange, eventually, noise, string, text } from "./sessions.js"
+import { assertAtRest, digest, echo, exchange, eventually, noise, decoded, encoded } from "./sessions.js"
 
 /** Two sessions that are connected. */
 export interface Sessions {
@@ -48,8 +48,8 @@ export const sessionSuite = <E>(name: string, makeSessions: Effect.Effect<Sessio
         Effect.gen(function* () {
           yield* Effect.forEach([client, server], (session) => Effect.forkScoped(session.serve(echo)))
           for (const session of [client, server]) {
-            const answer = yield* session.withStream({ type: 7 }, (stream) => exchange(stream, text("hello")))
-            assert.strictEqual(string(answer), "hello")
+            const answer = yield* session.withStream({ type: 7 }, (stream) => exchange(stream, encoded("hello")))
+            assert.strictEqual(decoded(answer), "hello")
           }
         }))
 
@@ -66,22 +66,22 @@ export const sessionSuite = <E>(name: string, makeSessions: Effect.Effect<Sessio
 
       test("are announced at once: whoever accepts may speak first", ({ client, server }) =>
         Effect.gen(function* () {
-          yield* Effect.forkScoped(server.serve((stream) => MuxStream.write(stream, text("welcome"))))
+          yield* Effect.forkScoped(server.serve((stream) => MuxStream.write(stream, encoded("welcome"))))
           const stream = yield* client.open()
-          assert.strictEqual(string(yield* MuxStream.readAll(stream)), "welcome")
+          assert.strictEqual(decoded(yield* MuxStream.readAll(stream)), "welcome")
         }))
 
       test("end one direction at a time", ({ client, server }) =>
         Effect.gen(function* () {
           const near = yield* client.open()
           const far = yield* server.accept
-          yield* MuxStream.write(near, text("question"))
+          yield* MuxStream.write(near, encoded("question"))
           yield* MuxStream.finish(near)
-          assert.strictEqual(string(yield* MuxStream.readAll(far)), "question")
-          const late = yield* Effect.flip(MuxStream.write(near, text("more")))
+          assert.strictEqual(decoded(yield* MuxStream.readAll(far)), "question")
+          const late = yield* Effect.flip(MuxStream.write(near, encoded("more")))
           assert.deepStrictEqual([late._tag, late.initiator], ["StreamClosed", "Local"])
-          yield* MuxStream.write(far, text("answer"))
-          assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(near))), "answer")
+          yield* MuxStream.write(far, encoded("answer"))
+          assert.strictEqual(decoded(Option.getOrThrow(yield* MuxStream.read(near))), "answer")
           yield* MuxStream.finish(far)
           yield* MuxStream.finish(far)
           for (const stream of [near, near, far]) assert.isTrue(Option.isNone(yield* MuxStream.read(stream)))
@@ -168,7 +168,7 @@ export const sessionSuite = <E>(name: string, makeSessions: Effect.Effect<Sessio
         Effect.gen(function* () {
           const near = yield* client.open()
           const far = yield* server.accept
-          yield* MuxStream.write(near, text("before"))
+          yield* MuxStream.write(near, encoded("before"))
           yield* eventually(
             "the bytes arrive",
             Effect.map(server.stats, (stats) => stats.bufferedBytes === 6)
@@ -178,7 +178,7 @@ export const sessionSuite = <E>(name: string, makeSessions: Effect.Effect<Sessio
             "the reset arrives",
             Effect.map(server.stats, (stats) => stats.inboundStreams === 0)
           )
-          assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(far))), "before")
+          assert.strictEqual(decoded(Option.getOrThrow(yield* MuxStream.read(far))), "before")
           assert.strictEqual((yield* Effect.flip(MuxStream.read(far)))._tag, "StreamReset")
         }))
 
@@ -286,8 +286,8 @@ export const sessionSuite = <E>(name: string, makeSessions: Effect.Effect<Sessio
         yield* Effect.forkScoped(server.serve(echo))
         const collected = yield* client.withStream((stream) =>
           Effect.zipRight(
-            Stream.run(Stream.make(text("a"), text("b"), text("c")), MuxStream.toSink(stream)),
-            Stream.runFold(MuxStream.toStream(stream), "", (all, bytes) => all + string(bytes))
+            Stream.run(Stream.make(encoded("a"), encoded("b"), encoded("c")), MuxStream.toSink(stream)),
+            Stream.runFold(MuxStream.toStream(stream), "", (all, bytes) => all + decoded(bytes))
           )
         )
         assert.strictEqual(collected, "abc")

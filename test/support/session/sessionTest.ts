@@ -1,11 +1,9 @@
-/** What the tests of this folder share: they know the library by its public entries alone. */
+/** Tests over two sessions in virtual time, which know the library by its public entries alone. */
 import { it } from "@effect/vitest"
 import { MuxadoError, MuxStream, type Session, type SessionOptions } from "effect-muxado"
 import { Census, SimulatedSessions, VirtualTime } from "effect-muxado/testing"
-import { Cause, Effect, Exit, Logger, Option, type LogLevel, type Scope } from "effect"
-
-/** A value that the types do not allow, as JavaScript or an `any` gives it. */
-export const wrong = <A>(value: unknown): A => value as A
+import { Cause, Effect, Exit, Option, type Scope } from "effect"
+import { decoded } from "./sessions.js"
 
 export const quick: SessionOptions = { drainTimeout: 100, closeTimeout: 100 }
 
@@ -22,13 +20,13 @@ const scenario = (
   )
 
 /** A test over two sessions in virtual time, which leaves nothing behind. */
-export const test = (
+export const sessionTest = (
   name: string,
   body: (sessions: Sessions) => Effect.Effect<void, unknown, Scope.Scope>,
   options: SimulatedSessions.Options = {}
 ): void => it.effect(name, () => scenario(body, options))
 
-export const echo = (stream: MuxStream.MuxStream) =>
+export const echoWhole = (stream: MuxStream.MuxStream) =>
   Effect.flatMap(MuxStream.readAll(stream), (bytes) => MuxStream.write(stream, bytes))
 
 /** Writes, finishes, and reads the answer. */
@@ -36,11 +34,9 @@ export const call = (session: Session.SessionService, data: Uint8Array | string 
   session.withStream((stream) =>
     Effect.zipRight(
       MuxStream.write(stream, data),
-      Effect.zipRight(MuxStream.finish(stream), Effect.map(MuxStream.readAll(stream), text))
+      Effect.zipRight(MuxStream.finish(stream), Effect.map(MuxStream.readAll(stream), decoded))
     )
   )
-
-export const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
 const shown = (error: unknown): string =>
   MuxadoError.isMuxadoError(error)
@@ -65,23 +61,3 @@ export const ending = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<s
       return `dies ${shown(Option.getOrUndefined(Cause.dieOption(exit.cause)))}`
     })
   )
-
-export interface Line {
-  readonly level: LogLevel.LogLevel
-  readonly message: string
-}
-
-/** Runs the effect, and keeps what it logs. */
-export const logged = <A, E, R>(
-  effect: (lines: ReadonlyArray<Line>) => Effect.Effect<A, E, R>
-): Effect.Effect<A, E, R> =>
-  Effect.suspend(() => {
-    const lines: Array<Line> = []
-    const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
-      lines.push({ level: logLevel, message: Array.isArray(message) ? message.map(String).join(" ") : String(message) })
-    })
-    return effect(lines).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
-  })
-
-/** For tests that make the library log, and look at something else. */
-export const quietly = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => logged(() => effect)
