@@ -1,19 +1,27 @@
 import { assert, describe, it } from "@effect/vitest"
+import { MuxadoError, MuxStream, Session } from "effect-muxado"
+import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
-import { MuxStream, Session } from "effect-muxado"
-import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
+import * as Logger from "effect/Logger"
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as Fs from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
+import { tmpdir } from "node:os"
 import * as Path from "node:path"
+import { join } from "node:path"
 import { pathProblem } from "../../src/node/internal/where.js"
 import { certificates } from "../support/certificates.js"
+import { quietly } from "../support/logs.js"
 import type { Medium } from "../support/node/support.js"
 import { media, socketPath, turns } from "../support/node/support.js"
+import { quick } from "../support/session/sessionTest.js"
+import { yields } from "../support/session/sessions.js"
+import { wrong } from "../support/wrong.js"
 
 const fast = { drainTimeout: 200, closeTimeout: 200 }
 
@@ -332,4 +340,116 @@ describe("socket files", () => {
       yield* NodeTransport.makeUnix({ path })
     })
   )
+
+  it.scopedLive("listening that is interrupted leaves no file", () =>
+    Effect.gen(function* () {
+      const folder = mkdtempSync(join(tmpdir(), "edges-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
+      const listening = yield* Effect.fork(
+        Effect.scoped(Effect.zipRight(NodeSessionServer.makeUnix({ path: join(folder, "mux.sock") }), Effect.never))
+      )
+      yield* Effect.sleep(20)
+      yield* Fiber.interrupt(listening)
+      assert.deepStrictEqual(readdirSync(folder), [])
+    })
+  )
+
+  it.scopedLive("a file that is no socket is neither listened on nor removed", () =>
+    Effect.gen(function* () {
+      const folder = mkdtempSync(join(tmpdir(), "edges-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
+      const path = join(folder, "notes")
+      writeFileSync(path, "kept")
+      for (const replaceStale of [true, false]) {
+        const error = yield* Effect.flip(NodeSessionServer.makeUnix({ path, replaceStale }))
+        assert.match(error.message, /it is not a socket/)
+      }
+      assert.match((yield* Effect.flip(NodeTransport.makeUnix({ path }))).message, /nothing listens there/)
+      assert.deepStrictEqual(readdirSync(folder), ["notes"])
+    })
+  )
 })
+
+const boom = new Error("boom")
+
+const failing: Record<string, () => unknown> = {
+  throws: () => {
+    throw boom
+  },
+  dies: () => Effect.die(boom),
+  fails: () => Effect.fail(boom),
+  "fails with a string": () => Effect.fail("boom"),
+  "fails with its own error": () =>
+    Effect.fail(
+      new MuxadoError.TransportFailed({ reason: "Write", cause: boom, initiator: "Local", processed: "maybe" })
+    ),
+  "interrupts itself": () => Effect.interrupt,
+  "gives no effect": () => undefined
+}
+
+describe("a handler of a server", () => {
+  for (const [way, handler] of Object.entries({ ...failing, "is over at once": () => Effect.void })) {
+    it.scopedLive(`that ${way} ends its own session in order; the server runs on`, () =>
+      Effect.gen(function* () {
+        const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
+        const running = yield* Effect.forkScoped(server.run(wrong<() => Effect.Effect<void>>(handler)))
+        const port = server.address._tag === "TcpAddress" ? server.address.port : 0
+        for (let i = 0; i < 2; i++) {
+          const context = yield* Layer.build(
+            Session.layerClient(quick).pipe(Layer.provide(NodeTransport.layerTcp({ host: "127.0.0.1", port })))
+          )
+          assert.strictEqual((yield* Context.get(context, Session.Session).closed)._tag, "RemoteGoneAway")
+        }
+        assert.isNull(running.unsafePoll())
+      }).pipe(quietly)
+    )
+  }
+})
+
+const named = (name: string) =>
+  Effect.gen(function* () {
+    const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
+    let connections = 0
+    yield* Effect.forkScoped(
+      server.run((session) => {
+        connections++
+        return session.serve((stream) => MuxStream.write(stream, name))
+      })
+    )
+    const port = server.address._tag === "TcpAddress" ? server.address.port : 0
+    const layer = Session.layerClient(quick).pipe(Layer.provide(NodeTransport.layerTcp({ host: "127.0.0.1", port })))
+    return { layer, port, connections: () => connections }
+  })
+
+it.scopedLive("two servers on one port: the second says that the address is in use", () =>
+  Effect.gen(function* () {
+    const { port } = yield* named("one")
+    const error = yield* Effect.flip(NodeSessionServer.makeTcp({ host: "127.0.0.1", port }))
+    assert.include(error.message, `127.0.0.1:${port}`)
+    assert.include(error.message, "EADDRINUSE")
+  })
+)
+
+it.scopedLive("run runs once: not twice, not again after an interruption, not after the server's scope", () =>
+  Effect.gen(function* () {
+    const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
+    const running = yield* Effect.fork(server.run(() => Effect.void))
+    yield* Effect.yieldNow()
+    assert.strictEqual((yield* Effect.flip(server.run(() => Effect.void)))._tag, "SocketServerError")
+    yield* Fiber.interrupt(running)
+    assert.strictEqual((yield* Effect.flip(server.run(() => Effect.void)))._tag, "SocketServerError")
+    const over = yield* Effect.scoped(NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick))
+    assert.strictEqual((yield* Effect.flip(over.run(() => Effect.void)))._tag, "SocketServerError")
+  })
+)
+
+it.scopedLive("a server that has stopped listening says so when it is run again", () =>
+  Effect.gen(function* () {
+    const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 })
+    const running = yield* Effect.fork(server.run(() => Effect.void))
+    yield* yields(50)
+    yield* Fiber.interrupt(running)
+    const error = yield* Effect.flip(server.run(() => Effect.void))
+    assert.strictEqual(error._tag, "SocketServerError")
+  })
+)

@@ -10,10 +10,10 @@ import * as TestClock from "effect/TestClock"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
 import type { TransportFailed } from "../../src/MuxadoError.js"
-import { NodeTransport } from "../../src/node/index.js"
-import { listen } from "../../src/node/internal/listener.js"
 import type { TransportService } from "../../src/Transport.js"
 import { Transport } from "../../src/Transport.js"
+import { NodeTransport } from "../../src/node/index.js"
+import { listen } from "../../src/node/internal/listener.js"
 import { certificates } from "../support/certificates.js"
 import {
   accepted,
@@ -353,3 +353,26 @@ describe("connecting", () => {
     })
   )
 })
+
+it.scopedLive("dialling that is interrupted leaves no connection", () =>
+  Effect.gen(function* () {
+    const sockets: Array<Net.Socket> = []
+    const server = yield* Effect.acquireRelease(
+      Effect.async<Net.Server>((resume) => {
+        const server = Net.createServer((socket) => sockets.push(socket.on("error", () => undefined)))
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+    )
+    const address = server.address()
+    const port = address === null || typeof address === "string" ? 0 : address.port
+    const dialling = yield* Effect.fork(Effect.scoped(NodeTransport.makeTls({ host: "127.0.0.1", port })))
+    while (sockets.length === 0) yield* Effect.sleep(5)
+    yield* Fiber.interrupt(dialling)
+    yield* Effect.async<void>((resume) => {
+      const [socket] = sockets
+      if (socket === undefined || socket.closed) resume(Effect.void)
+      else socket.resume().once("close", () => resume(Effect.void))
+    })
+  })
+)

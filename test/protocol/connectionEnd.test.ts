@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { OpenResult } from "../../src/protocol/results.js"
+import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, goAway, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
@@ -83,6 +85,27 @@ describe("draining", () => {
     server.connection.abort()
     server.connection.drain()
     assert.deepStrictEqual(server.events(), ["Ended: Closed"])
+  })
+
+  it("draining is not idle before the transport has taken the last bytes", () => {
+    const client = new Scripted("client")
+    const { connection } = client
+    const stream = opened(connection.open(undefined))
+    client.frames()
+    connection.write(stream, Uint8Array.of(1))
+    connection.finish(stream)
+    client.receive(data(stream.id, undefined, { fin: true }))
+    connection.drain()
+    connection.takeFrames(Infinity, 0)
+    assert.notInclude(
+      connection.takeEvents().map((event) => event._tag),
+      "Idle"
+    )
+    connection.written()
+    assert.include(
+      connection.takeEvents().map((event) => event._tag),
+      "Idle"
+    )
   })
 })
 
@@ -314,5 +337,54 @@ describe("the transport fails", () => {
     ])
     server.connection.accept(server.stream(3))
     assertAtRest(server.connection)
+  })
+})
+
+const opened = (result: OpenResult): StreamCore => {
+  if (result instanceof StreamCore) return result
+  return assert.fail(`not opened: ${result._tag}`)
+}
+
+const processed = (stream: StreamCore): string => stream.failure?.processed ?? "it has not failed"
+
+describe("whether the peer may have acted on a stream that failed", () => {
+  it("is maybe for a stream that close still flushes, and no for one that is not announced", () => {
+    const client = new Scripted("client")
+    const written = opened(client.connection.open(undefined))
+    const finished = opened(client.connection.open(undefined))
+    const idle = opened(client.connection.open(undefined))
+    client.connection.write(written, Uint8Array.of(1, 2))
+    client.connection.finish(finished)
+    client.connection.close()
+    assert.strictEqual(processed(written), "maybe")
+    assert.strictEqual(processed(finished), "maybe")
+    assert.strictEqual(processed(idle), "no")
+    const ids = client.frames().map((frame) => ("streamId" in frame ? frame.streamId : 0))
+    assert.include(ids, written.id)
+    assert.include(ids, finished.id)
+    assert.notInclude(ids, idle.id)
+  })
+
+  it.each([
+    ["bytes", data(3, Uint8Array.of(1))],
+    ["credit", windowIncrement(3, 10)]
+  ])("is maybe once the peer has answered with %s, whatever its GOAWAY or RST says", (_, answer) => {
+    for (const end of [goAway(0, 0), rst(3, 5), rst(3, 9)]) {
+      const client = new Scripted("client")
+      const stream = opened(client.connection.open(undefined))
+      client.frames()
+      client.receive(answer, end)
+      assert.strictEqual(processed(stream), "maybe")
+    }
+  })
+
+  it("is no when a GOAWAY or RST is all that came back", () => {
+    for (const end of [goAway(0, 0), rst(3, 5), rst(3, 9)]) {
+      const client = new Scripted("client")
+      const stream = opened(client.connection.open(undefined))
+      client.frames()
+      client.receive(end)
+      assert.strictEqual(processed(stream), "no")
+    }
   })
 })

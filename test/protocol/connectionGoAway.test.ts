@@ -126,6 +126,20 @@ describe("a GOAWAY from the peer", () => {
       assert.strictEqual(client.events().slice(-1)[0], `Ended: GoneAway last 7 code ${code} ""`)
     })
   }
+
+  it("that is one too many ends the session, and nothing comes after that", () => {
+    const client = new Scripted("client", { uselessFrameBudget: { burst: 3, perSecond: 0 } })
+    for (let i = 0; i < 10; i++) client.hex("000008 30 00000000 00000000 00000000")
+    assert.match(client.events().at(-1) ?? "", /^Ended/)
+  })
+
+  it("in Rust's way, with a text that looks like a frame, and then silence: the peer went away", () => {
+    const client = new Scripted("client", { partialFrameTimeout: 1000 })
+    // "goodbye, all of you": what runs over the frame begins one of an unknown type
+    client.hex("000013 30 00000000 00000000 00000000").push(bytesOf("goodbye, all of you"))
+    client.tick(1000)
+    assert.strictEqual(client.connection.end?._tag, "GoneAway")
+  })
 })
 
 describe("a GOAWAY of ours", () => {

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/heartbeats.js"
+import type { OpenResult } from "../../src/protocol/results.js"
+import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, goAway, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/heartbeats.js"
 import type { Overrides } from "../support/protocol/options.js"
 import { Pair } from "../support/protocol/pair.js"
 import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
@@ -120,6 +122,32 @@ describe("answering the peer's heartbeats", () => {
     const session = new Scripted("server").receive(heartbeats(3, 7))
     assert.deepStrictEqual(session.events(), ["Opened 3"])
     assert.deepStrictEqual(session.sent(), [])
+  })
+
+  it("answers to heartbeats wait within a small bound, though the peer takes none and grants all", () => {
+    const server = new Scripted("server", { typed: true })
+    server.receive(data(3, encodeUint32(HEARTBEAT_TYPE), { syn: true }), windowIncrement(3, 0x70000000))
+    for (let i = 0; i < 4096; i++) {
+      server.receive(data(3, new Uint8Array(60)))
+      assert.isAtMost(server.connection.stats().queuedBytes, 1024)
+    }
+    // all within the window is answered once the peer takes it again
+    let answered = 0
+    for (let i = 0; i < 1000; i++) {
+      for (const frame of server.frames()) if (frame._tag === "Data") answered += frame.payload.length
+    }
+    assert.strictEqual(answered, 4096 * 60)
+    assert.strictEqual(server.connection.stats().queuedBytes, 0)
+  })
+
+  it("half of a heartbeat is not held when the session closes", () => {
+    const server = new Scripted("server", { typed: true })
+    server.receive(data(3, Uint8Array.of(255, 255, 255, 255, 1, 2), { syn: true }))
+    assert.strictEqual(server.connection.stats().heldBytes, 2)
+    server.connection.close()
+    server.sent()
+    assert.deepStrictEqual(server.connection.end, { _tag: "Closed" })
+    assert.strictEqual(server.connection.stats().heldBytes, 0)
   })
 })
 
@@ -289,4 +317,20 @@ describe("heartbeats of this side", () => {
     session.receive(data(3, bytesOf("x".repeat(101))))
     assert.deepStrictEqual(session.sent(), ["RST 3 code 3"])
   })
+
+  it("having no id left for a heartbeat does not make the peer dead", () => {
+    const options = { typed: true, firstStreamId: 0x7fffffff, heartbeat: { interval: 1000, tolerance: 2000 } }
+    const client = new Scripted("client", options)
+    opened(client.connection.open(0))
+    client.frames()
+    for (let now = 0; now <= 20_000; now += 500) {
+      client.connection.tick(now, 7)
+      assert.strictEqual(client.connection.end, undefined)
+    }
+  })
 })
+
+const opened = (result: OpenResult): StreamCore => {
+  if (result instanceof StreamCore) return result
+  return assert.fail(`not opened: ${result._tag}`)
+}

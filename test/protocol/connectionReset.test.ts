@@ -231,3 +231,12 @@ describe("a reset by this side", () => {
     assert.deepStrictEqual(server.sent(), ["GOAWAY last 0 code 10", "UNKNOWN type 15 stream 0 (0)"])
   })
 })
+
+it("resetting thousands of streams at once is not the peer's fault", () => {
+  const client = new Scripted("client", { maxOutboundStreams: 10_000 })
+  for (let i = 0; i < 5000; i++) client.connection.open(undefined)
+  client.frames()
+  client.connection.resetAll(6)
+  assert.strictEqual(client.connection.end, undefined)
+  assert.strictEqual(client.frames().length, 5000)
+})

@@ -415,3 +415,13 @@ describe("a peer that grants single bytes", () => {
     assert.strictEqual(client.connection.nextDeadline(), Infinity)
   })
 })
+
+it("small views of large chunks do not keep the chunks", () => {
+  const server = new Scripted("server")
+  server.receive(data(3, undefined, { syn: true }))
+  const chunk = new Uint8Array(65_536)
+  server.connection.receive(data(3, chunk.subarray(0, 2049)))
+  const result = server.connection.read(server.stream(3))
+  assert(result._tag === "Bytes")
+  assert.isBelow(result.bytes.buffer.byteLength, 4096)
+})

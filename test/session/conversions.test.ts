@@ -9,7 +9,16 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { echo, makePair, noise, passTimeUntil, scenario, settle, decoded, encoded } from "../support/session/sessions.js"
+import {
+  decoded,
+  echo,
+  encoded,
+  makePair,
+  noise,
+  passTimeUntil,
+  scenario,
+  settle
+} from "../support/session/sessions.js"
 
 /** A pair of sessions with one stream, held at both ends. */
 const makeStream = Effect.gen(function* () {

@@ -11,9 +11,12 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
+import { sessionTest } from "../support/session/sessionTest.js"
 import {
   assertAtRest,
+  decoded,
   echo,
+  encoded,
   exchange,
   isDone,
   makePair,
@@ -22,9 +25,7 @@ import {
   passTimeUntil,
   scenario,
   sessionOver,
-  settle,
-  decoded,
-  encoded
+  settle
 } from "../support/session/sessions.js"
 
 describe("close", () => {
@@ -260,6 +261,22 @@ describe("drain", () => {
       for (const answer of yield* Fiber.join(Fiber.all(answers))) assert.deepStrictEqual(answer, noise(100_000, 9))
     }).pipe(scenario)
   )
+
+  it.effect("with a long grace gives it to the last bytes on a slow link", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair({ link: { bandwidth: 20_000, bufferSize: 16_384 } })
+      const received = yield* Deferred.make<Uint8Array>()
+      yield* Effect.forkScoped(
+        server.serve((stream) =>
+          Effect.flatMap(MuxStream.readAll(stream), (bytes) => Deferred.succeed(received, bytes))
+        )
+      )
+      const bytes = noise(120_000, 5)
+      yield* client.withStream((stream) => MuxStream.write(stream, bytes))
+      yield* Effect.flatMap(Effect.fork(client.drain("60 seconds")), passTimeUntil)
+      assert.deepStrictEqual(yield* Deferred.await(received), bytes)
+    }).pipe(scenario)
+  )
 })
 
 describe("an end without goodbye", () => {
@@ -321,3 +338,17 @@ describe("an end without goodbye", () => {
     }).pipe(scenario)
   )
 })
+
+for (const name of ["drain", "close"] as const) {
+  sessionTest(`${name} goes on when its caller is interrupted`, ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(() => Effect.never))
+      const stream = yield* client.open()
+      yield* MuxStream.write(stream, "held")
+      const leaving = yield* Effect.fork(name === "drain" ? client.drain(50) : client.close)
+      yield* Effect.yieldNow()
+      yield* Fiber.interruptFork(leaving)
+      assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
+    })
+  )
+}

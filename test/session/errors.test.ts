@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ErrorCode, Frame, MuxStream } from "effect-muxado"
+import { ErrorCode, Frame, MuxadoError, MuxStream } from "effect-muxado"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { makePair, makeRawPair, scenario, settle, encoded } from "../support/session/sessions.js"
+import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
+import { encoded, makePair, makeRawPair, passTimeUntil, scenario, settle } from "../support/session/sessions.js"
 
 /** Tag, initiator and processed of a failure. */
 const blame = <A>(
@@ -146,6 +149,89 @@ describe("messages", () => {
       assert.strictEqual(reset.message, `Stream ${stream.id} was reset by this side: EnhanceYourCalm (10)`)
       yield* link.cut
       assert.strictEqual((yield* client.closed).message, "The transport failed while reading: reset by the peer")
+    }).pipe(scenario)
+  )
+})
+
+const values: ReadonlyArray<unknown> = [undefined, null, -1, 1.5, NaN, "x", {}, [], Symbol("s"), 10n, () => 1]
+
+it.effect("isMuxadoError and retry know an object whose traps throw for none of ours", () =>
+  Effect.sync(() => {
+    const hostile = new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error("get")
+        },
+        has: () => {
+          throw new Error("has")
+        }
+      }
+    )
+    assert.isFalse(MuxadoError.isMuxadoError(hostile))
+    assert.strictEqual(MuxadoError.retry(hostile), "Never")
+  })
+)
+
+it("a value that is none of this library's is no MuxadoError, and never to be retried", () => {
+  for (const value of [...values, { _tag: "StreamReset", processed: "no" }, new Error("x")]) {
+    assert.isFalse(MuxadoError.isMuxadoError(value))
+    assert.strictEqual(MuxadoError.retry(value), "Never")
+  }
+})
+
+class Foreign extends Data.TaggedError("StreamReset")<{ readonly processed: "no" }> {}
+
+describe("retry", () => {
+  const about = { streamId: 3, code: ErrorCode.StreamRefused } as const
+  const local = { initiator: "Local", processed: "no" } as const
+  const remote = { initiator: "Remote", processed: "no" } as const
+  const cases: ReadonlyArray<readonly [unknown, ReturnType<typeof MuxadoError.retry>]> = [
+    [new MuxadoError.StreamReset({ ...about, ...remote }), "SameSession"],
+    [new MuxadoError.StreamReset({ ...about, ...remote, processed: "maybe" }), "Never"],
+    [new MuxadoError.StreamReset({ ...about, ...local }), "Never"],
+    [new MuxadoError.StreamsExhausted(local), "NewSession"],
+    [new MuxadoError.InvalidOptions({ detail: "no" }), "Never"],
+    [new MuxadoError.ReadLimitExceeded({ streamId: 3, maxBytes: 1 }), "Never"],
+    [new MuxadoError.StreamClosed({ streamId: 3, operation: "read", initiator: "Local", processed: "maybe" }), "Never"],
+    [new MuxadoError.RemoteGoneAway({ lastStreamId: 3, code: 0, debug: "", ...remote }), "NewSession"],
+    [new MuxadoError.RemoteGoneAway({ lastStreamId: 3, code: 0, debug: "", ...remote, processed: "maybe" }), "Never"],
+    [new MuxadoError.SessionClosed(local), "NewSession"],
+    [new MuxadoError.TransportFailed({ reason: "Open", ...local }), "NewSession"],
+    [new MuxadoError.SessionDead({ reason: "Heartbeat", silentFor: 1, since: 0, ...remote }), "NewSession"],
+    [new MuxadoError.ProtocolViolation({ code: 1, detail: "", ...local }), "NewSession"],
+    [new Foreign({ processed: "no" }), "Never"],
+    [new Error("no"), "Never"],
+    [{ _tag: "TimeoutException" }, "Never"],
+    [null, "Never"],
+    ["StreamReset", "Never"],
+    [undefined, "Never"]
+  ]
+  it("says where a call may be made again, for each error and for values of others", () => {
+    for (const [error, expected] of cases) assert.strictEqual(MuxadoError.retry(error), expected, String(error))
+  })
+
+  it("isMuxadoError knows each of them, and no other value", () => {
+    for (const [error] of cases.slice(0, 13)) assert.isTrue(MuxadoError.isMuxadoError(error), String(error))
+    for (const [error] of cases.slice(13)) assert.isFalse(MuxadoError.isMuxadoError(error), String(error))
+  })
+
+  it.effect("the recipe stands beside other errors, and recovers where the peer was full", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair({ server: { maxInboundStreams: 1 } })
+      yield* Effect.fork(server.serve((stream) => Effect.zipRight(Effect.sleep(50), MuxStream.write(stream, "done"))))
+      const attempts = yield* Ref.make(0)
+      const call = Ref.update(attempts, (n) => n + 1).pipe(
+        Effect.zipRight(client.withStream(MuxStream.readAll)),
+        Effect.timeout("5 seconds"),
+        Effect.retry({
+          while: (error) => MuxadoError.retry(error) === "SameSession",
+          schedule: Schedule.exponential("10 millis").pipe(Schedule.compose(Schedule.recurs(5)))
+        })
+      )
+      const calls = yield* Effect.fork(Effect.all([call, call], { concurrency: 2 }))
+      assert.lengthOf(yield* passTimeUntil(calls), 2)
+      assert.isAbove(yield* Ref.get(attempts), 2)
     }).pipe(scenario)
   )
 })

@@ -1,15 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ErrorCode, Frame, MuxStream } from "effect-muxado"
+import { ErrorCode, Frame, MuxStream, Session } from "effect-muxado"
+import { SimulatedTransport } from "effect-muxado/testing"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as Scheduler from "effect/Scheduler"
 import * as TestClock from "effect/TestClock"
+import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
 import {
   assertAtRest,
+  decoded,
   echo,
+  encoded,
   exchange,
   isDone,
   makePair,
@@ -18,8 +24,6 @@ import {
   passTimeUntil,
   scenario,
   settle,
-  decoded,
-  encoded,
   yields
 } from "../support/session/sessions.js"
 
@@ -82,6 +86,40 @@ describe("an interrupted read", () => {
       const done = yield* Effect.filter(others, isDone)
       assert.strictEqual(done.length, 1)
       yield* Fiber.interruptAll(readers)
+    }).pipe(scenario)
+  )
+
+  it.effect("loses no bytes, at whatever operation of its fiber it is interrupted", () =>
+    Effect.gen(function* () {
+      for (let step = 1; step < 30; step++) {
+        const { client, server } = yield* makePair()
+        const written = yield* client.open()
+        yield* MuxStream.write(written, Uint8Array.of(1, 2, 3))
+        const stream = yield* server.accept
+        const reading: { fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined } = { fiber: undefined }
+        let operations = 0
+        const scheduler = Scheduler.make(
+          (task) => void Promise.resolve().then(task),
+          () => {
+            if (++operations !== step) return false
+            const { fiber } = reading
+            if (fiber !== undefined) fiber.unsafeInterruptAsFork(fiber.id())
+            return 0
+          }
+        )
+        let got: Option.Option<Uint8Array> | undefined
+        const read = Effect.withFiberRuntime<void, unknown>((fiber) => {
+          reading.fiber = fiber
+          // not `map`: that would take the bytes one operation after they were given
+          return Effect.flatMap(MuxStream.read(stream), (bytes) => {
+            got = bytes
+            return Effect.void
+          })
+        })
+        yield* Effect.fork(Effect.withScheduler(read, scheduler)).pipe(Effect.flatMap(Fiber.await))
+        got ??= yield* MuxStream.read(stream)
+        assert.deepStrictEqual(Option.map(got, Array.from), Option.some([1, 2, 3]), `step ${step}`)
+      }
     }).pipe(scenario)
   )
 })
@@ -318,7 +356,10 @@ describe("the end of withStream and of an open's scope", () => {
         assert.deepStrictEqual(frames, expected === "FIN" ? ["FIN", "FIN"] : [])
         const later = yield* Effect.exit(
           peer.client.withStream((stream) =>
-            MuxStream.write(stream, encoded("x")).pipe(Effect.zipRight(TestClock.adjust("1 second")), Effect.zipRight(end))
+            MuxStream.write(stream, encoded("x")).pipe(
+              Effect.zipRight(TestClock.adjust("1 second")),
+              Effect.zipRight(end)
+            )
           )
         )
         assert.strictEqual(Exit.isSuccess(later), expected === "FIN")
@@ -327,3 +368,93 @@ describe("the end of withStream and of an open's scope", () => {
     )
   }
 })
+
+type Operation = (stream: MuxStream.MuxStream) => Effect.Effect<unknown, unknown>
+
+const reads: Record<string, Operation> = {
+  read: MuxStream.read,
+  readAll: (stream) => MuxStream.readAll(stream),
+  "toSocket.run": (stream) => MuxStream.toSocket(stream).run(() => undefined)
+}
+
+for (const [name, read] of Object.entries(reads)) {
+  sessionTest(`an interrupted ${name} that waits loses no byte`, ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(
+        server.serve((stream) => Effect.zipRight(Effect.sleep(50), MuxStream.write(stream, "all of it")))
+      )
+      const stream = yield* client.open()
+      yield* MuxStream.write(stream, "go")
+      const reading = yield* Effect.fork(read(stream))
+      yield* Effect.sleep(20)
+      yield* Fiber.interrupt(reading)
+      assert.strictEqual(decoded(yield* MuxStream.readAll(stream)), "all of it")
+    })
+  )
+}
+
+const waits: Record<string, (session: Session.SessionService) => Effect.Effect<unknown, unknown>> = {
+  accept: (session) => Effect.scoped(session.accept),
+  serve: (session) => session.serve(echoWhole),
+  draining: (session) => session.draining,
+  closed: (session) => session.closed,
+  "open at the limit": (session) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        yield* session.open()
+        yield* session.open()
+      })
+    ),
+  withStream: (session) => session.withStream(() => Effect.never)
+}
+
+for (const [name, wait] of Object.entries(waits)) {
+  sessionTest(
+    `an interrupted ${name} leaves nothing open, and what comes next works`,
+    ({ client, server }) =>
+      Effect.gen(function* () {
+        for (const session of [client, server]) {
+          const waiting = yield* Effect.fork(wait(session))
+          yield* Effect.sleep(10)
+          assert.isNull(waiting.unsafePoll())
+          yield* Fiber.interrupt(waiting)
+          assert.strictEqual((yield* session.stats).outboundStreams, 0)
+        }
+        yield* Effect.forkScoped(server.serve(echoWhole))
+        assert.strictEqual(yield* call(client), "hello")
+      }),
+    { both: { ...quick, maxOutboundStreams: 1 } }
+  )
+}
+
+sessionTest("a ping that is interrupted leaves the next its answer", ({ client }) =>
+  Effect.gen(function* () {
+    const pinging = yield* Effect.fork(client.ping)
+    yield* Fiber.interrupt(pinging)
+    yield* client.ping
+    assert.strictEqual((yield* client.stats).outboundStreams, 0)
+  })
+)
+
+sessionTest("a write that is interrupted while it waits sends nothing, or resets the stream", ({ client, server }) =>
+  Effect.gen(function* () {
+    yield* Effect.forkScoped(server.serve(() => Effect.never))
+    const stream = yield* client.open()
+    const writing = yield* Effect.fork(MuxStream.write(stream, new Uint8Array(2_000_000)))
+    yield* Effect.sleep(10)
+    yield* Fiber.interrupt(writing)
+    assert.match(yield* ending(MuxStream.write(stream, "more")), /^fails StreamReset: .*StreamCancelled/)
+  })
+)
+
+sessionTest("a session whose making is interrupted leaves nothing", () =>
+  Effect.gen(function* () {
+    const link = yield* SimulatedTransport.makePair()
+    const making = yield* Effect.fork(
+      Effect.scoped(Effect.zipRight(Session.fromTransport(link.client, { ...quick, role: "client" }), Effect.never))
+    )
+    yield* Effect.yieldNow()
+    yield* Fiber.interrupt(making)
+    assert.match(yield* ending(link.server.read), /^(ok|fails TransportFailed)/)
+  })
+)

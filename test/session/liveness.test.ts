@@ -5,17 +5,18 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
+import { call, quick, sessionTest } from "../support/session/sessionTest.js"
 import {
   assertAtRest,
   echo,
+  encoded,
   exchange,
   isDone,
   makePair,
   makeRawPair,
   noise,
   scenario,
-  settle,
-  encoded
+  settle
 } from "../support/session/sessions.js"
 
 const heartbeat = { interval: "10 seconds", tolerance: "15 seconds" } as const
@@ -220,3 +221,22 @@ describe("a dead peer", () => {
     }).pipe(scenario)
   )
 })
+
+const long = { both: { ...quick, heartbeat: { interval: "10 seconds", tolerance: "15 seconds" } } } as const
+
+sessionTest(
+  "a peer that refuses heartbeats while it drains is not taken for one that knows none",
+  ({ client, link, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(() => Effect.never))
+      const calling = yield* Effect.fork(Effect.flip(call(client)))
+      yield* Effect.sleep(10)
+      yield* Effect.forkScoped(server.drain("1 hour"))
+      yield* Effect.sleep("1 minute")
+      yield* link.blackHole
+      const error = yield* Fiber.join(calling)
+      assert.strictEqual(error._tag, "SessionDead")
+      assert.notInclude(error.message, "is its session typed")
+    }),
+  long
+)

@@ -6,9 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as fc from "fast-check"
-import { makePair, noise, scenario, settle, decoded, encoded } from "../support/session/sessions.js"
+import { ending, sessionTest } from "../support/session/sessionTest.js"
+import { decoded, encoded, makePair, noise, scenario, settle } from "../support/session/sessions.js"
 
 /** Both ends of a stream. */
 const makeStream = Effect.gen(function* () {
@@ -197,4 +199,98 @@ describe("maxBytes", () => {
       }).pipe(scenario)
     )
   }
+})
+
+describe("readAll gives the whole or an error", () => {
+  const inTwoParts = (stream: MuxStream.MuxStream) =>
+    Effect.zipRight(
+      MuxStream.write(stream, "first "),
+      Effect.zipRight(Effect.sleep(100), MuxStream.write(stream, "second"))
+    )
+
+  const ways: Record<string, (stream: MuxStream.MuxStream) => Effect.Effect<Uint8Array, unknown>> = {
+    "after a timeout": (stream) =>
+      Effect.zipRight(Effect.exit(Effect.timeout(MuxStream.readAll(stream), 20)), MuxStream.readAll(stream)),
+    "after a lost race": (stream) =>
+      Effect.zipRight(Effect.raceFirst(MuxStream.readAll(stream), Effect.sleep(20)), MuxStream.readAll(stream)),
+    "retried with a timeout": (stream) =>
+      MuxStream.readAll(stream).pipe(Effect.timeout(20), Effect.retry(Schedule.recurs(20))),
+    "that waited behind one that was interrupted": (stream) =>
+      Effect.gen(function* () {
+        const first = yield* Effect.fork(MuxStream.readAll(stream))
+        yield* Effect.sleep(5)
+        const second = yield* Effect.fork(MuxStream.readAll(stream))
+        yield* Effect.sleep(5)
+        yield* Fiber.interrupt(first)
+        return yield* Fiber.join(second)
+      }),
+    "by read, after a timeout": (stream) =>
+      Effect.gen(function* () {
+        yield* Effect.exit(Effect.timeout(MuxStream.readAll(stream), 20))
+        const first = Option.getOrElse(yield* MuxStream.read(stream), () => new Uint8Array())
+        return new Uint8Array([...first, ...(yield* MuxStream.readAll(stream))])
+      }),
+    "by toStream, after a timeout": (stream) =>
+      Effect.gen(function* () {
+        yield* Effect.exit(Effect.timeout(MuxStream.readAll(stream), 20))
+        const chunks = yield* Stream.runCollect(MuxStream.toStream(stream))
+        return new Uint8Array([...chunks].flatMap((bytes) => [...bytes]))
+      })
+  }
+  for (const [way, read] of Object.entries(ways)) {
+    sessionTest(way, ({ client, server }) =>
+      Effect.gen(function* () {
+        yield* Effect.forkScoped(server.serve(inTwoParts))
+        const whole = yield* client.withStream((stream) => Effect.zipRight(MuxStream.write(stream, "go"), read(stream)))
+        assert.strictEqual(decoded(whole), "first second")
+      })
+    )
+  }
+
+  sessionTest("two at once: one has the whole, the other nothing, and none a part", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(inTwoParts))
+      const both = yield* client.withStream((stream) =>
+        Effect.zipRight(
+          MuxStream.write(stream, "go"),
+          Effect.all([MuxStream.readAll(stream), MuxStream.readAll(stream)], { concurrency: 2 })
+        )
+      )
+      assert.deepStrictEqual(both.map(decoded).sort(), ["", "first second"])
+    })
+  )
+
+  sessionTest("beyond maxBytes it fails and resets the stream, whatever was read before", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(inTwoParts))
+      const seen = yield* ending(
+        client.withStream((stream) =>
+          Effect.gen(function* () {
+            yield* MuxStream.write(stream, "go")
+            yield* Effect.exit(Effect.timeout(MuxStream.readAll(stream), 20))
+            return yield* MuxStream.readAll(stream, { maxBytes: 3 })
+          })
+        )
+      )
+      assert.match(seen, /^fails ReadLimitExceeded: /)
+    })
+  )
+
+  sessionTest("stopReading and close while it waits fail it", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(inTwoParts))
+      for (const stop of [MuxStream.stopReading, MuxStream.close]) {
+        const seen = yield* client.withStream((stream) =>
+          Effect.gen(function* () {
+            yield* MuxStream.write(stream, "go")
+            const reading = yield* Effect.fork(ending(MuxStream.readAll(stream)))
+            yield* Effect.sleep(20)
+            yield* stop(stream)
+            return yield* Fiber.join(reading)
+          })
+        )
+        assert.match(seen, /^fails StreamClosed: /)
+      }
+    })
+  )
 })

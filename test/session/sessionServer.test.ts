@@ -1,8 +1,9 @@
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import * as SocketServer from "@effect/platform/SocketServer"
 import { assert, describe, it } from "@effect/vitest"
 import type { ServerOptions, Session } from "effect-muxado"
-import { MuxStream, SessionServer, Transport } from "effect-muxado"
+import { MuxadoError, MuxStream, SessionServer, Transport } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -10,11 +11,22 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import { leavesNothing } from "../support/census.js"
-import { digest, echo, eventually, exchange, noise, sessionOver, decoded, encoded } from "../support/session/sessions.js"
+import { ending, quick } from "../support/session/sessionTest.js"
+import {
+  decoded,
+  digest,
+  echo,
+  encoded,
+  eventually,
+  exchange,
+  noise,
+  sessionOver
+} from "../support/session/sessions.js"
+import { wrong } from "../support/wrong.js"
 
 type Server = SessionServer.SessionServerService
 
@@ -221,3 +233,35 @@ for (const [name, medium] of Object.entries(media)) {
     )
   })
 }
+
+const boom = new Error("boom")
+
+const failing: Record<string, () => unknown> = {
+  throws: () => {
+    throw boom
+  },
+  dies: () => Effect.die(boom),
+  fails: () => Effect.fail(boom),
+  "fails with a string": () => Effect.fail("boom"),
+  "fails with its own error": () =>
+    Effect.fail(
+      new MuxadoError.TransportFailed({ reason: "Write", cause: boom, initiator: "Local", processed: "maybe" })
+    ),
+  "interrupts itself": () => Effect.interrupt,
+  "gives no effect": () => undefined
+}
+
+describe("a SocketServer given to SessionServer", () => {
+  for (const [way, fault] of Object.entries({ ...failing, "is over at once": () => Effect.void })) {
+    it.scopedLive(`whose run ${way} fails the run of the server with SocketServerError`, () =>
+      Effect.gen(function* () {
+        const platform = wrong<SocketServer.SocketServer["Type"]>({
+          address: { _tag: "TcpAddress", hostname: "127.0.0.1", port: 1 },
+          run: fault
+        })
+        const server = yield* SessionServer.make(quick).pipe(Effect.provideService(SocketServer.SocketServer, platform))
+        assert.match(yield* ending(server.run(() => Effect.void)), /^fails SocketServerError: /)
+      })
+    )
+  }
+})

@@ -1,12 +1,24 @@
 /** What an application hands to `write`, and what becomes of it later. */
 import { assert, describe, it } from "@effect/vitest"
 import { ErrorCode, MuxStream, type Session } from "effect-muxado"
+import { SimulatedSessions } from "effect-muxado/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as vm from "node:vm"
+import { logged, quietly } from "../support/logs.js"
 import { overDuplexes, overSimulated, overTcp, overTls, overUnix, overWebSocket } from "../support/session/media.js"
-import { assertAtRest, echo, exchange, makePair, scenario, settle, decoded, encoded } from "../support/session/sessions.js"
+import { echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
+import {
+  assertAtRest,
+  decoded,
+  echo,
+  encoded,
+  exchange,
+  makePair,
+  scenario,
+  settle
+} from "../support/session/sessions.js"
 
 /** Takes the memory away from every view of it, as a transfer to a worker does. */
 const detach = (bytes: Uint8Array): void => {
@@ -287,3 +299,69 @@ describe("a code that is not a uint32", () => {
     )
   }
 })
+
+describe("memory that changes after it was handed over", () => {
+  const echoed = (client: SimulatedSessions.SimulatedSessionsService["client"], bytes: Uint8Array, spoil: () => void) =>
+    client.withStream((stream) =>
+      Effect.gen(function* () {
+        const writing = yield* Effect.fork(MuxStream.write(stream, bytes))
+        yield* Effect.yieldNow()
+        spoil()
+        yield* Fiber.join(writing)
+        yield* MuxStream.finish(stream)
+        return yield* MuxStream.readAll(stream)
+      })
+    )
+  const echo = (stream: MuxStream.MuxStream) =>
+    Effect.flatMap(MuxStream.readAll(stream), (bytes) => MuxStream.write(stream, bytes))
+
+  sessionTest("transferred: that stream is reset, one warning says why, and the session goes on", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        const { client, server } = yield* SimulatedSessions.make({ both: quick })
+        yield* Effect.forkScoped(server.serve(echo))
+        const other = yield* client.open()
+        const bytes = new Uint8Array(800_000)
+        const transfer = () => structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+        assert.match(yield* ending(echoed(client, bytes, transfer)), /^fails StreamReset: .*InternalError \(2\)/)
+        assert.strictEqual(lines.length, 1)
+        assert.match(lines[0]?.message ?? "", /^Stream 5 is reset: the memory of its bytes was detached/)
+        yield* MuxStream.write(other, "lives")
+        yield* MuxStream.finish(other)
+        assert.strictEqual(decoded(yield* MuxStream.readAll(other)), "lives")
+      })
+    )
+  )
+
+  sessionTest("WebAssembly memory that grew: the same", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(echo))
+      const memory = new WebAssembly.Memory({ initial: 20 })
+      const bytes = new Uint8Array(memory.buffer, 0, 800_000)
+      assert.match(
+        yield* ending(echoed(client, bytes, () => memory.grow(1))),
+        /^fails StreamReset: .*InternalError \(2\)/
+      )
+      yield* client.ping
+    }).pipe(quietly)
+  )
+
+  sessionTest("shared memory that another thread changes: what was written is what arrives", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(echo))
+      const bytes = new Uint8Array(new SharedArrayBuffer(200_000)).fill(65)
+      const back = yield* echoed(client, bytes, () => void bytes.fill(66))
+      assert.isTrue(back.length === 200_000 && back.every((byte) => byte === 65))
+    })
+  )
+})
+
+sessionTest("a write of bytes whose memory was detached before fails with InvalidOptions", ({ client, server }) =>
+  Effect.gen(function* () {
+    yield* Effect.forkScoped(server.serve(echoWhole))
+    const bytes = new Uint8Array(10)
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+    const stream = yield* client.open()
+    assert.match(yield* ending(MuxStream.write(stream, bytes)), /^fails InvalidOptions: .*detached/)
+  })
+)

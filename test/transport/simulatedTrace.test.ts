@@ -9,6 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import type { TransportService } from "../../src/Transport.js"
+import { ending } from "../support/session/sessionTest.js"
 import { assertSameBytes, noise, readToEnd, writeInBatches } from "../support/transport/suite.js"
 
 /** Every read of the transport with its time, counted from now, up to the failure that ends it. */
@@ -228,3 +229,12 @@ describe("replay", () => {
     })
   )
 })
+
+it.effect("a link that is used after its scope fails, and its trace is still there", () =>
+  Effect.gen(function* () {
+    const link = yield* Effect.scoped(SimulatedTransport.makePair({ trace: { bytes: true } }))
+    assert.match(yield* ending(link.client.read), /^fails TransportFailed/)
+    assert.match(yield* ending(link.server.write([new Uint8Array(1)])), /^fails TransportFailed/)
+    assert.isString(SimulatedTransport.printTrace(yield* link.trace))
+  })
+)

@@ -1,11 +1,9 @@
-import { assert, describe, it } from "@effect/vitest"
-import { NodeSocket } from "@effect/platform-node"
-import { FrameReader, FrameWriter, MuxadoError, MuxStream, Session, Transport } from "effect-muxado"
-import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
-import { SimulatedTransport } from "effect-muxado/testing"
-import { Effect, Fiber } from "effect"
+/** Wrong arguments of a session and its streams. */
+import { assert, describe } from "@effect/vitest"
+import { MuxStream } from "effect-muxado"
+import * as Effect from "effect/Effect"
 import { quietly } from "../support/logs.js"
-import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
+import { call, echoWhole, ending, sessionTest } from "../support/session/sessionTest.js"
 import { wrong } from "../support/wrong.js"
 
 const values: ReadonlyArray<unknown> = [undefined, null, -1, 1.5, NaN, "x", {}, [], Symbol("s"), 10n, () => 1]
@@ -170,164 +168,43 @@ describe("a wrong argument of a session", () => {
         assert.strictEqual(yield* call(client), "hello")
       })
   )
-})
 
-describe("wrong options of a session", () => {
-  it.scoped("all of them are named at once, each with what was given", () =>
-    Effect.gen(function* () {
-      const link = yield* SimulatedTransport.makePair()
-      const error = yield* Effect.flip(
-        Session.fromTransport(
-          link.client,
-          wrong({ role: "clint", window: 3, typed: "yes", heartbeat: { interval: "soon" }, windw: 4, drainTimeout: -5 })
-        )
-      )
-      const lines = error.detail.split("\n").map((line) => line.trim())
-      for (const start of ["role:", "window:", "typed:", "heartbeat.interval:", "windw:", "drainTimeout:"]) {
-        assert.isTrue(
-          lines.some((line) => line.startsWith(start)),
-          `${start} is not in ${error.detail}`
-        )
-      }
-    })
-  )
-
-  for (const value of values.filter((value) => value !== undefined)) {
-    it.scoped(`options that are ${nameOf(value)} fail with InvalidOptions`, () =>
+  for (const value of [Symbol("s"), Object.create(null) as unknown]) {
+    sessionTest(`open with a type that has no text (${typeof value}) fails with InvalidOptions`, ({ client }) =>
       Effect.gen(function* () {
-        const link = yield* SimulatedTransport.makePair()
-        const error = yield* Effect.flip(Session.fromTransport(link.client, wrong(value)))
-        assert.strictEqual(error._tag, "InvalidOptions")
+        assert.match(yield* ending(client.open(wrong({ type: value }))), /^fails InvalidOptions: /)
       })
     )
   }
 
-  for (const key of ["role", "window", "heartbeat", "frameLog", "drainTimeout"]) {
-    it.scoped(`a getter of ${key} that throws fails with InvalidOptions that names it`, () =>
-      Effect.gen(function* () {
-        const link = yield* SimulatedTransport.makePair()
-        const options = Object.defineProperty({ role: "client" }, key, {
-          enumerable: true,
-          get: () => {
-            throw new Error("read")
-          }
+  sessionTest("a limit or a type given plainly, not in an object, fails with InvalidOptions", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(echoWhole))
+      const read = client.withStream((stream) =>
+        Effect.gen(function* () {
+          yield* MuxStream.write(stream, "more than 3")
+          yield* MuxStream.finish(stream)
+          return yield* MuxStream.readAll(stream, wrong(3))
         })
-        const error = yield* Effect.flip(Session.fromTransport(link.client, wrong(options)))
-        assert.match(error.message, new RegExp(`${key}: cannot be read`))
-      })
-    )
-  }
-
-  sessionTest("a getter is read once, so that what was checked is what is used", () =>
-    Effect.gen(function* () {
-      let reads = 0
-      const link = yield* SimulatedTransport.makePair()
-      const options = {
-        ...quick,
-        role: "client" as const,
-        get window() {
-          return reads++ === 0 ? 65_536 : 3
-        }
-      }
-      yield* Session.fromTransport(link.client, options)
-      yield* Session.fromTransport(link.server, { ...quick, role: "server" })
-      assert.strictEqual(reads, 1)
-    })
-  )
-
-  sessionTest("options that are changed afterwards change nothing", () =>
-    Effect.gen(function* () {
-      const link = yield* SimulatedTransport.makePair()
-      const options = { ...quick, role: "client" as const, maxOutboundStreams: 1 }
-      const client = yield* Session.fromTransport(link.client, options)
-      yield* Session.fromTransport(link.server, { ...quick, role: "server" })
-      options.maxOutboundStreams = 2
-      yield* client.open()
-      assert.strictEqual(yield* ending(client.open()), "waits")
-    })
-  )
-})
-
-describe("wrong arguments of the transports and servers of Node", () => {
-  for (const value of [undefined, null, -1, 1.5, "x", {}, 70_000]) {
-    it.scoped(`port ${nameOf(value)} is refused before anything is opened`, () =>
-      Effect.gen(function* () {
-        const client = yield* Effect.flip(NodeTransport.makeTcp(wrong({ port: value })))
-        assert.match(client.message, /port must be an integer from 1 to 65535, not /)
-        assert.strictEqual(MuxadoError.retry(client), "NewSession")
-        const server = yield* Effect.flip(NodeSessionServer.makeTcp(wrong({ port: value })))
-        assert.strictEqual(server._tag, "InvalidOptions")
-      })
-    )
-  }
-
-  it.scoped("a host that is no name is refused", () =>
-    Effect.gen(function* () {
-      for (const host of [3, null, "", {}]) {
-        const client = yield* Effect.flip(NodeTransport.makeTcp(wrong({ port: 1, host })))
-        assert.match(client.message, /host must be a non-empty string, not /)
-        const server = yield* Effect.flip(NodeSessionServer.makeTcp(wrong({ port: 0, host })))
-        assert.match(server.message, /host must be a non-empty string, not /)
-      }
-    })
-  )
-
-  it.scoped("a path that is no path is refused", () =>
-    Effect.gen(function* () {
-      for (const path of [3, undefined, "", "a\0b"]) {
-        assert.match((yield* Effect.flip(NodeTransport.makeUnix(wrong({ path })))).message, /path /)
-        assert.match((yield* Effect.flip(NodeSessionServer.makeUnix(wrong({ path })))).message, /path /)
-      }
-    })
-  )
-
-  it.scoped("options of a server are checked before it listens", () =>
-    Effect.gen(function* () {
-      for (const options of [null, 3, { maxConnections: 0 }, { nope: 1 }]) {
-        const error = yield* Effect.flip(NodeSessionServer.makeTcp({ port: 0, host: "127.0.0.1" }, wrong(options)))
-        assert.strictEqual(error._tag, "InvalidOptions")
-      }
-    })
-  )
-
-  it.scoped("a URL that is none fails with Open and names it", () =>
-    Effect.gen(function* () {
-      for (const url of [3, "", "nonsense"]) {
-        const error = yield* Effect.flip(Transport.makeWebSocket(wrong(url)))
-        assert.strictEqual(error.reason, "Open")
-        assert.include(error.message, String(url))
-      }
-    }).pipe(Effect.provide(NodeSocket.layerWebSocketConstructor))
-  )
-})
-
-describe("what is no value of this library", () => {
-  it("is no MuxadoError, and never to be retried", () => {
-    for (const value of [...values, { _tag: "StreamReset", processed: "no" }, new Error("x")]) {
-      assert.isFalse(MuxadoError.isMuxadoError(value))
-      assert.strictEqual(MuxadoError.retry(value), "Never")
-    }
-  })
-
-  sessionTest("a transport without a write ends its session with TransportFailed", () =>
-    Effect.gen(function* () {
-      const link = yield* SimulatedTransport.makePair()
-      const transport = wrong<Transport.TransportService>({ ...link.client, write: undefined })
-      const client = yield* Session.fromTransport(transport, { ...quick, role: "client" })
-      const serving = yield* Effect.fork(call(client).pipe(Effect.flip))
-      assert.strictEqual((yield* Fiber.join(serving))._tag, "TransportFailed")
-      assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
-    })
-  )
-
-  sessionTest("a reader and a writer of nothing fail when they are used, and no earlier", () =>
-    Effect.gen(function* () {
-      const nothing = wrong<Transport.TransportService>({})
-      assert.match(yield* ending(FrameReader.make(nothing).take), /^(dies|fails) /)
-      assert.match(
-        yield* ending(FrameWriter.make(nothing).write([{ _tag: "Rst", streamId: 3, code: 6 }])),
-        /^(dies|fails) /
       )
+      assert.match(yield* ending(read), /^fails (InvalidOptions|ReadLimitExceeded): /)
+      assert.match(yield* ending(client.open(wrong(7))), /^fails InvalidOptions: /)
+    })
+  )
+
+  sessionTest(
+    "goAway(null) and a text alone are defects that say what they take; closeWith() takes nothing, too",
+    ({ client }) =>
+      Effect.gen(function* () {
+        assert.match(yield* ending(client.goAway(wrong(null))), /^dies InvalidOptions: /)
+        assert.match(yield* ending(client.closeWith(wrong(undefined))), /^(ok|dies InvalidOptions: )/)
+        assert.match(yield* ending(client.goAway(wrong("maintenance"))), /^dies InvalidOptions: /)
+      })
+  )
+
+  sessionTest("a drain for 'soon' is a defect that names drain and the value", ({ client }) =>
+    Effect.gen(function* () {
+      assert.match(yield* ending(client.drain(wrong("soon"))), /^dies InvalidOptions: .*drain.*soon/)
     })
   )
 })
