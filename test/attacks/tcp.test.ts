@@ -39,7 +39,7 @@ const stillEchoes = (program: Program): Effect.Effect<void> =>
 const isFor = ({ options, role, virtual }: Attack): boolean =>
   options === undefined && role === undefined && virtual === undefined
 
-layer(Servers.live, { excludeTestServices: true, timeout: LONG })("over TCP, on the echo program", (it) => {
+layer(Servers.live, { excludeTestServices: true, timeout: LONG })("an attack over TCP on the echo program", (it) => {
   for (const attack of corpus.filter(isFor)) {
     it.scoped(
       `${attack.id}: ${attack.what}`,
@@ -55,7 +55,7 @@ layer(Servers.live, { excludeTestServices: true, timeout: LONG })("over TCP, on 
     )
   }
 
-  it.scoped("has survived it all, and has had nothing to complain about", () =>
+  it.scoped("leaves both programs alive, with no complaint in their logs", () =>
     Effect.gen(function* () {
       const servers = yield* Servers
       yield* stillEchoes(servers.echo)

@@ -45,7 +45,7 @@ const stillEchoes = (connect: Effect.Effect<Peer, never, Scope.Scope>) =>
     assert.strictEqual(peer.seen.answer(3).sum, sumOf(bytes))
   }).pipe(Effect.scoped)
 
-describe("over WebSockets", () => {
+describe("an attack over WebSockets", () => {
   for (const attack of corpus.filter(isFor)) {
     it.live(
       `${attack.id}: ${attack.what}`,

@@ -30,7 +30,7 @@ const conformance = (...argv: ReadonlyArray<string>) =>
 
 const outcomesOf = (results: ReadonlyArray<Result>) => results.map(({ outcome, row }) => `${row.id} ${outcome}`)
 
-describe("the command line", () => {
+describe("the command line of the conformance suite", () => {
   it("says what is wrong", () => {
     const wrong = (...argv: ReadonlyArray<string>) =>
       Either.match(parse(argv, rows), { onLeft: (text) => text, onRight: () => "" })
@@ -64,7 +64,7 @@ describe("the command line", () => {
   })
 })
 
-describe("a result", () => {
+describe("a result of the conformance suite", () => {
   const [row = assert.fail("no rows")]: ReadonlyArray<Row> = rows
   const failed: Result = {
     row,
@@ -113,7 +113,7 @@ describe("a result", () => {
 
 const quiet = { say: () => Effect.void, done: () => Effect.void }
 
-describe("a run", () => {
+describe("a run of the conformance suite", () => {
   it.scopedLive("against a server has the rows of such ones alone, and names each as it is done", () =>
     Effect.gen(function* () {
       const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 })

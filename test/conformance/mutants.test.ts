@@ -18,7 +18,7 @@ const roleFor = ({ needs }: Row) => (needs === "opener" || needs === "repeater" 
 /** In memory a row takes milliseconds, unless it fails. */
 const SHORT = "300 millis"
 
-describe("a target that", () => {
+describe("a conformance target that", () => {
   for (const { fails, fault, make, passes, wrap } of mutants) {
     it.live(`${fault} fails ${fails.join(", ")}`, () =>
       Effect.gen(function* () {

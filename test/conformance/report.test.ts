@@ -30,7 +30,7 @@ const linesOf = (...columns: ReadonlyArray<ReadonlyArray<Result>>): ReadonlyArra
     columns.map((results, n) => ({ name: `number ${n}`, commands: [`run ${n}`], results }))
   ).split("\n")
 
-describe("the report", () => {
+describe("the conformance report", () => {
   const lines = linesOf(
     [result(both, true, "passed"), result(both, false, "passed"), result(typedOnly, true, "passed"), ...skipped],
     [result(both, true, "passed"), result(both, false, "failed"), result(typedOnly, true, "failed"), ...skipped],

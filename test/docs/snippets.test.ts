@@ -65,13 +65,13 @@ const compile = (): ReadonlyArray<string> => {
     )
 }
 
-describe("the documents", () => {
-  it("hold snippets that compile", { timeout: 60_000 }, () => {
+describe("the snippets of the documents", () => {
+  it("compile", { timeout: 60_000 }, () => {
     assert.isAbove(snippets.size, 2)
     assert.deepStrictEqual(compile(), [])
   })
 
-  it("show the simulated network in tests that run", () => {
+  it("that show the simulated network are tests that pass", () => {
     assert.isAbove(tests.length, 3)
     assert.deepStrictEqual(
       [...snippets].filter(([, text]) => text.includes(SIMULATED) && !text.includes(VITEST)).map(([name]) => name),

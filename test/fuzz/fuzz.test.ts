@@ -18,7 +18,7 @@ const EXECUTIONS = 400
 
 const corpus = loadCorpus()
 
-describe("the corpus", () => {
+describe("the corpus of the fuzzer", () => {
   for (const { input, name } of corpus) {
     it(`${name} keeps every rule`, () => {
       assert.isUndefined(faultOf(input))
@@ -79,7 +79,7 @@ describe("the fuzzer", () => {
   })
 })
 
-describe("what is sent", () => {
+describe("what the core sends", () => {
   it("keeps the rules of the other tests of the core, which know no peer that sends DATA before the SYN", () => {
     for (const { input } of corpus) {
       const rules = new WireRules(input.setting.role)

@@ -17,10 +17,10 @@ const CUTS: ReadonlyArray<readonly [string, (chunk: Uint8Array) => ReadonlyArray
   ]
 ]
 
-describe("what real peers said", () => {
+describe("the transcripts of real peers", () => {
   const names = readdirSync(FILES).filter((name) => name.endsWith(".json"))
 
-  it("there are transcripts of every peer, in both roles, of every program", () => {
+  it("exist for every peer, in both roles, for every program", () => {
     const all = names.map((name) => readGolden(new URL(name, FILES)))
     for (const implementation of ["go v2.0.1", "go v2.0.2", "rust 0.5.4"]) {
       for (const role of ["client", "server"]) {

@@ -25,7 +25,7 @@ import {
 } from "../support/node/support.js"
 import { call, echoWhole, ending, quick } from "../support/session/sessionTest.js"
 
-describe("reading", () => {
+describe("reading from a Duplex", () => {
   it.scoped("buffered bytes come without suspending, and all of them", () =>
     Effect.gen(function* () {
       const { a, far } = yield* pair
@@ -164,7 +164,7 @@ describe("reading", () => {
     })
   )
 
-  it.scoped("nobody reading leaves the source paused, with little buffered", () =>
+  it.scoped("a Duplex that is not read stays paused, with little buffered", () =>
     Effect.gen(function* () {
       const { a, b, near, far } = yield* pair
       const chunk = new Uint8Array(1_000)
@@ -201,7 +201,7 @@ describe("reading", () => {
   )
 })
 
-describe("writing", () => {
+describe("writing to a Duplex", () => {
   it.scoped("a batch is one writev, without its empty chunks", () =>
     Effect.gen(function* () {
       const batches: Array<Array<string>> = []

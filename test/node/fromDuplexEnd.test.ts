@@ -19,7 +19,7 @@ import {
   turns
 } from "../support/node/support.js"
 
-describe("ending", () => {
+describe("ending a Duplex", () => {
   it.scoped("an end that is emitted after this side destroyed the socket is not the peer's", () =>
     Effect.gen(function* () {
       const socket = new Net.Socket()
@@ -79,7 +79,7 @@ describe("ending", () => {
   )
 })
 
-describe("destroying", () => {
+describe("destroying a Duplex", () => {
   it.scoped("pending reads and writes fail at once, and what is buffered is dropped", () =>
     Effect.gen(function* () {
       const { a, near } = yield* pair

@@ -46,7 +46,7 @@ const isRefused = (listener: Listener) =>
     })
   })
 
-describe("listen", () => {
+describe("a listener", () => {
   for (const medium of media) {
     it.scopedLive(`${medium}: connections that came before a subscriber are handed over, then the new ones`, () =>
       Effect.gen(function* () {

@@ -213,7 +213,7 @@ it.scopedLive("a handshake that fails or takes too long is one debug line with i
   })
 )
 
-describe("wrong options", () => {
+describe("a wrong option", () => {
   const wrong: ReadonlyArray<readonly [unknown, string]> = [
     [{ port: "x" }, "port must be an integer from"],
     [{ port: -1 }, "not -1"],
@@ -222,7 +222,7 @@ describe("wrong options", () => {
     [{ port: 1, host: 5 }, "host must be a non-empty string, not 5"],
     [null, "port must be|must be an object"]
   ]
-  it.scoped("of a TCP or TLS server and client are refused with a line that names them", () =>
+  it.scoped("of a TCP or TLS server or client is refused with a line that names it", () =>
     Effect.gen(function* () {
       for (const [options, text] of wrong) {
         for (const make of [NodeSessionServer.makeTcp, NodeSessionServer.makeTls]) {
@@ -243,7 +243,7 @@ describe("wrong options", () => {
     })
   )
 
-  it("of a path: bytes count, not characters; abstract names and pipes have limits of their own", () => {
+  it("of a path is refused: bytes count, not characters; abstract names and pipes have limits of their own", () => {
     assert.deepStrictEqual(pathProblem("a".repeat(107), "linux"), [])
     assert.include(pathProblem("é".repeat(54), "linux")[0], "at most 107 bytes here, and this one 108")
     assert.include(pathProblem("a".repeat(104), "darwin")[0], "at most 103 bytes here, and this one 104")
@@ -256,7 +256,7 @@ describe("wrong options", () => {
   })
 })
 
-describe("socket files", () => {
+describe("a socket file", () => {
   const stale = (path: string) =>
     Effect.promise(
       () =>
@@ -268,7 +268,7 @@ describe("socket files", () => {
         })
     )
 
-  it.scopedLive("a path that is too long is refused, by server and client, and nothing is created", () =>
+  it.scopedLive("whose path is too long is refused, by server and client, and not created", () =>
     Effect.gen(function* () {
       const folder = Path.dirname(yield* socketPath)
       const path = `${folder}/${"l".repeat(120)}`
@@ -295,7 +295,7 @@ describe("socket files", () => {
     })
   )
 
-  it.scopedLive("a stale one is replaced on request alone; a live one and other files never", () =>
+  it.scopedLive("is replaced on request alone if it is stale; a live one and other files never", () =>
     Effect.gen(function* () {
       const path = yield* socketPath
       yield* stale(path)
@@ -315,7 +315,7 @@ describe("socket files", () => {
     })
   )
 
-  it.scopedLive("the old server's end does not remove the file of a new one", () =>
+  it.scopedLive("of a new server is not removed by the end of the old one", () =>
     Effect.gen(function* () {
       const path = yield* socketPath
       const old = yield* Effect.fork(Effect.scoped(Effect.zipRight(NodeSessionServer.makeUnix({ path }), Effect.never)))
@@ -328,7 +328,7 @@ describe("socket files", () => {
     })
   )
 
-  it.scopedLive("of servers that start at once on a stale path, one gets it", () =>
+  it.scopedLive("that is stale goes to one of the servers that start at once", () =>
     Effect.gen(function* () {
       const path = yield* socketPath
       yield* stale(path)
@@ -341,7 +341,7 @@ describe("socket files", () => {
     })
   )
 
-  it.scopedLive("listening that is interrupted leaves no file", () =>
+  it.scopedLive("is not left by listening that is interrupted", () =>
     Effect.gen(function* () {
       const folder = mkdtempSync(join(tmpdir(), "edges-"))
       yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
@@ -354,7 +354,7 @@ describe("socket files", () => {
     })
   )
 
-  it.scopedLive("a file that is no socket is neither listened on nor removed", () =>
+  it.scopedLive("that is no socket is neither listened on nor removed", () =>
     Effect.gen(function* () {
       const folder = mkdtempSync(join(tmpdir(), "edges-"))
       yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
@@ -443,7 +443,7 @@ it.scopedLive("run runs once: not twice, not again after an interruption, not af
   })
 )
 
-it.scopedLive("a server that has stopped listening says so when it is run again", () =>
+it.scopedLive("a server that has stopped listening fails with SocketServerError when it is run again", () =>
   Effect.gen(function* () {
     const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 })
     const running = yield* Effect.fork(server.run(() => Effect.void))

@@ -188,7 +188,7 @@ for (const medium of media) {
   })
 }
 
-describe("resets", () => {
+describe("a socket that is reset", () => {
   it.scopedLive("a reset in the middle of a write fails the write and the read", () =>
     Effect.gen(function* () {
       const { client, socket } = yield* connected("tcp")
@@ -227,7 +227,7 @@ describe("resets", () => {
   )
 })
 
-describe("connecting", () => {
+describe("connecting a socket", () => {
   it.scopedLive("a refused connection is an Open failure that names the cause", () =>
     Effect.gen(function* () {
       const { port, server } = yield* rawServer(() => {})

@@ -10,7 +10,7 @@ const syn = (id: number, payload = ""): Frame => data(id, bytesOf(payload), { sy
 const fin = (id: number): Frame => data(id, undefined, { fin: true })
 const ENDED = { _tag: "TransportFailed", reason: "Ended", cause: undefined, initiator: "Remote" } as const
 
-describe("draining", () => {
+describe("draining a connection", () => {
   it("with nothing open is idle at once, and says so once", () => {
     const server = new Scripted("server")
     server.connection.drain()
@@ -87,7 +87,7 @@ describe("draining", () => {
     assert.deepStrictEqual(server.events(), ["Ended: Closed"])
   })
 
-  it("draining is not idle before the transport has taken the last bytes", () => {
+  it("is not idle before the transport has taken the last bytes", () => {
     const client = new Scripted("client")
     const { connection } = client
     const stream = opened(connection.open(undefined))
@@ -109,7 +109,7 @@ describe("draining", () => {
   })
 })
 
-describe("closing", () => {
+describe("closing a connection", () => {
   it("sends what was accepted and its FINs, then GOAWAY, and only then is over", () => {
     const server = new Scripted("server").receive(syn(9, "unread"))
     const [finished, open] = [server.open(), server.open()]
@@ -153,7 +153,7 @@ describe("closing", () => {
     assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 0", FILLER])
   })
 
-  it("twice is once", () => {
+  it("twice is the same as once", () => {
     const server = new Scripted("server").receive(syn(3))
     server.connection.close()
     server.connection.close()
@@ -192,7 +192,7 @@ describe("closing", () => {
     ])
   })
 
-  it("goes on to its end although the peer says goodbye meanwhile, and tells nobody twice", () => {
+  it("goes on to its end although the peer says goodbye meanwhile, and each event comes once", () => {
     const client = new Scripted("client")
     const stream = client.open()
     client.write(stream, "accepted")
@@ -231,7 +231,7 @@ describe("closing", () => {
     assert.deepStrictEqual(server.events().slice(-1), ["Ended: Closed"])
   })
 
-  it("leaves nothing to be told later: not to writers that waited, not at any time limit", () => {
+  it("leaves no later event: not for writers that waited, not at a time limit", () => {
     const server = new Scripted("server", { maxSendBuffer: 1024, typed: true })
     server.receive(data(3, new Uint8Array(20), { syn: true }), data(5, new Uint8Array(4), { syn: true }), syn(7))
     const [first, second] = [server.stream(3), server.stream(5)]
@@ -247,7 +247,7 @@ describe("closing", () => {
     assert.deepStrictEqual(server.events(), ["Ended: Closed"])
   })
 
-  it("tells those who wait for a heartbeat", () => {
+  it("ends what waits for a heartbeat", () => {
     const client = new Scripted("client", { typed: true })
     client.connection.ping(7, 0)
     client.connection.close()
@@ -264,7 +264,7 @@ describe("closing", () => {
   })
 })
 
-describe("the transport fails", () => {
+describe("when the transport of a connection fails", () => {
   const cuts: ReadonlyArray<readonly [where: string, hex: string]> = [
     ["between frames", ""],
     ["in a header", "00000510"],
@@ -378,7 +378,7 @@ describe("whether the peer may have acted on a stream that failed", () => {
     }
   })
 
-  it("is no when a GOAWAY or RST is all that came back", () => {
+  it("is no if a GOAWAY or RST is all that came back", () => {
     for (const end of [goAway(0, 0), rst(3, 5), rst(3, 9)]) {
       const client = new Scripted("client")
       const stream = opened(client.connection.open(undefined))

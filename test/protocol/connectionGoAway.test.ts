@@ -44,7 +44,7 @@ describe("a GOAWAY from the peer", () => {
     assert.deepStrictEqual(client.events(), ["Opened 4"])
   })
 
-  it("a second one may say that less was processed, and never that more was", () => {
+  it("that comes second may say that less was processed, and never that more was", () => {
     const { client } = client3()
     client.receive(goAway(5, 0), goAway(7, 0), goAway(3, 10))
     assert.deepStrictEqual(client.events(), [
@@ -56,7 +56,7 @@ describe("a GOAWAY from the peer", () => {
     ])
   })
 
-  it("the reserved bit of its last id is masked", () => {
+  it("has the reserved bit of its last id masked", () => {
     const { client } = client3()
     client.hex("000008 30 00000000 80000007 00000000")
     assert.deepStrictEqual(client.events(), ["GoneAway last 7 code 0"])
@@ -188,7 +188,7 @@ describe("a GOAWAY of ours", () => {
     assert.strictEqual(new TextDecoder().decode(frame.debug), `a${"\u00e9".repeat(127)}`)
   })
 
-  it("may be said twice, and is not said when the session is over or closing", () => {
+  it("may be sent twice, and is not sent when the session is over or closing", () => {
     const server = new Scripted("server")
     server.connection.goAway(0, "")
     server.sent()
@@ -236,7 +236,7 @@ describe("a GOAWAY of ours", () => {
     assert.deepStrictEqual([frame.code, new TextDecoder().decode(frame.debug)], [99, "maintenance"])
   })
 
-  it("from both sides at once: nobody waits for the other", () => {
+  it("from both sides at once ends both: neither waits for the other", () => {
     const { client, streams } = client3()
     client.connection.goAway(0, "")
     client.receive(goAway(3, 0))

@@ -62,13 +62,13 @@ describe("answering the peer's heartbeats", () => {
     assert.strictEqual(session.sent()[0], "DATA 5 (4)")
   })
 
-  it("works although the accept queue is full, and takes no place there", () => {
+  it("works with a full accept queue, and takes no place there", () => {
     const session = server({ acceptBacklog: 1 }).receive(data(3, new Uint8Array(4), { syn: true }), heartbeats(5, 7))
     assert.deepStrictEqual(session.sent(), ["DATA 5 (4)"])
     assert.strictEqual(session.connection.stats().backlog, 1)
   })
 
-  it("one stream is enough: others are refused, until it is gone", () => {
+  it("takes one stream: others are refused until it has ended", () => {
     const session = server()
     for (let i = 0; i < 1000; i++) session.receive(heartbeats(3 + 2 * i, 7))
     const sent = session.sent()
@@ -98,7 +98,7 @@ describe("answering the peer's heartbeats", () => {
     assert.include(session.sent(), "RST 3 code 3")
   })
 
-  it("a million heartbeats on one stream keep nothing", () => {
+  it("keeps nothing of a million heartbeats on one stream", () => {
     const session = server().receive(heartbeats(3))
     const burst = new Uint8Array(40_000)
     for (let i = 0; i < 100; i++) {
@@ -111,14 +111,14 @@ describe("answering the peer's heartbeats", () => {
     assert.isUndefined(session.connection.end)
   })
 
-  it("ends with an RST, not a FIN, which Rust would answer for ever", () => {
+  it("ends with an RST, not a FIN, which Rust would answer without end", () => {
     const session = server().receive(heartbeats(3), data(3, undefined, { fin: true }))
     assert.deepStrictEqual(session.sent(), ["RST 3 code 6"])
     assert.deepStrictEqual(session.events(), [])
     assertAtRest(session.connection)
   })
 
-  it("is nothing that an untyped session does", () => {
+  it("does not happen on an untyped session", () => {
     const session = new Scripted("server").receive(heartbeats(3, 7))
     assert.deepStrictEqual(session.events(), ["Opened 3"])
     assert.deepStrictEqual(session.sent(), [])
@@ -248,7 +248,7 @@ describe("heartbeats of this side", () => {
     ])
   })
 
-  it("between two sessions go on for ever, whatever the window, on one stream", () => {
+  it("between two sessions go on without end, whatever the window, on one stream", () => {
     for (const window of [8, 16, 100, 262_144]) {
       const pair = new Pair({ typed: true, window })
       const pongs: Array<string> = []
@@ -296,7 +296,7 @@ describe("heartbeats of this side", () => {
     assert.strictEqual(older.events().filter((line) => line.startsWith("PingLost")).length, 2)
   })
 
-  it("are not sent where there are none: untyped, closing, without ids", () => {
+  it("are not sent on an untyped or closing session, or without ids", () => {
     assert.isFalse(new Scripted("client").connection.ping(1, 0))
     const exhausted = client({ firstStreamId: 0x7fffffff })
     exhausted.open(0)
@@ -318,7 +318,7 @@ describe("heartbeats of this side", () => {
     assert.deepStrictEqual(session.sent(), ["RST 3 code 3"])
   })
 
-  it("having no id left for a heartbeat does not make the peer dead", () => {
+  it("without an id left for them do not make the peer dead", () => {
     const options = { typed: true, firstStreamId: 0x7fffffff, heartbeat: { interval: 1000, tolerance: 2000 } }
     const client = new Scripted("client", options)
     opened(client.connection.open(0))

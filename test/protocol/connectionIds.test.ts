@@ -172,7 +172,7 @@ const opened = (result: OpenResult): StreamCore => {
   return assert.fail(`not opened: ${result._tag}`)
 }
 
-describe("streams that end before the peer hears of them", () => {
+describe("streams that end before their SYN is sent", () => {
   it("leave no gap in the ids, however many they are", () => {
     const client = new Scripted("client")
     const { connection } = client

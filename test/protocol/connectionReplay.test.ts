@@ -93,7 +93,7 @@ const play = (chunks: ReadonlyArray<Uint8Array>): ReadonlyArray<string> => {
 }
 
 describe("a recorded session", () => {
-  it("says what the script says", () => {
+  it("gives the events that the script names", () => {
     const whole = play([recording])
     for (const line of [
       "Opened 3 type 7",

@@ -50,7 +50,7 @@ describe("a reset by the peer", () => {
     assert.isFalse(stream.readBlocked)
   })
 
-  it("as the wire has it", () => {
+  it("is read from the bytes of PROTOCOL.md", () => {
     const { server } = serving()
     server.hex("000004 00 00000003 00000006")
     assert.deepStrictEqual(server.events(), ["Failed 3: Reset 6 by Remote, processed maybe"])
@@ -71,7 +71,7 @@ describe("a reset by the peer", () => {
     assert.strictEqual(server.write(stream, "x"), "Reset 6 by Remote, processed maybe")
   })
 
-  it("drops what waited to be sent, and wakes who waited for room", () => {
+  it("drops what waited to be sent, and wakes a writer that waited for room", () => {
     const server = new Scripted("server", { maxSendBuffer: 1024 })
     server.receive(data(3, undefined, { syn: true }), data(5, undefined, { syn: true }))
     const [three, five] = [server.stream(3), server.stream(5)]
@@ -232,7 +232,7 @@ describe("a reset by this side", () => {
   })
 })
 
-it("resetting thousands of streams at once is not the peer's fault", () => {
+it("of thousands of streams at once is not charged to the peer", () => {
   const client = new Scripted("client", { maxOutboundStreams: 10_000 })
   for (let i = 0; i < 5000; i++) client.connection.open(undefined)
   client.frames()

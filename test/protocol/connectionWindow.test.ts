@@ -207,7 +207,7 @@ describe("the window of what we send", () => {
     assert.strictEqual(client.connection.writable(stream), 30)
   })
 
-  it("an increment that nobody waits for wakes nobody", () => {
+  it("an increment that no writer waits for wakes none", () => {
     const { client } = opened(100)
     client.receive(windowIncrement(3, 50))
     assert.deepStrictEqual(client.events(), [])

@@ -79,7 +79,7 @@ describe("the vectors of the wire, each with a frame behind it", () => {
   })
 })
 
-describe("reserved bits", () => {
+describe("reserved bits of a frame", () => {
   it("of the stream id are masked", () => {
     assert.deepStrictEqual(decode("0000011080000003 61" + SENTINEL), [whole("61"), sentinel])
     assert.deepStrictEqual(decode("00000400ffffffff 00000006"), [{ _tag: "Rst", streamId: 0x7fffffff, code: 6 }])

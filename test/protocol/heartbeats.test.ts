@@ -25,7 +25,7 @@ describe("encodeUint32", () => {
   })
 })
 
-describe("PendingHeartbeats", () => {
+describe("heartbeats that wait for an answer", () => {
   it("an answer gives the round trip", () => {
     const pending = new PendingHeartbeats()
     assert.isUndefined(pending.roundTrip)

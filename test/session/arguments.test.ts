@@ -177,7 +177,7 @@ describe("a wrong argument of a session", () => {
     )
   }
 
-  sessionTest("a limit or a type given plainly, not in an object, fails with InvalidOptions", ({ client, server }) =>
+  sessionTest("a limit or a type that is not in an object fails with InvalidOptions", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(echoWhole))
       const read = client.withStream((stream) =>
@@ -193,7 +193,7 @@ describe("a wrong argument of a session", () => {
   )
 
   sessionTest(
-    "goAway(null) and a text alone are defects that say what they take; closeWith() takes nothing, too",
+    "goAway(null) and a text alone are defects that say what they take; closeWith() may have no argument",
     ({ client }) =>
       Effect.gen(function* () {
         assert.match(yield* ending(client.goAway(wrong(null))), /^dies InvalidOptions: /)

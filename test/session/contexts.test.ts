@@ -25,7 +25,7 @@ const dial = (port: number) =>
     (context) => Context.get(context, Session.Session)
   )
 
-describe("contexts", () => {
+describe("the contexts of handlers", () => {
   it.scopedLive("no request sees the AsyncLocalStorage store of another", () =>
     Effect.gen(function* () {
       const storage = new AsyncLocalStorage<string>()

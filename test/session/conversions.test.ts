@@ -220,7 +220,7 @@ describe("toSocket", () => {
   )
 })
 
-describe("the ends of a stream", () => {
+describe("the end of a stream for its reader and writer", () => {
   it.effect("a FIN that is followed by the session's death is still the end, again and again", () =>
     Effect.gen(function* () {
       const { client, link, server } = yield* makePair()
@@ -251,7 +251,7 @@ describe("the ends of a stream", () => {
     }).pipe(scenario)
   )
 
-  it.effect("a writer whose peer has closed learns it, and never waits for ever", () =>
+  it.effect("a writer whose peer has closed fails, and does not hang", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const writing = yield* Effect.fork(Effect.flip(MuxStream.write(near, noise(4_000_000, 1))))

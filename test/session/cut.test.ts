@@ -41,7 +41,7 @@ const ways: Readonly<
     )
 }
 
-describe("an upload whose source", () => {
+describe("an upload of which the source", () => {
   for (const [what, source] of Object.entries(sources)) {
     for (const [way, use] of Object.entries(ways)) {
       it.effect(`${what}, through ${way}: the peer sees a reset, not a shorter upload`, () =>
@@ -69,7 +69,7 @@ describe("an upload whose source", () => {
   }
 })
 
-describe("toChannel", () => {
+describe("toChannel that is cut", () => {
   it.effect("whose consumer stops before its input has ended resets the stream", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair()

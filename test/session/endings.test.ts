@@ -28,7 +28,7 @@ import {
   settle
 } from "../support/session/sessions.js"
 
-describe("close", () => {
+describe("closing a session", () => {
   it.effect("is over within twice closeTimeout when the peer takes no bytes and the transport never ends", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat: false, closeTimeout: "2 seconds" } })
@@ -104,7 +104,7 @@ describe("close", () => {
     }).pipe(scenario)
   )
 
-  it.effect("goes on when whoever asked for it is interrupted", () =>
+  it.effect("goes on when its caller is interrupted", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat: false } })
       yield* settle
@@ -134,7 +134,7 @@ describe("close", () => {
 })
 
 describe("after the session's scope has closed", () => {
-  it.effect("close and drain complete, instead of interrupting whoever asks", () =>
+  it.effect("close and drain complete, and do not interrupt their caller", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const scope = yield* Scope.make()
@@ -148,7 +148,7 @@ describe("after the session's scope has closed", () => {
   )
 })
 
-describe("drain", () => {
+describe("draining a session", () => {
   it.effect("completes what is in flight, tells the handlers, and refuses what is new", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { heartbeat: false } })
@@ -279,7 +279,7 @@ describe("drain", () => {
   )
 })
 
-describe("an end without goodbye", () => {
+describe("a session that ends without goodbye", () => {
   it.effect("a cut stream never looks like one that ended, a finished one always does", () =>
     Effect.gen(function* () {
       const { client, link, server } = yield* makePair({ both: { heartbeat: false } })
@@ -300,7 +300,7 @@ describe("an end without goodbye", () => {
     }).pipe(scenario)
   )
 
-  it.effect("streams that nobody accepted leave the stats at zero, accepted late or not", () =>
+  it.effect("leaves the stats at zero for streams that were not accepted, or too late", () =>
     Effect.gen(function* () {
       const { client, link, server } = yield* makePair({ both: { heartbeat: false } })
       yield* client.open()
@@ -314,7 +314,7 @@ describe("an end without goodbye", () => {
     }).pipe(scenario)
   )
 
-  it.effect("a violation is told to the peer before the transport ends", () =>
+  it.effect("tells the peer of its violation before the transport ends", () =>
     Effect.gen(function* () {
       const { client, receive, send } = yield* makeRawPair({ heartbeat: false })
       yield* send([Frame.data(3, encoded("wrong parity"), { syn: true })])
@@ -327,7 +327,7 @@ describe("an end without goodbye", () => {
     }).pipe(scenario)
   )
 
-  it.effect("a violation that the peer reports is ours", () =>
+  it.effect("is ours if the peer reports the violation", () =>
     Effect.gen(function* () {
       const { client, send, transport } = yield* makeRawPair({ heartbeat: false })
       yield* send([Frame.goAway(0, ErrorCode.ProtocolError, encoded("bad frame")), Frame.goAwayFiller])

@@ -115,8 +115,8 @@ describe("whether the peer may have acted on what failed", () => {
   )
 })
 
-describe("arguments", () => {
-  it.effect("a stream type that is no uint32, or the heartbeats' own, fails with InvalidOptions", () =>
+describe("a stream type", () => {
+  it.effect("that is no uint32, or the heartbeats' own, fails with InvalidOptions", () =>
     Effect.gen(function* () {
       const { client } = yield* makePair({ both: { heartbeat: false } })
       for (const type of [-1, 1.5, Number.NaN, 0xffffffff, 2 ** 32]) {
@@ -128,7 +128,7 @@ describe("arguments", () => {
     }).pipe(scenario)
   )
 
-  it.effect("untyped sessions have no types: giving one fails with InvalidOptions", () =>
+  it.effect("fails with InvalidOptions on an untyped session", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { typed: false, heartbeat: false } })
       const error = yield* Effect.flip(Effect.scoped(client.open({ type: 1 })))
@@ -139,7 +139,7 @@ describe("arguments", () => {
   )
 })
 
-describe("messages", () => {
+describe("the messages of errors", () => {
   it.effect("say what happened, in one line", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat: false } })
@@ -155,7 +155,7 @@ describe("messages", () => {
 
 const values: ReadonlyArray<unknown> = [undefined, null, -1, 1.5, NaN, "x", {}, [], Symbol("s"), 10n, () => 1]
 
-it.effect("isMuxadoError and retry know an object whose traps throw for none of ours", () =>
+it.effect("an object whose traps throw is no MuxadoError, and never to be retried", () =>
   Effect.sync(() => {
     const hostile = new Proxy(
       {},
@@ -182,7 +182,7 @@ it("a value that is none of this library's is no MuxadoError, and never to be re
 
 class Foreign extends Data.TaggedError("StreamReset")<{ readonly processed: "no" }> {}
 
-describe("retry", () => {
+describe("whether a call may be retried", () => {
   const about = { streamId: 3, code: ErrorCode.StreamRefused } as const
   const local = { initiator: "Local", processed: "no" } as const
   const remote = { initiator: "Remote", processed: "no" } as const
@@ -207,16 +207,16 @@ describe("retry", () => {
     ["StreamReset", "Never"],
     [undefined, "Never"]
   ]
-  it("says where a call may be made again, for each error and for values of others", () => {
+  it("is said for each error and for values of other libraries", () => {
     for (const [error, expected] of cases) assert.strictEqual(MuxadoError.retry(error), expected, String(error))
   })
 
-  it("isMuxadoError knows each of them, and no other value", () => {
+  it("isMuxadoError holds for each error of this library, and for no other value", () => {
     for (const [error] of cases.slice(0, 13)) assert.isTrue(MuxadoError.isMuxadoError(error), String(error))
     for (const [error] of cases.slice(13)) assert.isFalse(MuxadoError.isMuxadoError(error), String(error))
   })
 
-  it.effect("the recipe stands beside other errors, and recovers where the peer was full", () =>
+  it.effect("the recipe of the documents lets other errors pass, and recovers where the peer was full", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ server: { maxInboundStreams: 1 } })
       yield* Effect.fork(server.serve((stream) => Effect.zipRight(Effect.sleep(50), MuxStream.write(stream, "done"))))

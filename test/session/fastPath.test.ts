@@ -26,7 +26,7 @@ const offer = (transport: Transport.TransportService, parts: Partial<DirectTrans
   return offered
 }
 
-describe("chunks that come by callback", () => {
+describe("chunks that come by callback on the fast path", () => {
   const frames = [
     data(3, Uint8Array.of(0, 0, 0, 0), { syn: true }),
     data(3, noise(60_000, 1)),
@@ -60,7 +60,7 @@ describe("chunks that come by callback", () => {
   }
 })
 
-describe("a write at once", () => {
+describe("a write at once on the fast path", () => {
   for (const [how, tryWrite] of [
     [
       "throws",
@@ -70,7 +70,7 @@ describe("a write at once", () => {
     ],
     ["gives no answer", () => undefined as unknown as boolean]
   ] as const) {
-    it.effect(`that ${how} ends the session, or goes by the writer: no zombie, no unhandled rejection`, () =>
+    it.effect(`that ${how} ends the session or goes by the writer, with no unhandled rejection`, () =>
       Effect.gen(function* () {
         const link = yield* SimulatedTransport.makePair()
         const transport = offer(link.client, { tryWrite })

@@ -86,7 +86,7 @@ const start = ({ reader, transport, writer }: Parts) =>
     Effect.provideService(FrameWriter.FrameWriter, writer)
   )
 
-describe("a session ends, and its calls with it, if", () => {
+describe("a session ends, and its calls with it, when", () => {
   for (const [part, broken] of Object.entries(breaks)) {
     for (const [how, fault] of Object.entries(faults)) {
       it.effect(`${part} ${how}`, () =>
@@ -119,7 +119,7 @@ describe("a session ends, and its calls with it, if", () => {
   }
 })
 
-describe("an ending is bounded, and harms nothing, if", () => {
+describe("an ending is bounded, and harms nothing, when", () => {
   for (const part of ["end", "destroy"] as const) {
     for (const [how, fault] of Object.entries(faults)) {
       it.effect(`a transport's ${part} ${how}`, () =>
@@ -146,7 +146,7 @@ describe("an ending is bounded, and harms nothing, if", () => {
   }
 })
 
-describe("what a transport reads", () => {
+describe("what a transport of the application reads", () => {
   for (const [chunk, name] of [
     ["hello", "a string of 5 characters"],
     [new ArrayBuffer(8), "an ArrayBuffer of 8 bytes"],
@@ -170,7 +170,7 @@ describe("what a transport reads", () => {
   }
 })
 
-describe("what a writer of somebody else's writes", () => {
+describe("a writer of frames from the application", () => {
   it.effect("cannot turn payload into frames: a payload that is not as long as announced ends the session", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
@@ -213,7 +213,7 @@ const failing: Record<string, () => unknown> = {
 
 const timers = { ...quick, heartbeat: false as const }
 
-it.effect("a transport that is none fails with InvalidOptions", () =>
+it.effect("a value that is no transport fails with InvalidOptions", () =>
   Effect.gen(function* () {
     for (const value of [undefined, 3, {}]) {
       const end = yield* ending(Effect.scoped(Session.fromTransport(wrong(value), { ...quick, role: "client" })))
@@ -252,7 +252,7 @@ it.effect("a reader of frames that gives something else is named in the error", 
   }).pipe(Effect.scoped)
 )
 
-describe("a user's own transport", () => {
+describe("a transport of the application", () => {
   for (const [way, fault] of Object.entries(failing)) {
     for (const at of [1, 2]) {
       sessionTest(`whose write ${way}, the ${at}. time, ends its session with TransportFailed`, () =>
@@ -344,7 +344,7 @@ describe("a user's own transport", () => {
   }
 })
 
-describe("a user's own reader or writer of frames", () => {
+describe("a reader or writer of frames from the application", () => {
   const start = (
     reader: (mine: FrameReader.FrameReaderService) => unknown,
     writer: (mine: FrameWriter.FrameWriterService) => unknown
@@ -440,8 +440,8 @@ it.effect("a reader that dies ends the session, heartbeats or not", () =>
   }).pipe(scenario)
 )
 
-describe("a FrameReader or FrameWriter of one's own", () => {
-  it.effect("that dies ends the session, instead of leaving it to hang", () =>
+describe("a FrameReader or FrameWriter from the context", () => {
+  it.effect("that dies ends the session, which does not hang", () =>
     Effect.gen(function* () {
       for (const broken of ["reader", "writer"] as const) {
         const link = yield* SimulatedTransport.makePair()

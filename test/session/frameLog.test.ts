@@ -43,7 +43,7 @@ describe("the log of frames", () => {
   })
 })
 
-describe("FrameLog", () => {
+describe("a FrameLog layer", () => {
   it.effect("logs the frames of a session, of which reader and writer know nothing", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()

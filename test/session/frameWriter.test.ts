@@ -6,7 +6,7 @@ import { Decoder } from "../../src/protocol/wire/decoder.js"
 import { data, windowIncrement } from "../../src/protocol/wire/frame.js"
 import { ending, sessionTest } from "../support/session/sessionTest.js"
 
-describe("a batch", () => {
+describe("a batch of frames", () => {
   const large = new Uint8Array(64 * 1024)
 
   it.effect("is one write, in which large DATA frames of one stream leave as one", () =>

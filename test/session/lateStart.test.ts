@@ -22,8 +22,8 @@ const dial = (port: number) =>
     (context) => Context.get(context, Session.Session)
   )
 
-describe("started late", () => {
-  sessionTest("a serve after the streams came serves them all", ({ client, server }) =>
+describe("a call that starts late", () => {
+  sessionTest("serves the streams that came before serve", ({ client, server }) =>
     Effect.gen(function* () {
       const calls = yield* Effect.fork(Effect.forEach([1, 2, 3, 4], () => call(client), { concurrency: 4 }))
       yield* Effect.sleep(1000)
@@ -32,7 +32,7 @@ describe("started late", () => {
     })
   )
 
-  sessionTest("an accept after a stream came and was reset skips nothing that lives", ({ client, server }) =>
+  sessionTest("accepts what lives behind a stream that came and was reset", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.exit(
         client.withStream((stream) =>
@@ -46,20 +46,18 @@ describe("started late", () => {
     })
   )
 
-  sessionTest(
-    "a read after the peer has finished, and after its session has ended, gives what had arrived",
-    ({ client, server }) =>
-      Effect.gen(function* () {
-        yield* Effect.forkScoped(server.serve((stream) => MuxStream.write(stream, "kept")))
-        const stream = yield* client.open()
-        yield* MuxStream.write(stream, "go")
-        yield* Effect.sleep(1000)
-        yield* server.close
-        assert.strictEqual(decoded(yield* MuxStream.readAll(stream)), "kept")
-      })
+  sessionTest("reads what had arrived before the peer finished and its session ended", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve((stream) => MuxStream.write(stream, "kept")))
+      const stream = yield* client.open()
+      yield* MuxStream.write(stream, "go")
+      yield* Effect.sleep(1000)
+      yield* server.close
+      assert.strictEqual(decoded(yield* MuxStream.readAll(stream)), "kept")
+    })
   )
 
-  sessionTest("closed and draining that are asked for after the end give its reason", ({ client, link }) =>
+  sessionTest("gives the reason of the end from closed and draining", ({ client, link }) =>
     Effect.gen(function* () {
       yield* link.cut
       yield* Effect.sleep(1000)
@@ -68,7 +66,7 @@ describe("started late", () => {
     })
   )
 
-  it.scopedLive("a client that calls before run is served once it runs", () =>
+  it.scopedLive("serves a client that called before run", () =>
     Effect.gen(function* () {
       const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
       const port = server.address._tag === "TcpAddress" ? server.address.port : 0
@@ -79,7 +77,7 @@ describe("started late", () => {
     })
   )
 
-  it.scopedLive("a session that starts long after its transport reads what came first", () =>
+  it.scopedLive("reads what came long before the session started", () =>
     Effect.gen(function* () {
       const port = yield* listening((session) =>
         session.withStream((stream) => MuxStream.write(stream, new Uint8Array(200_000)))

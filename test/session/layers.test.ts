@@ -125,7 +125,7 @@ describe("a transport carries one session", () => {
     "Invalid options: this transport already carries a session: make a transport for each session, " +
     "or compose the session's layer with its transport's once and share the result"
 
-  it.effect("a second one fails with InvalidOptions, and the first goes on", () =>
+  it.effect("a second session over the transport fails with InvalidOptions, and the first goes on", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const client = yield* sessionOver("client", link.client)
@@ -145,7 +145,7 @@ describe("a transport carries one session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("after the first has ended, too: what it left unread is no beginning", () =>
+  it.effect("after the first has ended, too: what it left unread starts no session", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       yield* Effect.scoped(
@@ -191,7 +191,7 @@ describe("a transport carries one session", () => {
   )
 })
 
-describe("layers that are composed", () => {
+describe("a composed layer", () => {
   it.effect("a layer with wrong options fails when it is built, and says which", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
@@ -225,7 +225,7 @@ describe("layers that are composed", () => {
   )
 })
 
-it.scopedLive("two clients of two servers in one program, with one options' layer", () =>
+it.scopedLive("two clients of two servers in one program share the layer of their options", () =>
   Effect.gen(function* () {
     const client = Session.layerClient(quick)
     const [one, two] = [yield* named("one"), yield* named("two")]

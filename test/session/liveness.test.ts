@@ -21,7 +21,7 @@ import {
 
 const heartbeat = { interval: "10 seconds", tolerance: "15 seconds" } as const
 
-describe("heartbeats", () => {
+describe("heartbeats of a session", () => {
   it.effect("keep an idle session alive, and the stats show the round trip", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ link: { latency: "70 millis" }, both: { heartbeat } })
@@ -225,7 +225,7 @@ describe("a dead peer", () => {
 const long = { both: { ...quick, heartbeat: { interval: "10 seconds", tolerance: "15 seconds" } } } as const
 
 sessionTest(
-  "a peer that refuses heartbeats while it drains is not taken for one that knows none",
+  "a peer that refuses heartbeats while it drains is still found dead",
   ({ client, link, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(() => Effect.never))

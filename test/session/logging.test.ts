@@ -28,36 +28,34 @@ const dial = (port: number) =>
 const boom = new Error("boom")
 
 describe("what a program logs at the default level", () => {
-  it.scopedLive(
-    "is nothing in an ordinary life: calls, a cancelled one, a peer that leaves, one that is killed, a probe",
-    () =>
-      logged((lines) =>
-        Effect.gen(function* () {
-          yield* Effect.scoped(
-            Effect.gen(function* () {
-              const port = yield* listening((session) =>
-                session.serve((stream) => (stream.id === 5 ? Effect.never : echoWhole(stream)))
-              )
-              const client = yield* dial(port)
-              yield* call(client)
-              yield* Effect.exit(Effect.timeout(call(client), 20))
-              yield* client.close
-              const killed = yield* NodeTransport.makeTcp({ host: "127.0.0.1", port })
-              yield* killed.destroy
-              const probe = yield* NodeTransport.makeTcp({ host: "127.0.0.1", port })
-              yield* probe.end
-              yield* Effect.sleep(20)
-            })
-          )
-          assert.deepStrictEqual(
-            lines.filter(({ level }) => LogLevel.greaterThanEqual(level, LogLevel.Info)),
-            []
-          )
-        })
-      )
+  it.scopedLive("is nothing for calls, a cancelled one, a peer that leaves, one that is killed, and a probe", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            const port = yield* listening((session) =>
+              session.serve((stream) => (stream.id === 5 ? Effect.never : echoWhole(stream)))
+            )
+            const client = yield* dial(port)
+            yield* call(client)
+            yield* Effect.exit(Effect.timeout(call(client), 20))
+            yield* client.close
+            const killed = yield* NodeTransport.makeTcp({ host: "127.0.0.1", port })
+            yield* killed.destroy
+            const probe = yield* NodeTransport.makeTcp({ host: "127.0.0.1", port })
+            yield* probe.end
+            yield* Effect.sleep(20)
+          })
+        )
+        assert.deepStrictEqual(
+          lines.filter(({ level }) => LogLevel.greaterThanEqual(level, LogLevel.Info)),
+          []
+        )
+      })
+    )
   )
 
-  it.scopedLive("is one warning that says what a stranger speaks", () =>
+  it.scopedLive("is one warning that says which other protocol a peer speaks", () =>
     logged((lines) =>
       Effect.gen(function* () {
         const port = yield* listening((session) => session.serve(echoWhole))

@@ -28,7 +28,7 @@ const throwing = (): never => {
   throw new Error("hostile")
 }
 
-describe("SessionOptions", () => {
+describe("the options of a session", () => {
   it("every option has its default", () => {
     const plain = Either.getOrThrow(resolve({}))
     assert.deepStrictEqual(

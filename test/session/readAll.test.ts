@@ -20,8 +20,8 @@ const makeStream = Effect.gen(function* () {
   return { near, far }
 })
 
-describe("readAll", () => {
-  it.scoped("with a timeout, and then again: the caller gets the whole, not the tail", () =>
+describe("an interrupted readAll", () => {
+  it.scoped("after a timeout gives the whole when it is called again, not the tail", () =>
     Effect.gen(function* () {
       const { client, server } = yield* SimulatedSessions.make()
       yield* Effect.forkScoped(
@@ -42,7 +42,7 @@ describe("readAll", () => {
     })
   )
 
-  it.effect("interrupted, leaves what it had read to the next read", () =>
+  it.effect("leaves what it had read to the next read", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const reading = yield* Effect.fork(MuxStream.readAll(far))
@@ -58,7 +58,7 @@ describe("readAll", () => {
     }).pipe(scenario)
   )
 
-  it.effect("failed by a reset, leaves what it had read to the next read", () =>
+  it.effect("or one that a reset failed leaves what it had read to the next read", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const reading = yield* Effect.fork(Effect.flip(MuxStream.readAll(far)))
@@ -71,7 +71,7 @@ describe("readAll", () => {
     }).pipe(scenario)
   )
 
-  it.effect("no read beside it takes a part out of its whole: the other waits", () =>
+  it.effect("loses no part to a read beside it: the other waits", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const whole = yield* Effect.fork(MuxStream.readAll(far))
@@ -88,7 +88,7 @@ describe("readAll", () => {
     }).pipe(scenario)
   )
 
-  it.effect("interrupted, lets the read that waits for it go on at once with what it had read", () =>
+  it.effect("lets the read that waits for it go on at once with what it had read", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const whole = yield* Effect.fork(MuxStream.readAll(far))
@@ -101,7 +101,7 @@ describe("readAll", () => {
     }).pipe(scenario)
   )
 
-  it.effect("under any cuts and interruptions: every byte once and in order", () =>
+  it.effect("gives every byte once and in order, under any cuts", () =>
     Effect.promise(() =>
       fc.assert(
         fc.asyncProperty(
@@ -141,7 +141,7 @@ describe("readAll", () => {
   )
 })
 
-describe("maxBytes", () => {
+describe("maxBytes of readAll", () => {
   it.effect("is met by exactly as many bytes", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream

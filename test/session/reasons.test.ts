@@ -82,7 +82,7 @@ describe("the code and the text of a GOAWAY", () => {
   )
 })
 
-describe("hints at a wrong setting", () => {
+describe("an error hints at a wrong setting:", () => {
   it.effect("FlowControlError asks whether the windows are configured alike", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({

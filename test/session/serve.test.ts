@@ -293,7 +293,7 @@ describe("serve", () => {
     }).pipe(scenario)
   )
 
-  it.effect("a concurrency below 1 is a defect, not a serve that never serves", () =>
+  it.effect("a concurrency below 1 is a defect", () =>
     Effect.gen(function* () {
       const { server } = yield* makePair()
       for (const concurrency of [0, -1, Number.NaN]) {

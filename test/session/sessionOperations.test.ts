@@ -49,7 +49,7 @@ describe("a session after its end", () => {
     )
   }
 
-  sessionTest("all of them after the session's scope has closed", () =>
+  sessionTest("every operation completes or fails after the session's scope has closed", () =>
     Effect.gen(function* () {
       const { client } = yield* Effect.scoped(SimulatedSessions.make({ both: quick }))
       assert.match(yield* ending(client.open()), /^fails (RemoteGoneAway|SessionClosed): /)

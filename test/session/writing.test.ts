@@ -283,7 +283,7 @@ describe("memory that can change its length", () => {
 
 describe("a code that is not a uint32", () => {
   for (const code of [-1, 2 ** 32, 1.5, Number.NaN, "6", undefined]) {
-    it.effect(`${String(code)} is a defect of who gives it: reset, goAway, closeWith`, () =>
+    it.effect(`${String(code)} is a defect of reset, goAway and closeWith`, () =>
       Effect.gen(function* () {
         const { client } = yield* makePair()
         const stream = yield* client.open()
@@ -315,7 +315,7 @@ describe("memory that changes after it was handed over", () => {
   const echo = (stream: MuxStream.MuxStream) =>
     Effect.flatMap(MuxStream.readAll(stream), (bytes) => MuxStream.write(stream, bytes))
 
-  sessionTest("transferred: that stream is reset, one warning says why, and the session goes on", () =>
+  sessionTest("resets its stream if it was transferred, one warning says why, and the session goes on", () =>
     logged((lines) =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedSessions.make({ both: quick })
@@ -333,7 +333,7 @@ describe("memory that changes after it was handed over", () => {
     )
   )
 
-  sessionTest("WebAssembly memory that grew: the same", ({ client, server }) =>
+  sessionTest("resets its stream if WebAssembly memory grew, and the session goes on", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(echo))
       const memory = new WebAssembly.Memory({ initial: 20 })
@@ -346,7 +346,7 @@ describe("memory that changes after it was handed over", () => {
     }).pipe(quietly)
   )
 
-  sessionTest("shared memory that another thread changes: what was written is what arrives", ({ client, server }) =>
+  sessionTest("arrives as it was written if another thread changes shared memory", ({ client, server }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(echo))
       const bytes = new Uint8Array(new SharedArrayBuffer(200_000)).fill(65)

@@ -65,7 +65,7 @@ const sample = (number: number, what: Partial<Sample>): Sample => ({
 const samples = (what: (number: number) => Partial<Sample>) =>
   Array.from({ length: 100 }, (_, i) => sample(i + 1, what(i)))
 
-describe("the verdict", () => {
+describe("the verdict of a soak run", () => {
   it("is that nothing grew when nothing did", () => {
     const noise = samples((i) => ({ heapUsed: 20_000_000 + ((i * 7919) % 100_000) }))
     assert.deepStrictEqual(judge(noise, undefined).faults, [])
@@ -143,7 +143,7 @@ describe("the verdict", () => {
   })
 })
 
-describe("a census", () => {
+describe("a census of objects", () => {
   const write = (nodes: ReadonlyArray<ReadonlyArray<number>>): Census => {
     const directory = mkdtempSync(join(tmpdir(), "muxado-census-"))
     const file = join(directory, "heap.heapsnapshot")
@@ -182,7 +182,7 @@ describe("a census", () => {
   })
 })
 
-describe("the samples", () => {
+describe("the samples of a soak run", () => {
   it("are all there, in order, however many they are", () => {
     const log = new SampleLog()
     for (let i = 0; i < 10_000; i++) log.push(sample(i, { seconds: i / 3 }))
@@ -192,7 +192,7 @@ describe("the samples", () => {
   })
 })
 
-describe("the line", () => {
+describe("the regression line of a soak run", () => {
   it("is that of points on a line, and sure of it", () => {
     const { intercept, margin, slope } = regress([1, 2, 3, 4, 5].map((x) => [x, 3 * x + 7]))
     assert.closeTo(slope, 3, 1e-9)

@@ -19,7 +19,7 @@ const leftBehind = <A>(effect: Effect.Effect<A>, options?: Census.Options) =>
     return error
   })
 
-describe("Census", () => {
+describe("a census", () => {
   it.effect.prop(
     "finds exactly the fibers that have not ended, children and daemons, however deep",
     [fc.array(fc.record({ daemon: fc.boolean(), ends: fc.boolean(), depth: fc.nat(3) }), { maxLength: 8 })],

@@ -21,7 +21,7 @@ const ask = (stream: MuxStream.MuxStream) =>
 /** In virtual time, with nothing left behind. */
 const scenario = <A, E, R>(effect: Effect.Effect<A, E, R>) => Census.leavesNothing(VirtualTime.run(effect))
 
-describe("SimulatedSessions", () => {
+describe("simulated sessions", () => {
   it.effect("joins two sessions by a link, both ways", () =>
     Effect.gen(function* () {
       const { client, server } = yield* SimulatedSessions.SimulatedSessions

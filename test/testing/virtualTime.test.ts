@@ -228,7 +228,7 @@ describe("sessions with heartbeats, in virtual time", () => {
   )
 })
 
-describe("NotDone", () => {
+describe("the error NotDone", () => {
   it.effect("names what each side of each link waits for, and why", () =>
     Effect.gen(function* () {
       const error = yield* notDone(

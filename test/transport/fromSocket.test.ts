@@ -67,7 +67,7 @@ const closed = (code: number) => new Socket.SocketCloseError({ reason: "Close", 
 
 const messageOf = (error: TransportFailed) => (error.cause instanceof Error ? error.cause.message : "")
 
-describe("Transport.fromSocket", () => {
+describe("a transport over a Socket", () => {
   describe("reading", () => {
     it.effect("loses no message that comes in the very step of the connection, before a fiber has had a turn", () =>
       Effect.gen(function* () {
@@ -339,7 +339,7 @@ describe("Transport.fromSocket", () => {
   })
 })
 
-describe("Transport over a WebSocket", () => {
+describe("a transport over a WebSocket", () => {
   it.scopedLive.each([
     ["an orderly close", 1000, "Ended"],
     ["a peer that goes away", 1001, "Ended"],

@@ -46,7 +46,7 @@ const exchange = (link: SimulatedTransport.Options, seed: number) =>
     return { sent, toServer, toClient, trace: yield* pair.trace }
   }).pipe(Effect.scoped, VirtualTime.run)
 
-describe("SimulatedTransport, in disorder", () => {
+describe("a simulated link in disorder", () => {
   it.effect.prop(
     "delivers every byte once and in order, whatever the jitter, the stalls and the chunks are",
     [links, fc.nat()],

@@ -29,7 +29,7 @@ const chunkings = fc.constantFrom<Array<SimulatedTransport.Options["chunking"]>>
   max: 40
 })
 
-describe("SimulatedTransport, with faults", () => {
+describe("a simulated link with faults", () => {
   describe("cutAt", () => {
     it.effect.prop(
       "lets exactly so many bytes through, then resets both sides",
@@ -168,7 +168,7 @@ describe("SimulatedTransport, with faults", () => {
       })
     )
 
-    it.scoped("has a destroy noticed by nobody in the direction that is lost", () =>
+    it.scoped("has no side notice a destroy in the direction that is lost", () =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair({
           bufferSize: 10,

@@ -27,7 +27,7 @@ const readAll = (transport: TransportService) =>
 
 const hello = new TextEncoder().encode("hello")
 
-describe("a trace", () => {
+describe("the trace of a simulated link", () => {
   it.scoped("says what happened, when, in which direction, and with which bytes", () =>
     Effect.gen(function* () {
       const pair = yield* SimulatedTransport.makePair({
@@ -118,7 +118,7 @@ describe("a trace", () => {
   )
 })
 
-describe("replay", () => {
+describe("a replayed trace", () => {
   it.effect.prop(
     "gives the same bytes, in the same chunks, at the same times, with the same end",
     [
