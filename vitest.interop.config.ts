@@ -7,8 +7,8 @@ export default defineConfig({
   test: {
     ...base.test,
     include: ["**/*.interop.ts"],
-    globalSetup: ["test/interop/setup.ts"],
-    reporters: ["default", "./test/interop/matrixReporter.ts"],
+    globalSetup: ["test/support/interop/setup.ts"],
+    reporters: ["default", "./test/support/interop/matrixReporter.ts"],
     maxWorkers: 3,
     minWorkers: 3
   }

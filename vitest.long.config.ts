@@ -16,7 +16,7 @@ export const LONG: ReadonlyArray<string> = [
   "session/growth",
   "session/interruptionProperty",
   "session/liveness",
-  "session/regressions",
+  "session/manyCalls",
   "session/transports",
   "testing/standingStill",
   "transport/simulatedDisorder",

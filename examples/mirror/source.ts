@@ -63,7 +63,7 @@ const OWN = [
   "docs",
   "examples",
   "package.json",
-  "scripts",
+  "tools",
   "src",
   "test",
   "tsconfig.json"

@@ -4,8 +4,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Bytes from "./bytes.js"
-import { underAttack, virtually } from "./simulated.js"
+import * as Bytes from "../../tools/attacks/bytes.js"
+import { underAttack, virtually } from "../../tools/attacks/simulated.js"
 
 const KIB = 1024
 
@@ -21,7 +21,7 @@ const drained = (stream: MuxStream.MuxStream) =>
     }
   })
 
-describe("what the application sees", () => {
+describe("what the application sees of an attack", () => {
   it.effect("A12: of a second SYN: the first bytes, then a violation", () =>
     Effect.gen(function* () {
       const { peer, session } = yield* underAttack("server")
@@ -118,7 +118,7 @@ describe("what the application sees", () => {
   )
 })
 
-describe("a session that leaves", () => {
+describe("a session that drains under attack", () => {
   it.effect("A20: refuses whatever still comes for nothing, and is gone when its time is over", () =>
     Effect.gen(function* () {
       const { peer, session } = yield* underAttack("server")
@@ -141,7 +141,7 @@ describe("a session that leaves", () => {
     }).pipe(virtually)
   )
 
-  it.effect("is gone within its limits although the attacker goes on for ever", () =>
+  it.effect("is gone within its limits although the attacker goes on without end", () =>
     Effect.gen(function* () {
       const { peer, session } = yield* underAttack("server")
       yield* peer.fence

@@ -1,7 +1,7 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { corpus } from "./corpus/index.js"
-import { DECODING, isMeasured, peakOf, Victim } from "./memory.js"
+import { corpus } from "../../tools/attacks/corpus/index.js"
+import { DECODING, isMeasured, peakOf, Victim } from "../../tools/attacks/memory.js"
 
 const LONG = 60_000
 
@@ -14,16 +14,19 @@ const WORST = [
   "A29: a window of bytes that the application never reads, and one more"
 ]
 
-layer(Victim.live, { excludeTestServices: true, timeout: LONG })("what an attack makes a session hold", (it) => {
-  const attacks = corpus.filter(isMeasured).filter(({ id, what }) => WORST.includes(`${id}: ${what}`))
+layer(Victim.live, { excludeTestServices: true, timeout: LONG })(
+  "the memory that an attack makes a session hold",
+  (it) => {
+    const attacks = corpus.filter(isMeasured).filter(({ id, what }) => WORST.includes(`${id}: ${what}`))
 
-  it("is measured", () => assert.strictEqual(attacks.length, WORST.length))
+    it("is measured", () => assert.strictEqual(attacks.length, WORST.length))
 
-  for (const attack of attacks) {
-    it.effect(
-      `${attack.id}: ${attack.what}`,
-      () => Effect.map(peakOf(attack), (peak) => assert.isAtMost(peak, attack.heap + DECODING)),
-      LONG
-    )
+    for (const attack of attacks) {
+      it.effect(
+        `${attack.id}: ${attack.what}`,
+        () => Effect.map(peakOf(attack), (peak) => assert.isAtMost(peak, attack.heap + DECODING)),
+        LONG
+      )
+    }
   }
-})
+)

@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { assertAtRest, echo, exchange, noise } from "../session/utils/sessions.js"
-import { leavesNothing } from "../utils/census.js"
+import { assertAtRest, echo, exchange, noise } from "../support/session/sessions.js"
+import { leavesNothing } from "../support/census.js"
 
 const LONG = 60_000
 const KIB = 1024

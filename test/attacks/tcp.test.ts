@@ -2,15 +2,15 @@ import { assert, layer } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Program } from "../examples/echoSupport.js"
-import { echo } from "../examples/echoSupport.js"
-import type { Attack } from "./attack.js"
-import { carryOut, judge } from "./attack.js"
-import * as Bytes from "./bytes.js"
-import { corpus } from "./corpus/index.js"
-import { Peer } from "./peer.js"
-import { sumOf } from "./seen.js"
-import { overTcp } from "./socketPeer.js"
+import type { Program } from "../support/examples/echo.js"
+import { echo } from "../support/examples/echo.js"
+import type { Attack } from "../../tools/attacks/attack.js"
+import { carryOut, judge } from "../../tools/attacks/attack.js"
+import * as Bytes from "../../tools/attacks/bytes.js"
+import { corpus } from "../../tools/attacks/corpus/index.js"
+import { Peer } from "../../tools/attacks/peer.js"
+import { sumOf } from "../../tools/attacks/seen.js"
+import { overTcp } from "../../tools/attacks/socketPeer.js"
 
 /** Processes take a second or more to start where there is much to do. */
 const LONG = 60_000
@@ -39,7 +39,7 @@ const stillEchoes = (program: Program): Effect.Effect<void> =>
 const isFor = ({ options, role, virtual }: Attack): boolean =>
   options === undefined && role === undefined && virtual === undefined
 
-layer(Servers.live, { excludeTestServices: true, timeout: LONG })("over TCP, on the echo program", (it) => {
+layer(Servers.live, { excludeTestServices: true, timeout: LONG })("an attack over TCP on the echo program", (it) => {
   for (const attack of corpus.filter(isFor)) {
     it.scoped(
       `${attack.id}: ${attack.what}`,
@@ -55,7 +55,7 @@ layer(Servers.live, { excludeTestServices: true, timeout: LONG })("over TCP, on 
     )
   }
 
-  it.scoped("has survived it all, and has had nothing to complain about", () =>
+  it.scoped("leaves both programs alive, with no complaint in their logs", () =>
     Effect.gen(function* () {
       const servers = yield* Servers
       yield* stillEchoes(servers.echo)

@@ -8,15 +8,15 @@ import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import type * as Scope from "effect/Scope"
-import { leavesNothing } from "../utils/census.js"
-import { apply } from "./application.js"
-import type { Attack } from "./attack.js"
-import { carryOut, judge } from "./attack.js"
-import * as Bytes from "./bytes.js"
-import { corpus } from "./corpus/index.js"
-import { Peer } from "./peer.js"
-import { sumOf } from "./seen.js"
-import { overWebSocket } from "./webSocketPeer.js"
+import { leavesNothing } from "../support/census.js"
+import { apply } from "../../tools/attacks/application.js"
+import type { Attack } from "../../tools/attacks/attack.js"
+import { carryOut, judge } from "../../tools/attacks/attack.js"
+import * as Bytes from "../../tools/attacks/bytes.js"
+import { corpus } from "../../tools/attacks/corpus/index.js"
+import { Peer } from "../../tools/attacks/peer.js"
+import { sumOf } from "../../tools/attacks/seen.js"
+import { overWebSocket } from "../../tools/attacks/webSocketPeer.js"
 
 const LONG = 60_000
 const KIB = 1024
@@ -45,7 +45,7 @@ const stillEchoes = (connect: Effect.Effect<Peer, never, Scope.Scope>) =>
     assert.strictEqual(peer.seen.answer(3).sum, sumOf(bytes))
   }).pipe(Effect.scoped)
 
-describe("over WebSockets", () => {
+describe("an attack over WebSockets", () => {
   for (const attack of corpus.filter(isFor)) {
     it.live(
       `${attack.id}: ${attack.what}`,

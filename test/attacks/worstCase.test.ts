@@ -1,11 +1,11 @@
 import { assert, layer } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { Application } from "./application.js"
-import type { Attack } from "./attack.js"
-import { lives } from "./attack.js"
-import * as Bytes from "./bytes.js"
-import { peakOf, Victim } from "./memory.js"
-import { worstCase } from "./worstCase.js"
+import type { Application } from "../../tools/attacks/application.js"
+import type { Attack } from "../../tools/attacks/attack.js"
+import { lives } from "../../tools/attacks/attack.js"
+import * as Bytes from "../../tools/attacks/bytes.js"
+import { peakOf, Victim } from "../../tools/attacks/memory.js"
+import { worstCase } from "../../tools/attacks/worstCase.js"
 
 const KIB = 1024
 const MIB = 1024 * KIB
@@ -56,25 +56,28 @@ const idle: Attack = {
   heap: 20 * MIB
 }
 
-layer(Victim.live, { excludeTestServices: true, timeout: LONG })("what a session can be made to hold", (it) => {
-  for (const app of ["echo", "hold"] as const) {
+layer(Victim.live, { excludeTestServices: true, timeout: LONG })(
+  "the memory that a session can be made to hold",
+  (it) => {
+    for (const app of ["echo", "hold"] as const) {
+      it.effect(
+        `is bounded by the formula, and is more than the limit of what waits to be read: ${app}`,
+        () =>
+          Effect.map(
+            peakOf(everything(app), () => {}),
+            (peak) => {
+              assert.isAtMost(peak, worstCase(limits))
+              assert.isAtLeast(peak, limits.maxReceiveBuffer)
+            }
+          ),
+        LONG
+      )
+    }
+
     it.effect(
-      `is bounded by the formula, and is more than the limit of what waits to be read: ${app}`,
-      () =>
-        Effect.map(
-          peakOf(everything(app), () => {}),
-          (peak) => {
-            assert.isAtMost(peak, worstCase(limits))
-            assert.isAtLeast(peak, limits.maxReceiveBuffer)
-          }
-        ),
+      "is less than 20 MiB for 10 000 idle streams",
+      () => Effect.map(peakOf(idle), (peak) => assert.isAtMost(peak, idle.heap)),
       LONG
     )
   }
-
-  it.effect(
-    "is less than 20 MiB for 10 000 idle streams",
-    () => Effect.map(peakOf(idle), (peak) => assert.isAtMost(peak, idle.heap)),
-    LONG
-  )
-})
+)

@@ -8,14 +8,14 @@ import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { spawnSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import type { Run } from "./cli/arguments.js"
-import { parse, USAGE } from "./cli/arguments.js"
-import { count, resultAsJson, resultInWords } from "./cli/output.js"
-import { run } from "./cli/run.js"
-import { Deviation } from "./failure.js"
-import type { Row } from "./row.js"
-import { rows } from "./rows/index.js"
-import type { Result } from "./target.js"
+import type { Run } from "../../tools/conformance/cli/arguments.js"
+import { parse, USAGE } from "../../tools/conformance/cli/arguments.js"
+import { count, resultAsJson, resultInWords } from "../../tools/conformance/cli/output.js"
+import { run } from "../../tools/conformance/cli/run.js"
+import { Deviation } from "../../tools/conformance/failure.js"
+import type { Row } from "../../tools/conformance/row.js"
+import { rows } from "../../tools/conformance/rows/index.js"
+import type { Result } from "../../tools/conformance/target.js"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
@@ -26,11 +26,11 @@ const command = (...argv: ReadonlyArray<string>): Run => {
 }
 
 const conformance = (...argv: ReadonlyArray<string>) =>
-  spawnSync("node", ["--import", "tsx", "scripts/conformance.ts", ...argv], { cwd: root, encoding: "utf8" })
+  spawnSync("node", ["--import", "tsx", "tools/conformance/main.ts", ...argv], { cwd: root, encoding: "utf8" })
 
 const outcomesOf = (results: ReadonlyArray<Result>) => results.map(({ outcome, row }) => `${row.id} ${outcome}`)
 
-describe("the command line", () => {
+describe("the command line of the conformance suite", () => {
   it("says what is wrong", () => {
     const wrong = (...argv: ReadonlyArray<string>) =>
       Either.match(parse(argv, rows), { onLeft: (text) => text, onRight: () => "" })
@@ -64,7 +64,7 @@ describe("the command line", () => {
   })
 })
 
-describe("a result", () => {
+describe("a result of the conformance suite", () => {
   const [row = assert.fail("no rows")]: ReadonlyArray<Row> = rows
   const failed: Result = {
     row,
@@ -113,7 +113,7 @@ describe("a result", () => {
 
 const quiet = { say: () => Effect.void, done: () => Effect.void }
 
-describe("a run", () => {
+describe("a run of the conformance suite", () => {
   it.scopedLive("against a server has the rows of such ones alone, and names each as it is done", () =>
     Effect.gen(function* () {
       const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 })

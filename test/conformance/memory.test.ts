@@ -1,9 +1,9 @@
 /** Every row against our own session, in memory, in either role. */
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { inMemory } from "./ours.js"
-import { rows } from "./rows/index.js"
-import { plan, runRow } from "./target.js"
+import { inMemory } from "../../tools/conformance/ours.js"
+import { rows } from "../../tools/conformance/rows/index.js"
+import { plan, runRow } from "../../tools/conformance/target.js"
 
 for (const role of ["server", "client"] as const) {
   const target = inMemory(role)

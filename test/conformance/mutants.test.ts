@@ -1,12 +1,12 @@
 /** The suite itself: a target with one fault makes the rows fail that are about it, and others not. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { mutants } from "./mutants/index.js"
-import { inMemory } from "./ours.js"
-import type { Row } from "./row.js"
-import { rows } from "./rows/index.js"
-import { tamper } from "./tampering.js"
-import { LIMIT, plan, runRow } from "./target.js"
+import { mutants } from "../../tools/conformance/mutants/index.js"
+import { inMemory } from "../../tools/conformance/ours.js"
+import type { Row } from "../../tools/conformance/row.js"
+import { rows } from "../../tools/conformance/rows/index.js"
+import { tamper } from "../../tools/conformance/tampering.js"
+import { LIMIT, plan, runRow } from "../../tools/conformance/target.js"
 
 const find = (id: string): Row => {
   const row = rows.find((candidate) => candidate.id === id)
@@ -18,7 +18,7 @@ const roleFor = ({ needs }: Row) => (needs === "opener" || needs === "repeater" 
 /** In memory a row takes milliseconds, unless it fails. */
 const SHORT = "300 millis"
 
-describe("a target that", () => {
+describe("a conformance target that", () => {
   for (const { fails, fault, make, passes, wrap } of mutants) {
     it.live(`${fault} fails ${fails.join(", ")}`, () =>
       Effect.gen(function* () {

@@ -2,9 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { hex } from "./frames.js"
-import { rows } from "./rows/index.js"
-import { bytesInWords } from "./words.js"
+import { hex } from "../../tools/conformance/frames.js"
+import { rows } from "../../tools/conformance/rows/index.js"
+import { bytesInWords } from "../../tools/conformance/words.js"
 
 const read = (name: string): string =>
   readFileSync(fileURLToPath(new URL(`../../docs/${name}`, import.meta.url)), "utf8")

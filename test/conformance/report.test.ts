@@ -1,11 +1,11 @@
 /** The report says what the results say. */
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { Deviation } from "./failure.js"
-import { markdown } from "./report/markdown.js"
-import type { Row } from "./row.js"
-import { row } from "./row.js"
-import type { Result } from "./target.js"
+import { Deviation } from "../../tools/conformance/failure.js"
+import { markdown } from "../../tools/conformance/report/markdown.js"
+import type { Row } from "../../tools/conformance/row.js"
+import { row } from "../../tools/conformance/row.js"
+import type { Result } from "../../tools/conformance/target.js"
 
 const rowOf = (id: string, fields: Partial<Row> = {}): Row =>
   row(id, { section: "1", rule: `the rule of ${id}`, run: () => Effect.void, ...fields })
@@ -30,7 +30,7 @@ const linesOf = (...columns: ReadonlyArray<ReadonlyArray<Result>>): ReadonlyArra
     columns.map((results, n) => ({ name: `number ${n}`, commands: [`run ${n}`], results }))
   ).split("\n")
 
-describe("the report", () => {
+describe("the conformance report", () => {
   const lines = linesOf(
     [result(both, true, "passed"), result(both, false, "passed"), result(typedOnly, true, "passed"), ...skipped],
     [result(both, true, "passed"), result(both, false, "failed"), result(typedOnly, true, "failed"), ...skipped],

@@ -1,9 +1,9 @@
 /** Every row against our own server and client, over TCP. */
 import { describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { overTcp } from "./ours.js"
-import { rows } from "./rows/index.js"
-import { plan, runRow } from "./target.js"
+import { overTcp } from "../../tools/conformance/ours.js"
+import { rows } from "../../tools/conformance/rows/index.js"
+import { plan, runRow } from "../../tools/conformance/target.js"
 
 describe("our server and our client over TCP", () => {
   for (const { row, typed } of plan(rows)) {

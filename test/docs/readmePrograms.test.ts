@@ -12,7 +12,7 @@ import { setTimeout } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterEach, beforeEach } from "vitest"
-import { freePort } from "../examples/echoSupport.js"
+import { freePort } from "../support/examples/echo.js"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..")
 

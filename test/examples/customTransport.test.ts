@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { MessageChannel } from "node:worker_threads"
 import { fromMessagePort } from "../../examples/customTransport/messagePort.js"
-import { transportSuite } from "../transport/suite.js"
+import { transportSuite } from "../support/transport/suite.js"
 
 const pair = Effect.suspend(() => {
   const { port1, port2 } = new MessageChannel()

@@ -1,8 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Tls from "node:tls"
-import { connect, DATA, echo, freePort, GOAWAY, hex, holdingProxy, refused, RST, syns, tcp } from "./echoSupport.js"
-import { signalOften, signalUntilEnd } from "./signals.js"
+import {
+  connect,
+  DATA,
+  echo,
+  freePort,
+  GOAWAY,
+  hex,
+  holdingProxy,
+  refused,
+  RST,
+  syns,
+  tcp
+} from "../support/examples/echo.js"
+import { signalOften, signalUntilEnd } from "../support/examples/signals.js"
 
 /** Each of the processes takes a second or more to start where there is much to do. */
 const LONG = 120_000

@@ -5,7 +5,7 @@ import { once } from "node:events"
 import * as Fs from "node:fs/promises"
 import * as Os from "node:os"
 import * as Path from "node:path"
-import { signalOften } from "./signals.js"
+import { signalOften } from "../support/examples/signals.js"
 import { afterAll, afterEach, beforeAll, beforeEach } from "vitest"
 
 let work: string

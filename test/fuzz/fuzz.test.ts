@@ -1,15 +1,15 @@
 /** The corpus, and a little more than it: `npm run fuzz` goes on from here. */
 import { assert, describe, it } from "@effect/vitest"
-import { WireRules } from "../protocol/utils/wireRules.js"
-import { command, parse, peer, print } from "./case.js"
-import { loadCorpus } from "./corpus.js"
-import type { Mode } from "./fuzzer.js"
-import { faultOf, Fuzzer } from "./fuzzer.js"
-import { anyCase } from "./generate.js"
-import { mutate, raw } from "./mutate.js"
-import { Random } from "./random.js"
-import { run } from "./run.js"
-import { shrink } from "./shrink.js"
+import { WireRules } from "../support/protocol/wireRules.js"
+import { command, parse, peer, print } from "../../tools/fuzz/case.js"
+import { loadCorpus } from "../../tools/fuzz/corpus.js"
+import type { Mode } from "../../tools/fuzz/fuzzer.js"
+import { faultOf, Fuzzer } from "../../tools/fuzz/fuzzer.js"
+import { anyCase } from "../../tools/fuzz/generate.js"
+import { mutate, raw } from "../../tools/fuzz/mutate.js"
+import { Random } from "../../tools/fuzz/random.js"
+import { run } from "../../tools/fuzz/run.js"
+import { shrink } from "../../tools/fuzz/shrink.js"
 
 const SEED = 7
 
@@ -18,7 +18,7 @@ const EXECUTIONS = 400
 
 const corpus = loadCorpus()
 
-describe("the corpus", () => {
+describe("the corpus of the fuzzer", () => {
   for (const { input, name } of corpus) {
     it(`${name} keeps every rule`, () => {
       assert.isUndefined(faultOf(input))
@@ -79,7 +79,7 @@ describe("the fuzzer", () => {
   })
 })
 
-describe("what is sent", () => {
+describe("what the core sends", () => {
   it("keeps the rules of the other tests of the core, which know no peer that sends DATA before the SYN", () => {
     for (const { input } of corpus) {
       const rules = new WireRules(input.setting.role)

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readdirSync } from "node:fs"
-import { sessionOver } from "../interop/cell.js"
-import { replaying, readGolden } from "./golden.js"
-import { PROGRAMS } from "./programs.js"
+import { sessionOver } from "../../tools/interop/cell.js"
+import { replaying, readGolden } from "../../tools/goldens/golden.js"
+import { PROGRAMS } from "../../tools/goldens/programs.js"
 
-const FILES = new URL("./files/", import.meta.url)
+const FILES = new URL("../../tools/goldens/files/", import.meta.url)
 
 const CUTS: ReadonlyArray<readonly [string, (chunk: Uint8Array) => ReadonlyArray<Uint8Array>]> = [
   ["as it came", (chunk) => [chunk]],
@@ -17,10 +17,10 @@ const CUTS: ReadonlyArray<readonly [string, (chunk: Uint8Array) => ReadonlyArray
   ]
 ]
 
-describe("what real peers said", () => {
+describe("the transcripts of real peers", () => {
   const names = readdirSync(FILES).filter((name) => name.endsWith(".json"))
 
-  it("there are transcripts of every peer, in both roles, of every program", () => {
+  it("exist for every peer, in both roles, for every program", () => {
     const all = names.map((name) => readGolden(new URL(name, FILES)))
     for (const implementation of ["go v2.0.1", "go v2.0.2", "rust 0.5.4"]) {
       for (const role of ["client", "server"]) {

@@ -9,8 +9,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { inject } from "vitest"
-import { data, failure, faultOf, fin, goAway, SESSION, syn, Type } from "./raw.js"
-import { eventually } from "./scenario.js"
+import { data, failure, faultOf, fin, goAway, SESSION, syn, Type } from "../../tools/interop/raw.js"
+import { eventually } from "../../tools/interop/scenario.js"
 
 /** An empty DATA frame on stream 5, which none of the tests opens: whoever takes it for a frame answers RST 4. */
 const STRAY = "0000001000000005"

@@ -1,3 +1,3 @@
-import { matrix } from "./matrix.js"
+import { matrix } from "../support/interop/matrix.js"
 
 matrix("rust")

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { inject } from "vitest"
-import { data, failure, faultOf, fin, goAway, SESSION, syn, Type } from "./raw.js"
+import { data, failure, faultOf, fin, goAway, SESSION, syn, Type } from "../../tools/interop/raw.js"
 
 const fault = faultOf("rust")
 

@@ -5,7 +5,7 @@ import { runInNewContext } from "node:vm"
 import { directTransport } from "../../src/internal/transport/fastPath.js"
 import type { TransportFailed } from "../../src/MuxadoError.js"
 import { NodeTransport } from "../../src/node/index.js"
-import { connected, media, pair, text, turns } from "./support.js"
+import { connected, media, pair, text, turns } from "../support/node/support.js"
 
 /** Values that JavaScript callers may pass. */
 const wrong: ReadonlyArray<readonly [unknown, string]> = [

@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import { directTransport } from "../../src/internal/transport/fastPath.js"
 import { NodeTransport } from "../../src/node/index.js"
 import { MAX_STRETCH } from "../../src/node/internal/turns.js"
-import { media, pattern, readToEnd, socketPair, turns } from "./support.js"
+import { media, pattern, readToEnd, socketPair, turns } from "../support/node/support.js"
 
 const SIZE = 3 * MAX_STRETCH + 5
 

@@ -1,13 +1,31 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { MuxadoError, Transport } from "effect-muxado"
+import { Session } from "effect-muxado"
+import { NodeSessionServer } from "effect-muxado/node"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import * as Net from "node:net"
 import { Duplex, PassThrough } from "node:stream"
 import { NodeTransport } from "../../src/node/index.js"
 import { BYTES_PER_TURN } from "../../src/node/internal/turns.js"
-import { bytes, failed, failure, isDone, pair, pattern, readToEnd, text, turns, writeAll } from "./support.js"
+import { quietly } from "../support/logs.js"
+import {
+  bytes,
+  failed,
+  failure,
+  isDone,
+  pair,
+  pattern,
+  readToEnd,
+  text,
+  turns,
+  writeAll
+} from "../support/node/support.js"
+import { call, echoWhole, ending, quick } from "../support/session/sessionTest.js"
 
-describe("reading", () => {
+describe("reading from a Duplex", () => {
   it.scoped("buffered bytes come without suspending, and all of them", () =>
     Effect.gen(function* () {
       const { a, far } = yield* pair
@@ -146,7 +164,7 @@ describe("reading", () => {
     })
   )
 
-  it.scoped("nobody reading leaves the source paused, with little buffered", () =>
+  it.scoped("a Duplex that is not read stays paused, with little buffered", () =>
     Effect.gen(function* () {
       const { a, b, near, far } = yield* pair
       const chunk = new Uint8Array(1_000)
@@ -183,7 +201,7 @@ describe("reading", () => {
   )
 })
 
-describe("writing", () => {
+describe("writing to a Duplex", () => {
   it.scoped("a batch is one writev, without its empty chunks", () =>
     Effect.gen(function* () {
       const batches: Array<Array<string>> = []
@@ -306,4 +324,86 @@ describe("writing", () => {
       }
     })
   )
+})
+
+const boom = new Error("boom")
+
+const listening = Effect.gen(function* () {
+  const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
+  yield* Effect.forkScoped(quietly(server.run((session) => session.serve(echoWhole))))
+  return server.address._tag === "TcpAddress" ? server.address.port : 0
+})
+
+const second = (transport: Effect.Effect<Transport.TransportService, MuxadoError.TransportFailed, never>) =>
+  Effect.gen(function* () {
+    const start = Effect.flatMap(transport, (transport) =>
+      Session.fromTransport(transport, { ...quick, role: "client" })
+    )
+    const first = yield* start
+    const exit = yield* Effect.exit(start)
+    if (Exit.isSuccess(exit)) yield* ending(Effect.timeout(call(exit.value), 200))
+    // The second is refused, or fails; the first goes on.
+    assert.strictEqual(yield* Effect.timeout(call(first), 500), "hello")
+  }).pipe(quietly)
+
+it.scopedLive("a second transport over a Duplex is refused", () =>
+  Effect.gen(function* () {
+    const port = yield* listening
+    const duplex = yield* Effect.acquireRelease(
+      Effect.sync(() => Net.connect(port, "127.0.0.1")),
+      (duplex) => Effect.sync(() => void duplex.destroy())
+    )
+    const scope = yield* Effect.scope
+    yield* second(Effect.provideService(NodeTransport.fromDuplex(duplex), Scope.Scope, scope))
+  })
+)
+
+describe("a Duplex given to fromDuplex", () => {
+  const throwing = () => {
+    throw boom
+  }
+
+  it.scopedLive("whose write, final and destroy throw fails every operation, and never throws", () =>
+    Effect.gen(function* () {
+      const duplex = new Duplex({ read: () => undefined, write: throwing, final: throwing, destroy: throwing })
+      const transport = yield* NodeTransport.fromDuplex(duplex)
+      assert.match(yield* ending(transport.write([new Uint8Array(2)])), /^fails TransportFailed: .*boom/)
+      assert.match(yield* ending(transport.write([new Uint8Array(2)])), /^fails TransportFailed: .*boom/)
+      assert.match(yield* ending(transport.read), /^fails TransportFailed: .*boom/)
+      assert.strictEqual(yield* ending(transport.end), "ok")
+      assert.strictEqual(yield* ending(transport.destroy), "ok")
+    })
+  )
+
+  it.scopedLive("whose read throws fails its reads and writes", () =>
+    Effect.gen(function* () {
+      const duplex = new Duplex({ read: throwing, write: (_chunk, _encoding, done) => done() })
+      const transport = yield* NodeTransport.fromDuplex(duplex)
+      assert.match(yield* ending(transport.read), /^fails TransportFailed: .*boom/)
+      assert.match(yield* ending(transport.write([new Uint8Array(2)])), /^fails TransportFailed: /)
+    })
+  )
+
+  it.scopedLive("that is destroyed already fails at once", () =>
+    Effect.gen(function* () {
+      const duplex = new Duplex({ read: () => undefined }).destroy()
+      const transport = yield* NodeTransport.fromDuplex(duplex)
+      assert.match(yield* ending(transport.read), /^fails TransportFailed: /)
+      assert.match(yield* ending(transport.write([new Uint8Array(2)])), /^fails TransportFailed: /)
+    })
+  )
+
+  for (const [name, setUp] of Object.entries({
+    strings: (duplex: Duplex) => duplex.setEncoding("utf8").push("héllo"),
+    objects: (duplex: Duplex) => duplex.push({ a: 1 })
+  })) {
+    it.scopedLive(`that gives ${name} fails its read and says so`, () =>
+      Effect.gen(function* () {
+        const duplex = new Duplex({ objectMode: name === "objects", read: () => undefined })
+        const transport = yield* NodeTransport.fromDuplex(duplex)
+        setUp(duplex)
+        assert.match(yield* ending(transport.read), /^fails TransportFailed: .*no strings \(setEncoding\), no objects/)
+      })
+    )
+  }
 })

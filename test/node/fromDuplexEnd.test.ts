@@ -6,9 +6,20 @@ import * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import { Duplex } from "node:stream"
 import { NodeTransport } from "../../src/node/index.js"
-import { bytes, census, duplexPair, failed, failure, isDone, pair, readToEnd, text, turns } from "./support.js"
+import {
+  bytes,
+  census,
+  duplexPair,
+  failed,
+  failure,
+  isDone,
+  pair,
+  readToEnd,
+  text,
+  turns
+} from "../support/node/support.js"
 
-describe("ending", () => {
+describe("ending a Duplex", () => {
   it.scoped("an end that is emitted after this side destroyed the socket is not the peer's", () =>
     Effect.gen(function* () {
       const socket = new Net.Socket()
@@ -68,7 +79,7 @@ describe("ending", () => {
   )
 })
 
-describe("destroying", () => {
+describe("destroying a Duplex", () => {
   it.scoped("pending reads and writes fail at once, and what is buffered is dropped", () =>
     Effect.gen(function* () {
       const { a, near } = yield* pair

@@ -11,8 +11,8 @@ import { vi } from "vitest"
 import { NodeTransport } from "../../src/node/index.js"
 import type { Listener } from "../../src/node/internal/listener.js"
 import { listen, MAX_WAITING } from "../../src/node/internal/listener.js"
-import { certificates } from "../utils/certificates.js"
-import { accepted, connectTo, listenOptions, media, portOf, socketPath, turns } from "./support.js"
+import { certificates } from "../support/certificates.js"
+import { accepted, connectTo, listenOptions, media, portOf, socketPath, turns } from "../support/node/support.js"
 
 const tcp = { _tag: "Tcp", host: "127.0.0.1", port: 0 } as const
 
@@ -46,7 +46,7 @@ const isRefused = (listener: Listener) =>
     })
   })
 
-describe("listen", () => {
+describe("a listener", () => {
   for (const medium of media) {
     it.scopedLive(`${medium}: connections that came before a subscriber are handed over, then the new ones`, () =>
       Effect.gen(function* () {

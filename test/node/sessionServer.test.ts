@@ -1,19 +1,27 @@
 import { assert, describe, it } from "@effect/vitest"
+import { MuxadoError, MuxStream, Session } from "effect-muxado"
+import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
-import { MuxStream, Session } from "effect-muxado"
-import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
+import * as Logger from "effect/Logger"
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as Fs from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import * as Net from "node:net"
+import { tmpdir } from "node:os"
 import * as Path from "node:path"
+import { join } from "node:path"
 import { pathProblem } from "../../src/node/internal/where.js"
-import { certificates } from "../utils/certificates.js"
-import type { Medium } from "./support.js"
-import { media, socketPath, turns } from "./support.js"
+import { certificates } from "../support/certificates.js"
+import { quietly } from "../support/logs.js"
+import type { Medium } from "../support/node/support.js"
+import { media, socketPath, turns } from "../support/node/support.js"
+import { quick } from "../support/session/sessionTest.js"
+import { yields } from "../support/session/sessions.js"
+import { wrong } from "../support/wrong.js"
 
 const fast = { drainTimeout: 200, closeTimeout: 200 }
 
@@ -205,7 +213,7 @@ it.scopedLive("a handshake that fails or takes too long is one debug line with i
   })
 )
 
-describe("wrong options", () => {
+describe("a wrong option", () => {
   const wrong: ReadonlyArray<readonly [unknown, string]> = [
     [{ port: "x" }, "port must be an integer from"],
     [{ port: -1 }, "not -1"],
@@ -214,7 +222,7 @@ describe("wrong options", () => {
     [{ port: 1, host: 5 }, "host must be a non-empty string, not 5"],
     [null, "port must be|must be an object"]
   ]
-  it.scoped("of a TCP or TLS server and client are refused with a line that names them", () =>
+  it.scoped("of a TCP or TLS server or client is refused with a line that names it", () =>
     Effect.gen(function* () {
       for (const [options, text] of wrong) {
         for (const make of [NodeSessionServer.makeTcp, NodeSessionServer.makeTls]) {
@@ -235,7 +243,7 @@ describe("wrong options", () => {
     })
   )
 
-  it("of a path: bytes count, not characters; abstract names and pipes have limits of their own", () => {
+  it("of a path is refused: bytes count, not characters; abstract names and pipes have limits of their own", () => {
     assert.deepStrictEqual(pathProblem("a".repeat(107), "linux"), [])
     assert.include(pathProblem("é".repeat(54), "linux")[0], "at most 107 bytes here, and this one 108")
     assert.include(pathProblem("a".repeat(104), "darwin")[0], "at most 103 bytes here, and this one 104")
@@ -248,7 +256,7 @@ describe("wrong options", () => {
   })
 })
 
-describe("socket files", () => {
+describe("a socket file", () => {
   const stale = (path: string) =>
     Effect.promise(
       () =>
@@ -260,7 +268,7 @@ describe("socket files", () => {
         })
     )
 
-  it.scopedLive("a path that is too long is refused, by server and client, and nothing is created", () =>
+  it.scopedLive("whose path is too long is refused, by server and client, and not created", () =>
     Effect.gen(function* () {
       const folder = Path.dirname(yield* socketPath)
       const path = `${folder}/${"l".repeat(120)}`
@@ -287,7 +295,7 @@ describe("socket files", () => {
     })
   )
 
-  it.scopedLive("a stale one is replaced on request alone; a live one and other files never", () =>
+  it.scopedLive("is replaced on request alone if it is stale; a live one and other files never", () =>
     Effect.gen(function* () {
       const path = yield* socketPath
       yield* stale(path)
@@ -307,7 +315,7 @@ describe("socket files", () => {
     })
   )
 
-  it.scopedLive("the old server's end does not remove the file of a new one", () =>
+  it.scopedLive("of a new server is not removed by the end of the old one", () =>
     Effect.gen(function* () {
       const path = yield* socketPath
       const old = yield* Effect.fork(Effect.scoped(Effect.zipRight(NodeSessionServer.makeUnix({ path }), Effect.never)))
@@ -320,7 +328,7 @@ describe("socket files", () => {
     })
   )
 
-  it.scopedLive("of servers that start at once on a stale path, one gets it", () =>
+  it.scopedLive("that is stale goes to one of the servers that start at once", () =>
     Effect.gen(function* () {
       const path = yield* socketPath
       yield* stale(path)
@@ -332,4 +340,116 @@ describe("socket files", () => {
       yield* NodeTransport.makeUnix({ path })
     })
   )
+
+  it.scopedLive("is not left by listening that is interrupted", () =>
+    Effect.gen(function* () {
+      const folder = mkdtempSync(join(tmpdir(), "edges-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
+      const listening = yield* Effect.fork(
+        Effect.scoped(Effect.zipRight(NodeSessionServer.makeUnix({ path: join(folder, "mux.sock") }), Effect.never))
+      )
+      yield* Effect.sleep(20)
+      yield* Fiber.interrupt(listening)
+      assert.deepStrictEqual(readdirSync(folder), [])
+    })
+  )
+
+  it.scopedLive("that is no socket is neither listened on nor removed", () =>
+    Effect.gen(function* () {
+      const folder = mkdtempSync(join(tmpdir(), "edges-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
+      const path = join(folder, "notes")
+      writeFileSync(path, "kept")
+      for (const replaceStale of [true, false]) {
+        const error = yield* Effect.flip(NodeSessionServer.makeUnix({ path, replaceStale }))
+        assert.match(error.message, /it is not a socket/)
+      }
+      assert.match((yield* Effect.flip(NodeTransport.makeUnix({ path }))).message, /nothing listens there/)
+      assert.deepStrictEqual(readdirSync(folder), ["notes"])
+    })
+  )
 })
+
+const boom = new Error("boom")
+
+const failing: Record<string, () => unknown> = {
+  throws: () => {
+    throw boom
+  },
+  dies: () => Effect.die(boom),
+  fails: () => Effect.fail(boom),
+  "fails with a string": () => Effect.fail("boom"),
+  "fails with its own error": () =>
+    Effect.fail(
+      new MuxadoError.TransportFailed({ reason: "Write", cause: boom, initiator: "Local", processed: "maybe" })
+    ),
+  "interrupts itself": () => Effect.interrupt,
+  "gives no effect": () => undefined
+}
+
+describe("a handler of a server", () => {
+  for (const [way, handler] of Object.entries({ ...failing, "is over at once": () => Effect.void })) {
+    it.scopedLive(`that ${way} ends its own session in order; the server runs on`, () =>
+      Effect.gen(function* () {
+        const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
+        const running = yield* Effect.forkScoped(server.run(wrong<() => Effect.Effect<void>>(handler)))
+        const port = server.address._tag === "TcpAddress" ? server.address.port : 0
+        for (let i = 0; i < 2; i++) {
+          const context = yield* Layer.build(
+            Session.layerClient(quick).pipe(Layer.provide(NodeTransport.layerTcp({ host: "127.0.0.1", port })))
+          )
+          assert.strictEqual((yield* Context.get(context, Session.Session).closed)._tag, "RemoteGoneAway")
+        }
+        assert.isNull(running.unsafePoll())
+      }).pipe(quietly)
+    )
+  }
+})
+
+const named = (name: string) =>
+  Effect.gen(function* () {
+    const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
+    let connections = 0
+    yield* Effect.forkScoped(
+      server.run((session) => {
+        connections++
+        return session.serve((stream) => MuxStream.write(stream, name))
+      })
+    )
+    const port = server.address._tag === "TcpAddress" ? server.address.port : 0
+    const layer = Session.layerClient(quick).pipe(Layer.provide(NodeTransport.layerTcp({ host: "127.0.0.1", port })))
+    return { layer, port, connections: () => connections }
+  })
+
+it.scopedLive("two servers on one port: the second says that the address is in use", () =>
+  Effect.gen(function* () {
+    const { port } = yield* named("one")
+    const error = yield* Effect.flip(NodeSessionServer.makeTcp({ host: "127.0.0.1", port }))
+    assert.include(error.message, `127.0.0.1:${port}`)
+    assert.include(error.message, "EADDRINUSE")
+  })
+)
+
+it.scopedLive("run runs once: not twice, not again after an interruption, not after the server's scope", () =>
+  Effect.gen(function* () {
+    const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
+    const running = yield* Effect.fork(server.run(() => Effect.void))
+    yield* Effect.yieldNow()
+    assert.strictEqual((yield* Effect.flip(server.run(() => Effect.void)))._tag, "SocketServerError")
+    yield* Fiber.interrupt(running)
+    assert.strictEqual((yield* Effect.flip(server.run(() => Effect.void)))._tag, "SocketServerError")
+    const over = yield* Effect.scoped(NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick))
+    assert.strictEqual((yield* Effect.flip(over.run(() => Effect.void)))._tag, "SocketServerError")
+  })
+)
+
+it.scopedLive("a server that has stopped listening fails with SocketServerError when it is run again", () =>
+  Effect.gen(function* () {
+    const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 })
+    const running = yield* Effect.fork(server.run(() => Effect.void))
+    yield* yields(50)
+    yield* Fiber.interrupt(running)
+    const error = yield* Effect.flip(server.run(() => Effect.void))
+    assert.strictEqual(error._tag, "SocketServerError")
+  })
+)

@@ -10,11 +10,11 @@ import * as TestClock from "effect/TestClock"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
 import type { TransportFailed } from "../../src/MuxadoError.js"
-import { NodeTransport } from "../../src/node/index.js"
-import { listen } from "../../src/node/internal/listener.js"
 import type { TransportService } from "../../src/Transport.js"
 import { Transport } from "../../src/Transport.js"
-import { certificates } from "../utils/certificates.js"
+import { NodeTransport } from "../../src/node/index.js"
+import { listen } from "../../src/node/internal/listener.js"
+import { certificates } from "../support/certificates.js"
 import {
   accepted,
   bytes,
@@ -28,7 +28,7 @@ import {
   readToEnd,
   turns,
   writeAll
-} from "./support.js"
+} from "../support/node/support.js"
 
 const chunk = new Uint8Array(65_536)
 
@@ -188,7 +188,7 @@ for (const medium of media) {
   })
 }
 
-describe("resets", () => {
+describe("a socket that is reset", () => {
   it.scopedLive("a reset in the middle of a write fails the write and the read", () =>
     Effect.gen(function* () {
       const { client, socket } = yield* connected("tcp")
@@ -227,7 +227,7 @@ describe("resets", () => {
   )
 })
 
-describe("connecting", () => {
+describe("connecting a socket", () => {
   it.scopedLive("a refused connection is an Open failure that names the cause", () =>
     Effect.gen(function* () {
       const { port, server } = yield* rawServer(() => {})
@@ -353,3 +353,26 @@ describe("connecting", () => {
     })
   )
 })
+
+it.scopedLive("dialling that is interrupted leaves no connection", () =>
+  Effect.gen(function* () {
+    const sockets: Array<Net.Socket> = []
+    const server = yield* Effect.acquireRelease(
+      Effect.async<Net.Server>((resume) => {
+        const server = Net.createServer((socket) => sockets.push(socket.on("error", () => undefined)))
+        server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+      }),
+      (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+    )
+    const address = server.address()
+    const port = address === null || typeof address === "string" ? 0 : address.port
+    const dialling = yield* Effect.fork(Effect.scoped(NodeTransport.makeTls({ host: "127.0.0.1", port })))
+    while (sockets.length === 0) yield* Effect.sleep(5)
+    yield* Fiber.interrupt(dialling)
+    yield* Effect.async<void>((resume) => {
+      const [socket] = sockets
+      if (socket === undefined || socket.closed) resume(Effect.void)
+      else socket.resume().once("close", () => resume(Effect.void))
+    })
+  })
+)

@@ -4,10 +4,10 @@ import type * as Scope from "effect/Scope"
 import type { Duplex } from "node:stream"
 import { NodeTransport } from "../../src/node/index.js"
 import type { TransportService } from "../../src/Transport.js"
-import { directly, without } from "../transport/paths.js"
-import type { TransportPair } from "../transport/suite.js"
-import { noise, transportSuite } from "../transport/suite.js"
-import { media, PairEnd, socketPair, turns } from "./support.js"
+import { directly, without } from "../support/transport/paths.js"
+import type { TransportPair } from "../support/transport/suite.js"
+import { noise, transportSuite } from "../support/transport/suite.js"
+import { media, PairEnd, socketPair, turns } from "../support/node/support.js"
 
 type MakeDuplexes = Effect.Effect<readonly [Duplex, Duplex], unknown, Scope.Scope>
 

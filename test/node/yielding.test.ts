@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import { NodeTransport } from "effect-muxado/node"
-import { duplexPair } from "./support.js"
+import { duplexPair } from "../support/node/support.js"
 
 /**
  * Runs an effect whose fiber yields once, before its operation number `step`; meanwhile `event` happens, and the event
@@ -31,7 +31,7 @@ const yieldingOnce = <A, E>(effect: Effect.Effect<A, E>, step: number, event: ()
 
 const steps = Array.from({ length: 20 }, (_, index) => index + 1)
 
-it.scopedLive("bytes that come while the reading fiber yields are not waited for in vain", () =>
+it.scopedLive("bytes that come while the reading fiber yields wake it", () =>
   Effect.forEach(steps, (step) =>
     Effect.gen(function* () {
       const [near, far] = duplexPair()
@@ -46,7 +46,7 @@ it.scopedLive("bytes that come while the reading fiber yields are not waited for
   )
 )
 
-it.scopedLive("an end that comes while the reading fiber yields is not waited for in vain", () =>
+it.scopedLive("an end that comes while the reading fiber yields wakes it", () =>
   Effect.forEach(steps, (step) =>
     Effect.gen(function* () {
       const [near, far] = duplexPair()
@@ -61,7 +61,7 @@ it.scopedLive("an end that comes while the reading fiber yields is not waited fo
   )
 )
 
-it.scopedLive("room that comes while the writing fiber yields is not waited for in vain", () =>
+it.scopedLive("room that comes while the writing fiber yields wakes it", () =>
   Effect.forEach(steps, (step) =>
     Effect.gen(function* () {
       const [near, far] = duplexPair(64)

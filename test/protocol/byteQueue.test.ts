@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { ByteQueue } from "../../src/protocol/collections/byteQueue.js"
-import { concat, pattern } from "./bytes.js"
+import { concat, pattern } from "../support/protocol/bytes.js"
 
 const drain = (queue: ByteQueue): ReadonlyArray<Uint8Array> => {
   const chunks: Array<Uint8Array> = []
@@ -12,7 +12,7 @@ const drain = (queue: ByteQueue): ReadonlyArray<Uint8Array> => {
 const equal = (actual: Uint8Array | undefined, expected: Uint8Array) =>
   assert.deepStrictEqual(actual === undefined ? undefined : new Uint8Array(actual), expected)
 
-describe("take", () => {
+describe("taking from a byte queue", () => {
   it("an empty queue gives nothing", () => {
     const queue = new ByteQueue()
     assert.strictEqual(queue.length, 0)
@@ -50,7 +50,7 @@ describe("take", () => {
   })
 })
 
-describe("push", () => {
+describe("pushing to a byte queue", () => {
   it("a piece that comes alone is kept by reference", () => {
     const queue = new ByteQueue()
     const piece = pattern(2048)
@@ -109,7 +109,7 @@ describe("push", () => {
   })
 })
 
-describe("dropLast", () => {
+describe("dropping the last bytes of a byte queue", () => {
   it("takes back part of a chunk, whole chunks, and everything", () => {
     const queue = new ByteQueue()
     queue.push(pattern(3000))
@@ -160,7 +160,7 @@ describe("dropLast", () => {
   })
 })
 
-describe("clear", () => {
+describe("clearing a byte queue", () => {
   it("says how much was dropped, and the queue goes on empty", () => {
     const queue = new ByteQueue()
     queue.push(pattern(1))
@@ -195,7 +195,7 @@ const operation = fc.oneof(
   { weight: 1, arbitrary: fc.record({ op: fc.constant("clear" as const), size }) }
 )
 
-it("behaves as a plain array of bytes", () => {
+it("a byte queue behaves as a plain array of bytes", () => {
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
       const queue = new ByteQueue()
@@ -245,7 +245,7 @@ it("behaves as a plain array of bytes", () => {
   )
 })
 
-describe("memory that is detached after it was pushed", () => {
+describe("memory that is detached after it was pushed to a byte queue", () => {
   const detach = (bytes: Uint8Array): void => {
     structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
   }

@@ -1,7 +1,7 @@
 /** What a byte queue copies, and what it keeps alive. */
 import { assert, describe, it } from "@effect/vitest"
 import { ByteQueue } from "../../src/protocol/collections/byteQueue.js"
-import { concat, pattern } from "./bytes.js"
+import { concat, pattern } from "../support/protocol/bytes.js"
 
 const drain = (queue: ByteQueue): ReadonlyArray<Uint8Array> => {
   const chunks: Array<Uint8Array> = []
@@ -23,7 +23,7 @@ const places = (queue: ByteQueue): number => {
 const equal = (actual: Uint8Array | undefined, expected: Uint8Array) =>
   assert.deepStrictEqual(actual === undefined ? undefined : new Uint8Array(actual), expected)
 
-describe("copying", () => {
+describe("what a byte queue copies", () => {
   it("by default a piece that comes alone is not copied", () => {
     const queue = new ByteQueue()
     const piece = pattern(4)
@@ -60,7 +60,7 @@ describe("copying", () => {
   })
 })
 
-describe("memory", () => {
+describe("the memory of a byte queue", () => {
   it("a queue of 100 000 single bytes costs bytes and not objects", () => {
     const queue = new ByteQueue()
     for (let i = 0; i < 100_000; i++) queue.push(pattern(1, i))

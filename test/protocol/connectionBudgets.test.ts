@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.js"
 import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import type { Overrides } from "./utils/options.js"
-import { Scripted } from "./utils/scripted.js"
-import { bytesOf } from "./utils/text.js"
+import type { Overrides } from "../support/protocol/options.js"
+import { Scripted } from "../support/protocol/scripted.js"
+import { bytesOf } from "../support/protocol/text.js"
 
 const syn = (id: number, payload = "") => data(id, bytesOf(payload), { syn: true })
 const empty = (id: number, fin = false) => data(id, undefined, { fin })
@@ -31,7 +32,9 @@ const serverWith = (overrides: Overrides = {}) =>
 
 const id = (round: number): number => 2 * round + 3
 
-describe("resets", () => {
+const beat = (id: number, fin = false) => data(id, Uint8Array.of(255, 255, 255, 255), { syn: true, fin })
+
+describe("the budget of resets", () => {
   const attacks: ReadonlyArray<readonly [string, (server: Scripted, round: number) => void]> = [
     ["a stream that the peer opens and resets", (server, round) => server.receive(syn(id(round)), rst(id(round), 6))],
     ["an increment of 0", (server, round) => server.receive(syn(id(round)), windowIncrement(id(round), 0))],
@@ -56,7 +59,7 @@ describe("resets", () => {
     })
   }
 
-  it("run out of the budget with time", () => {
+  it("is paid back with time", () => {
     const server = serverWith()
     const round = (number: number) => server.receive(syn(id(number)), rst(id(number), 6))
     for (let number = 0; number < 20; number++) round(number)
@@ -70,7 +73,7 @@ describe("resets", () => {
     assert.strictEqual(server.connection.stats(server.now + 60_000).charged.resets, 0)
   })
 
-  it("of streams of our own are not the peer's to pay for", () => {
+  it("is not charged for resets of this side's own streams", () => {
     const client = new Scripted("client", { resetBudget: { burst: 1, perSecond: 0 } })
     for (let round = 0; round < 100; round++) {
       const stream = client.open()
@@ -80,7 +83,7 @@ describe("resets", () => {
     assert.isUndefined(client.connection.end)
   })
 
-  it("that late DATA draws are not charged when it was the application that let go of the stream", () => {
+  it("is not charged for the RST that late DATA draws after the application has let go of the stream", () => {
     const server = serverWith()
     const over = untilOver(
       server,
@@ -101,10 +104,46 @@ describe("resets", () => {
     )
     assert.strictEqual(over, Infinity)
   })
+
+  it("heartbeat streams that end with their SYN draw no RSTs without end from a peer that takes none", () => {
+    const server = new Scripted("server", { typed: true })
+    for (let round = 0; round < 10_000; round++) server.receive(beat(id(round), true))
+    assert.deepStrictEqual(server.connection.end, CALM("too many streams were reset"))
+  })
+
+  it("RSTs of streams whose handlers failed do not gather without end for a peer that takes none", () => {
+    const server = new Scripted("server", { maxInboundStreams: 10 })
+    for (let round = 0; round < 10_000; round++) {
+      server.receive(syn(id(round)))
+      if (server.connection.end !== undefined) break
+      server.connection.accept(server.stream(id(round)))
+      server.connection.reset(server.stream(id(round)), 6)
+    }
+    assert.deepStrictEqual(server.connection.end, CALM("too many streams that had to be reset"))
+  })
+
+  it("late bytes of streams that were forgotten cost no more than a refusal", () => {
+    const server = new Scripted("server", { maxInboundStreams: 10_000, acceptBacklog: 10_000 })
+    const streams = Array.from({ length: 9000 }, (_, round) => {
+      server.receive(syn(id(round)))
+      return server.stream(id(round))
+    })
+    for (const stream of streams) {
+      server.connection.finish(stream)
+      server.sent()
+      server.connection.stopReading(stream)
+    }
+    for (let round = 0; round < 800; round++) {
+      server.receive(data(id(round), bytesOf("late")))
+      server.sent()
+    }
+    assert.isUndefined(server.connection.end)
+    assert.strictEqual(server.connection.stats().charged.resets, 0)
+  })
 })
 
-describe("refusals", () => {
-  it("are charged: a peer that does not stop opening more than it may is told to calm down", () => {
+describe("the budget of refusals", () => {
+  it("is charged: a peer that goes on to open more streams than it may is told to calm down", () => {
     const server = serverWith({ maxInboundStreams: 1 })
     assert.strictEqual(
       untilOver(server, (round) => server.receive(syn(id(round)))),
@@ -113,7 +152,7 @@ describe("refusals", () => {
     assert.deepStrictEqual(server.connection.end, CALM("too many streams had to be refused"))
   })
 
-  it("are not charged while this side leaves, which the peer cannot know: a drain under load loses nothing", () => {
+  it("is not charged while this side drains, which the peer cannot know: a drain under load loses nothing", () => {
     const server = serverWith()
     server.receive(syn(1))
     server.connection.drain()
@@ -122,9 +161,24 @@ describe("refusals", () => {
       Infinity
     )
   })
+
+  it.each([
+    ["streams beyond the backlog", 5],
+    ["heartbeat streams beyond the first", HEARTBEAT_TYPE]
+  ])("refusals of %s end the session when the peer takes none of them", (_, type) => {
+    const server = new Scripted("server", { typed: true, acceptBacklog: 1 })
+    for (let id = 3; id < 20_000 && server.connection.end === undefined; id += 2) {
+      server.receive(data(id, encodeUint32(type), { syn: true }))
+    }
+    assert.strictEqual(server.connection.end?._tag, "Violation")
+    assert.deepStrictEqual(
+      server.frames().map((frame) => frame._tag),
+      ["GoAway", "Unknown"]
+    )
+  })
 })
 
-describe("stray frames", () => {
+describe("the budget of useless frames", () => {
   const attacks: ReadonlyArray<readonly [string, (server: Scripted, round: number) => void]> = [
     ["empty DATA", (server) => server.receive(empty(1))],
     ["a frame of an unknown type", (server) => server.hex("000000 40 00000000")],
@@ -143,7 +197,7 @@ describe("stray frames", () => {
     })
   }
 
-  it("of ordinary streams are paid for by them: second FINs, RSTs that crossed", () => {
+  it("is not charged for second FINs and for RSTs that crossed: each stream pays for its own", () => {
     const server = serverWith()
     const over = untilOver(
       server,
@@ -170,10 +224,45 @@ describe("stray frames", () => {
       25
     )
   })
+
+  it("Go and Rust, which answer each DATA frame on a closed stream by an RST, are not told to calm down", () => {
+    const client = new Scripted("client", { uselessFrameBudget: { burst: 20, perSecond: 0 } })
+    const stream = client.open()
+    client.write(stream, "x")
+    client.sent()
+    for (let i = 0; i < 100; i++) {
+      client.write(stream, "x")
+      client.sent()
+    }
+    for (let i = 0; i < 100; i++) client.receive(rst(stream.id, 4))
+    assert.isUndefined(client.connection.end)
+    assert.strictEqual(client.connection.stats().charged.uselessFrames, 0)
+  })
+
+  it("as many second FINs as there are streams may come while all of them live", () => {
+    const server = new Scripted("server", { uselessFrameBudget: { burst: 1024, perSecond: 0 }, acceptBacklog: 1024 })
+    for (let round = 0; round < 1024; round++) server.receive(syn(id(round)), empty(id(round), true))
+    for (let round = 0; round < 1024; round++) server.receive(empty(id(round), true))
+    assert.isUndefined(server.connection.end)
+  })
+
+  it("streams that are closed together may be finished by their peer, however many they are", () => {
+    const client = new Scripted("client", { maxOutboundStreams: 10_000 })
+    const streams = Array.from({ length: 6000 }, () => client.open())
+    client.sent()
+    for (const stream of streams) {
+      client.connection.finish(stream)
+      client.connection.stopReading(stream)
+    }
+    client.sent()
+    for (const stream of streams) client.receive(empty(stream.id, true))
+    assert.isUndefined(client.connection.end)
+    assert.strictEqual(client.connection.stats().charged.uselessFrames, 0)
+  })
 })
 
-describe("increments", () => {
-  it("are allowed for the stream and each byte that was sent, and 20 more", () => {
+describe("the budget of increments", () => {
+  it("allows one for the stream, one for each byte that was sent, and 20 more", () => {
     const server = serverWith().receive(syn(3))
     server.write(server.stream(3), 100)
     server.sent()
@@ -185,8 +274,8 @@ describe("increments", () => {
   })
 })
 
-describe("what is received and not read", () => {
-  it("is bounded for all streams together: who holds most is given up, and the others go on", () => {
+describe("the bound on received bytes that wait to be read", () => {
+  it("holds for all streams together: the stream that holds most is reset, and the others go on", () => {
     const server = new Scripted("server", { window: 1000, maxReceiveBuffer: 2500 })
     server.receive(syn(3, "x".repeat(900)), syn(5, "x".repeat(1000)), syn(7, "x".repeat(500)))
     assert.strictEqual(server.connection.stats().heldBytes, 2400)
@@ -217,41 +306,6 @@ describe("what is received and not read", () => {
     server.receive(syn(11, "x"))
     assert.deepStrictEqual(server.sent(), [])
   })
-})
-
-describe("what review found", () => {
-  const beat = (id: number, fin = false) => data(id, Uint8Array.of(255, 255, 255, 255), { syn: true, fin })
-
-  it("heartbeat streams that end with their SYN draw no RSTs without end from a peer that takes none", () => {
-    const server = new Scripted("server", { typed: true })
-    for (let round = 0; round < 10_000; round++) server.receive(beat(id(round), true))
-    assert.deepStrictEqual(server.connection.end, CALM("too many streams were reset"))
-  })
-
-  it("RSTs of streams whose handlers failed do not gather without end for a peer that takes none", () => {
-    const server = new Scripted("server", { maxInboundStreams: 10 })
-    for (let round = 0; round < 10_000; round++) {
-      server.receive(syn(id(round)))
-      if (server.connection.end !== undefined) break
-      server.connection.accept(server.stream(id(round)))
-      server.connection.reset(server.stream(id(round)), 6)
-    }
-    assert.deepStrictEqual(server.connection.end, CALM("too many streams that had to be reset"))
-  })
-
-  it("Go and Rust, which answer each DATA frame on a closed stream by an RST, are not told to calm down", () => {
-    const client = new Scripted("client", { uselessFrameBudget: { burst: 20, perSecond: 0 } })
-    const stream = client.open()
-    client.write(stream, "x")
-    client.sent()
-    for (let i = 0; i < 100; i++) {
-      client.write(stream, "x")
-      client.sent()
-    }
-    for (let i = 0; i < 100; i++) client.receive(rst(stream.id, 4))
-    assert.isUndefined(client.connection.end)
-    assert.strictEqual(client.connection.stats().charged.uselessFrames, 0)
-  })
 
   it("a session that ends while it makes room for a SYN opens no stream after its end", () => {
     const server = new Scripted("server", {
@@ -273,33 +327,7 @@ describe("what review found", () => {
     assert.strictEqual(server.connection.stats().tableSize, 0)
   })
 
-  it("late bytes of streams that were forgotten cost no more than a refusal", () => {
-    const server = new Scripted("server", { maxInboundStreams: 10_000, acceptBacklog: 10_000 })
-    const streams = Array.from({ length: 9000 }, (_, round) => {
-      server.receive(syn(id(round)))
-      return server.stream(id(round))
-    })
-    for (const stream of streams) {
-      server.connection.finish(stream)
-      server.sent()
-      server.connection.stopReading(stream)
-    }
-    for (let round = 0; round < 800; round++) {
-      server.receive(data(id(round), bytesOf("late")))
-      server.sent()
-    }
-    assert.isUndefined(server.connection.end)
-    assert.strictEqual(server.connection.stats().charged.resets, 0)
-  })
-
-  it("as many second FINs as there are streams may come while all of them live", () => {
-    const server = new Scripted("server", { uselessFrameBudget: { burst: 1024, perSecond: 0 }, acceptBacklog: 1024 })
-    for (let round = 0; round < 1024; round++) server.receive(syn(id(round)), empty(id(round), true))
-    for (let round = 0; round < 1024; round++) server.receive(empty(id(round), true))
-    assert.isUndefined(server.connection.end)
-  })
-
-  it("nobody is given up for bytes that would not fit anyway, and nobody twice", () => {
+  it("bytes that would not fit anyway cost no other stream, and no stream is reset twice", () => {
     const server = new Scripted("server", { window: 1000, maxReceiveBuffer: 1500 })
     server.receive(data(3, new Uint8Array(1000), { syn: true }), empty(3, true))
     server.connection.finish(server.stream(3))
@@ -312,7 +340,7 @@ describe("what review found", () => {
     assert.deepStrictEqual(server.readAll(server.stream(5)), { length: 10, then: "Blocked" })
   })
 
-  it("what nobody reads takes nobody's room", () => {
+  it("bytes of a stream whose reading has stopped take no room of others", () => {
     const server = new Scripted("server", { window: 1000, maxReceiveBuffer: 1000 })
     server.receive(syn(3, "x".repeat(600)), syn(5))
     server.connection.stopReading(server.stream(5))
@@ -321,54 +349,6 @@ describe("what review found", () => {
       server.sent().filter((line) => line.startsWith("RST")),
       []
     )
-  })
-
-  it("streams that are closed together may be finished by their peer, however many they are", () => {
-    const client = new Scripted("client", { maxOutboundStreams: 10_000 })
-    const streams = Array.from({ length: 6000 }, () => client.open())
-    client.sent()
-    for (const stream of streams) {
-      client.connection.finish(stream)
-      client.connection.stopReading(stream)
-    }
-    client.sent()
-    for (const stream of streams) client.receive(empty(stream.id, true))
-    assert.isUndefined(client.connection.end)
-    assert.strictEqual(client.connection.stats().charged.uselessFrames, 0)
-  })
-
-  it("a GOAWAY too many ends the session, and nothing comes after that", () => {
-    const client = new Scripted("client", { uselessFrameBudget: { burst: 3, perSecond: 0 } })
-    for (let i = 0; i < 10; i++) client.hex("000008 30 00000000 00000000 00000000")
-    assert.match(client.events().at(-1) ?? "", /^Ended/)
-  })
-
-  it("what comes for a stream before its SYN was sent does not touch it", () => {
-    const server = new Scripted("server")
-    const stream = server.open()
-    server.receive(data(stream.id, bytesOf("OOPS")), rst(stream.id, 6), windowIncrement(stream.id, 10))
-    assert.deepStrictEqual(server.read(stream), "Blocked")
-    assert.deepStrictEqual(server.sent(), ["SYN 2 (0)"])
-    server.receive(data(stream.id, bytesOf("now")))
-    assert.deepStrictEqual(server.readAll(stream), { length: 3, then: "Blocked" })
-  })
-
-  it("half of a heartbeat is not held when the session closes", () => {
-    const server = new Scripted("server", { typed: true })
-    server.receive(data(3, Uint8Array.of(255, 255, 255, 255, 1, 2), { syn: true }))
-    assert.strictEqual(server.connection.stats().heldBytes, 2)
-    server.connection.close()
-    server.sent()
-    assert.deepStrictEqual(server.connection.end, { _tag: "Closed" })
-    assert.strictEqual(server.connection.stats().heldBytes, 0)
-  })
-
-  it("a peer that said goodbye in Rust's way, with a text that looks like a frame, and fell silent, went away", () => {
-    const client = new Scripted("client", { partialFrameTimeout: 1000 })
-    // "goodbye, all of you": what runs over the frame begins one of an unknown type
-    client.hex("000013 30 00000000 00000000 00000000").push(bytesOf("goodbye, all of you"))
-    client.tick(1000)
-    assert.strictEqual(client.connection.end?._tag, "GoneAway")
   })
 })
 

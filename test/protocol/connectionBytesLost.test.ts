@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data } from "../../src/protocol/wire/frame.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
 
 const detach = (bytes: Uint8Array): void => {
   structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
@@ -30,7 +30,7 @@ describe("bytes whose memory is gone before they are sent", () => {
     assertAtRest(client.connection)
   })
 
-  it("of a stream that the peer has not heard of: the stream never was, and its id is used again", () => {
+  it("leave no trace of a stream that the peer has not heard of: its id is used again", () => {
     const client = new Scripted("client")
     const stream = client.open()
     const bytes = new Uint8Array(3000)
@@ -55,7 +55,7 @@ describe("bytes whose memory is gone before they are sent", () => {
     assert.deepStrictEqual(client.sent(), ["FIN 5 (0)"])
   })
 
-  it("while the session is closed: the peer is sent an RST, not a shorter stream, and the GOAWAY follows", () => {
+  it("are answered by an RST while the session closes, not by a shorter stream, and the GOAWAY follows", () => {
     const client = new Scripted("client")
     const stream = client.open()
     client.sent()

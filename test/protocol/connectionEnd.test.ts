@@ -1,14 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { OpenResult } from "../../src/protocol/results.js"
+import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, goAway, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf, FILLER } from "./utils/text.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf, FILLER } from "../support/protocol/text.js"
 
 const syn = (id: number, payload = ""): Frame => data(id, bytesOf(payload), { syn: true })
 const fin = (id: number): Frame => data(id, undefined, { fin: true })
 const ENDED = { _tag: "TransportFailed", reason: "Ended", cause: undefined, initiator: "Remote" } as const
 
-describe("draining", () => {
+describe("draining a connection", () => {
   it("with nothing open is idle at once, and says so once", () => {
     const server = new Scripted("server")
     server.connection.drain()
@@ -84,9 +86,30 @@ describe("draining", () => {
     server.connection.drain()
     assert.deepStrictEqual(server.events(), ["Ended: Closed"])
   })
+
+  it("is not idle before the transport has taken the last bytes", () => {
+    const client = new Scripted("client")
+    const { connection } = client
+    const stream = opened(connection.open(undefined))
+    client.frames()
+    connection.write(stream, Uint8Array.of(1))
+    connection.finish(stream)
+    client.receive(data(stream.id, undefined, { fin: true }))
+    connection.drain()
+    connection.takeFrames(Infinity, 0)
+    assert.notInclude(
+      connection.takeEvents().map((event) => event._tag),
+      "Idle"
+    )
+    connection.written()
+    assert.include(
+      connection.takeEvents().map((event) => event._tag),
+      "Idle"
+    )
+  })
 })
 
-describe("closing", () => {
+describe("closing a connection", () => {
   it("sends what was accepted and its FINs, then GOAWAY, and only then is over", () => {
     const server = new Scripted("server").receive(syn(9, "unread"))
     const [finished, open] = [server.open(), server.open()]
@@ -130,7 +153,7 @@ describe("closing", () => {
     assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 0", FILLER])
   })
 
-  it("twice is once", () => {
+  it("twice is the same as once", () => {
     const server = new Scripted("server").receive(syn(3))
     server.connection.close()
     server.connection.close()
@@ -169,7 +192,7 @@ describe("closing", () => {
     ])
   })
 
-  it("goes on to its end although the peer says goodbye meanwhile, and tells nobody twice", () => {
+  it("goes on to its end although the peer says goodbye meanwhile, and each event comes once", () => {
     const client = new Scripted("client")
     const stream = client.open()
     client.write(stream, "accepted")
@@ -208,7 +231,7 @@ describe("closing", () => {
     assert.deepStrictEqual(server.events().slice(-1), ["Ended: Closed"])
   })
 
-  it("leaves nothing to be told later: not to writers that waited, not at any time limit", () => {
+  it("leaves no later event: not for writers that waited, not at a time limit", () => {
     const server = new Scripted("server", { maxSendBuffer: 1024, typed: true })
     server.receive(data(3, new Uint8Array(20), { syn: true }), data(5, new Uint8Array(4), { syn: true }), syn(7))
     const [first, second] = [server.stream(3), server.stream(5)]
@@ -224,7 +247,7 @@ describe("closing", () => {
     assert.deepStrictEqual(server.events(), ["Ended: Closed"])
   })
 
-  it("tells those who wait for a heartbeat", () => {
+  it("ends what waits for a heartbeat", () => {
     const client = new Scripted("client", { typed: true })
     client.connection.ping(7, 0)
     client.connection.close()
@@ -241,7 +264,7 @@ describe("closing", () => {
   })
 })
 
-describe("the transport fails", () => {
+describe("when the transport of a connection fails", () => {
   const cuts: ReadonlyArray<readonly [where: string, hex: string]> = [
     ["between frames", ""],
     ["in a header", "00000510"],
@@ -313,5 +336,54 @@ describe("the transport fails", () => {
     ])
     server.connection.accept(server.stream(3))
     assertAtRest(server.connection)
+  })
+})
+
+const opened = (result: OpenResult): StreamCore => {
+  if (result instanceof StreamCore) return result
+  return assert.fail(`not opened: ${result._tag}`)
+}
+
+const processed = (stream: StreamCore): string => stream.failure?.processed ?? "it has not failed"
+
+describe("whether the peer may have acted on a stream that failed", () => {
+  it("is maybe for a stream that close still flushes, and no for one that is not announced", () => {
+    const client = new Scripted("client")
+    const written = opened(client.connection.open(undefined))
+    const finished = opened(client.connection.open(undefined))
+    const idle = opened(client.connection.open(undefined))
+    client.connection.write(written, Uint8Array.of(1, 2))
+    client.connection.finish(finished)
+    client.connection.close()
+    assert.strictEqual(processed(written), "maybe")
+    assert.strictEqual(processed(finished), "maybe")
+    assert.strictEqual(processed(idle), "no")
+    const ids = client.frames().map((frame) => ("streamId" in frame ? frame.streamId : 0))
+    assert.include(ids, written.id)
+    assert.include(ids, finished.id)
+    assert.notInclude(ids, idle.id)
+  })
+
+  it.each([
+    ["bytes", data(3, Uint8Array.of(1))],
+    ["credit", windowIncrement(3, 10)]
+  ])("is maybe once the peer has answered with %s, whatever its GOAWAY or RST says", (_, answer) => {
+    for (const end of [goAway(0, 0), rst(3, 5), rst(3, 9)]) {
+      const client = new Scripted("client")
+      const stream = opened(client.connection.open(undefined))
+      client.frames()
+      client.receive(answer, end)
+      assert.strictEqual(processed(stream), "maybe")
+    }
+  })
+
+  it("is no if a GOAWAY or RST is all that came back", () => {
+    for (const end of [goAway(0, 0), rst(3, 5), rst(3, 9)]) {
+      const client = new Scripted("client")
+      const stream = opened(client.connection.open(undefined))
+      client.frames()
+      client.receive(end)
+      assert.strictEqual(processed(stream), "no")
+    }
   })
 })

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, goAway } from "../../src/protocol/wire/frame.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf, FILLER } from "./utils/text.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf, FILLER } from "../support/protocol/text.js"
 
 const syn = (id: number, payload = ""): Frame => data(id, bytesOf(payload), { syn: true })
 
@@ -44,7 +44,7 @@ describe("a GOAWAY from the peer", () => {
     assert.deepStrictEqual(client.events(), ["Opened 4"])
   })
 
-  it("a second one may say that less was processed, and never that more was", () => {
+  it("that comes second may say that less was processed, and never that more was", () => {
     const { client } = client3()
     client.receive(goAway(5, 0), goAway(7, 0), goAway(3, 10))
     assert.deepStrictEqual(client.events(), [
@@ -56,7 +56,7 @@ describe("a GOAWAY from the peer", () => {
     ])
   })
 
-  it("the reserved bit of its last id is masked", () => {
+  it("has the reserved bit of its last id masked", () => {
     const { client } = client3()
     client.hex("000008 30 00000000 80000007 00000000")
     assert.deepStrictEqual(client.events(), ["GoneAway last 7 code 0"])
@@ -126,6 +126,20 @@ describe("a GOAWAY from the peer", () => {
       assert.strictEqual(client.events().slice(-1)[0], `Ended: GoneAway last 7 code ${code} ""`)
     })
   }
+
+  it("that is one too many ends the session, and nothing comes after that", () => {
+    const client = new Scripted("client", { uselessFrameBudget: { burst: 3, perSecond: 0 } })
+    for (let i = 0; i < 10; i++) client.hex("000008 30 00000000 00000000 00000000")
+    assert.match(client.events().at(-1) ?? "", /^Ended/)
+  })
+
+  it("in Rust's way, with a text that looks like a frame, and then silence: the peer went away", () => {
+    const client = new Scripted("client", { partialFrameTimeout: 1000 })
+    // "goodbye, all of you": what runs over the frame begins one of an unknown type
+    client.hex("000013 30 00000000 00000000 00000000").push(bytesOf("goodbye, all of you"))
+    client.tick(1000)
+    assert.strictEqual(client.connection.end?._tag, "GoneAway")
+  })
 })
 
 describe("a GOAWAY of ours", () => {
@@ -174,7 +188,7 @@ describe("a GOAWAY of ours", () => {
     assert.strictEqual(new TextDecoder().decode(frame.debug), `a${"\u00e9".repeat(127)}`)
   })
 
-  it("may be said twice, and is not said when the session is over or closing", () => {
+  it("may be sent twice, and is not sent when the session is over or closing", () => {
     const server = new Scripted("server")
     server.connection.goAway(0, "")
     server.sent()
@@ -222,7 +236,7 @@ describe("a GOAWAY of ours", () => {
     assert.deepStrictEqual([frame.code, new TextDecoder().decode(frame.debug)], [99, "maintenance"])
   })
 
-  it("from both sides at once: nobody waits for the other", () => {
+  it("from both sides at once ends both: neither waits for the other", () => {
     const { client, streams } = client3()
     client.connection.goAway(0, "")
     client.receive(goAway(3, 0))

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf } from "./utils/text.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf } from "../support/protocol/text.js"
 
 const fin = (id: number, payload = ""): Frame => data(id, bytesOf(payload), { fin: true })
 
@@ -14,8 +14,8 @@ const opened = () => {
   return { client, stream }
 }
 
-describe("half-close", () => {
-  it("our FIN first: reading goes on until the peer's", () => {
+describe("a stream that is closed in one direction", () => {
+  it("our FIN first: reading goes on until the peer's FIN", () => {
     const { client, stream } = opened()
     client.write(stream, "ask")
     client.connection.finish(stream)
@@ -32,7 +32,7 @@ describe("half-close", () => {
     assertAtRest(client.connection)
   })
 
-  it("the peer's FIN first: writing goes on until ours", () => {
+  it("the peer's FIN first: writing goes on until our FIN", () => {
     const { client, stream } = opened()
     client.receive(fin(3, "all"))
     assert.deepStrictEqual([client.read(stream), client.read(stream)], ['"all"', "End"])
@@ -45,7 +45,7 @@ describe("half-close", () => {
     assertAtRest(client.connection)
   })
 
-  it("both at once: each side's FIN crosses the other's", () => {
+  it("both FINs at once cross, and the stream ends in order", () => {
     const { client, stream } = opened()
     client.connection.finish(stream)
     client.receive(fin(3))
@@ -97,7 +97,7 @@ describe("half-close", () => {
     assert.deepStrictEqual(client.sent(), [])
   })
 
-  it("FIN FIN FIN is ignored: Go sends two", () => {
+  it("a second and a third FIN are ignored: Go sends two", () => {
     const { client, stream } = opened()
     client.receive(fin(3), fin(3), fin(3))
     assert.strictEqual(client.read(stream), "End")
@@ -119,7 +119,7 @@ describe("half-close", () => {
     assert.deepStrictEqual(client.events(), ["Readable 3"])
   })
 
-  it("nobody is woken who does not wait", () => {
+  it("a FIN wakes no reader that does not wait", () => {
     const { client } = opened()
     client.receive(data(3, bytesOf("a")), data(3, bytesOf("b")), fin(3))
     assert.deepStrictEqual(client.events(), [])
@@ -170,8 +170,8 @@ describe("half-close", () => {
   })
 })
 
-describe("stopping to read", () => {
-  it("what was there and what arrives is dropped, and its credit is given back", () => {
+describe("a stream whose reading has stopped", () => {
+  it("drops what was there and what arrives, and gives its credit back", () => {
     const client = new Scripted("client", { window: 100 })
     const stream = client.open()
     client.sent()
@@ -188,7 +188,7 @@ describe("stopping to read", () => {
     assert.strictEqual(client.write(stream, "we still write"), "took 14")
   })
 
-  it("with our FIN the stream is over here, and later DATA draws an RST: the peer need not wait", () => {
+  it("is over here with our FIN, and later DATA draws an RST: the peer need not wait", () => {
     const { client, stream } = opened()
     client.receive(data(3, bytesOf("unread")))
     client.connection.stopReading(stream)
@@ -202,7 +202,7 @@ describe("stopping to read", () => {
     assert.deepStrictEqual(client.sent(), [])
   })
 
-  it("after our FIN was sent it is over at once, and a peer without credit gets some to run into the RST", () => {
+  it("is over at once after our FIN was sent, and a peer without credit gets some to run into the RST", () => {
     const client = new Scripted("client", { window: 100 })
     const stream = client.open()
     client.connection.finish(stream)
@@ -215,7 +215,7 @@ describe("stopping to read", () => {
     assert.deepStrictEqual(client.sent(), ["RST 3 code 4"])
   })
 
-  it("a stream that stopped reading and then gets FIN ends once", () => {
+  it("ends once when the FIN comes", () => {
     const { client, stream } = opened()
     client.connection.stopReading(stream)
     client.receive(fin(3, "x"))
@@ -227,7 +227,7 @@ describe("stopping to read", () => {
     assertAtRest(client.connection)
   })
 
-  it("a stream that ends between two pieces of one frame ends once", () => {
+  it("ends once when it ends between two pieces of one frame", () => {
     const { client, stream } = opened()
     client.connection.finish(stream)
     client.sent()
@@ -243,7 +243,7 @@ describe("stopping to read", () => {
     assertAtRest(client.connection)
   })
 
-  it("a peer whose last credit is in a frame that is still arriving gets it back: its writer would wait for ever", () => {
+  it("gives back the credit of a frame that is still arriving: without it the peer's writer hangs", () => {
     const client = new Scripted("client", { window: 16 })
     const stream = client.open()
     client.sent()
@@ -257,7 +257,7 @@ describe("stopping to read", () => {
     assert.deepStrictEqual(client.sent(), ["RST 3 code 4"])
   })
 
-  it("stopping after the end gives nothing back", () => {
+  it("gives nothing back after its end", () => {
     const { client, stream } = opened()
     client.receive(fin(3, "x"))
     client.connection.finish(stream)

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
+import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.js"
+import type { OpenResult } from "../../src/protocol/results.js"
+import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, goAway, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.js"
-import type { Overrides } from "./utils/options.js"
-import { Pair } from "./utils/pair.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf, showEvent } from "./utils/text.js"
+import type { Overrides } from "../support/protocol/options.js"
+import { Pair } from "../support/protocol/pair.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf, showEvent } from "../support/protocol/text.js"
 
 const NONCES = [1, 0xdeadbeef]
 
@@ -60,13 +62,13 @@ describe("answering the peer's heartbeats", () => {
     assert.strictEqual(session.sent()[0], "DATA 5 (4)")
   })
 
-  it("works although the accept queue is full, and takes no place there", () => {
+  it("works with a full accept queue, and takes no place there", () => {
     const session = server({ acceptBacklog: 1 }).receive(data(3, new Uint8Array(4), { syn: true }), heartbeats(5, 7))
     assert.deepStrictEqual(session.sent(), ["DATA 5 (4)"])
     assert.strictEqual(session.connection.stats().backlog, 1)
   })
 
-  it("one stream is enough: others are refused, until it is gone", () => {
+  it("takes one stream: others are refused until it has ended", () => {
     const session = server()
     for (let i = 0; i < 1000; i++) session.receive(heartbeats(3 + 2 * i, 7))
     const sent = session.sent()
@@ -96,7 +98,7 @@ describe("answering the peer's heartbeats", () => {
     assert.include(session.sent(), "RST 3 code 3")
   })
 
-  it("a million heartbeats on one stream keep nothing", () => {
+  it("keeps nothing of a million heartbeats on one stream", () => {
     const session = server().receive(heartbeats(3))
     const burst = new Uint8Array(40_000)
     for (let i = 0; i < 100; i++) {
@@ -109,17 +111,43 @@ describe("answering the peer's heartbeats", () => {
     assert.isUndefined(session.connection.end)
   })
 
-  it("ends with an RST, not a FIN, which Rust would answer for ever", () => {
+  it("ends with an RST, not a FIN, which Rust would answer without end", () => {
     const session = server().receive(heartbeats(3), data(3, undefined, { fin: true }))
     assert.deepStrictEqual(session.sent(), ["RST 3 code 6"])
     assert.deepStrictEqual(session.events(), [])
     assertAtRest(session.connection)
   })
 
-  it("is nothing that an untyped session does", () => {
+  it("does not happen on an untyped session", () => {
     const session = new Scripted("server").receive(heartbeats(3, 7))
     assert.deepStrictEqual(session.events(), ["Opened 3"])
     assert.deepStrictEqual(session.sent(), [])
+  })
+
+  it("answers to heartbeats wait within a small bound, though the peer takes none and grants all", () => {
+    const server = new Scripted("server", { typed: true })
+    server.receive(data(3, encodeUint32(HEARTBEAT_TYPE), { syn: true }), windowIncrement(3, 0x70000000))
+    for (let i = 0; i < 4096; i++) {
+      server.receive(data(3, new Uint8Array(60)))
+      assert.isAtMost(server.connection.stats().queuedBytes, 1024)
+    }
+    // all within the window is answered once the peer takes it again
+    let answered = 0
+    for (let i = 0; i < 1000; i++) {
+      for (const frame of server.frames()) if (frame._tag === "Data") answered += frame.payload.length
+    }
+    assert.strictEqual(answered, 4096 * 60)
+    assert.strictEqual(server.connection.stats().queuedBytes, 0)
+  })
+
+  it("half of a heartbeat is not held when the session closes", () => {
+    const server = new Scripted("server", { typed: true })
+    server.receive(data(3, Uint8Array.of(255, 255, 255, 255, 1, 2), { syn: true }))
+    assert.strictEqual(server.connection.stats().heldBytes, 2)
+    server.connection.close()
+    server.sent()
+    assert.deepStrictEqual(server.connection.end, { _tag: "Closed" })
+    assert.strictEqual(server.connection.stats().heldBytes, 0)
   })
 })
 
@@ -220,7 +248,7 @@ describe("heartbeats of this side", () => {
     ])
   })
 
-  it("between two sessions go on for ever, whatever the window, on one stream", () => {
+  it("between two sessions go on without end, whatever the window, on one stream", () => {
     for (const window of [8, 16, 100, 262_144]) {
       const pair = new Pair({ typed: true, window })
       const pongs: Array<string> = []
@@ -268,7 +296,7 @@ describe("heartbeats of this side", () => {
     assert.strictEqual(older.events().filter((line) => line.startsWith("PingLost")).length, 2)
   })
 
-  it("are not sent where there are none: untyped, closing, without ids", () => {
+  it("are not sent on an untyped or closing session, or without ids", () => {
     assert.isFalse(new Scripted("client").connection.ping(1, 0))
     const exhausted = client({ firstStreamId: 0x7fffffff })
     exhausted.open(0)
@@ -289,4 +317,20 @@ describe("heartbeats of this side", () => {
     session.receive(data(3, bytesOf("x".repeat(101))))
     assert.deepStrictEqual(session.sent(), ["RST 3 code 3"])
   })
+
+  it("without an id left for them do not make the peer dead", () => {
+    const options = { typed: true, firstStreamId: 0x7fffffff, heartbeat: { interval: 1000, tolerance: 2000 } }
+    const client = new Scripted("client", options)
+    opened(client.connection.open(0))
+    client.frames()
+    for (let now = 0; now <= 20_000; now += 500) {
+      client.connection.tick(now, 7)
+      assert.strictEqual(client.connection.end, undefined)
+    }
+  })
 })
+
+const opened = (result: OpenResult): StreamCore => {
+  if (result instanceof StreamCore) return result
+  return assert.fail(`not opened: ${result._tag}`)
+}

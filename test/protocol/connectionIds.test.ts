@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { OpenResult } from "../../src/protocol/results.js"
+import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, rst } from "../../src/protocol/wire/frame.js"
-import { Scripted } from "./utils/scripted.js"
-import { bytesOf, FILLER } from "./utils/text.js"
+import { Scripted } from "../support/protocol/scripted.js"
+import { bytesOf, FILLER } from "../support/protocol/text.js"
 
 const syn = (id: number, payload = ""): Frame => data(id, bytesOf(payload), { syn: true })
 
@@ -162,5 +164,56 @@ describe("bytes that break the rules", () => {
     const server = new Scripted("server").hex("000001 1e 00000003 61 000004 0f 00000003 00000006")
     assert.deepStrictEqual(server.events(), ["Opened 3", "Failed 3: Reset 6 by Remote, processed maybe"])
     assert.strictEqual(server.read(server.stream(3)), '"a"')
+  })
+})
+
+const opened = (result: OpenResult): StreamCore => {
+  if (result instanceof StreamCore) return result
+  return assert.fail(`not opened: ${result._tag}`)
+}
+
+describe("streams that end before their SYN is sent", () => {
+  it("leave no gap in the ids, however many they are", () => {
+    const client = new Scripted("client")
+    const { connection } = client
+    for (let round = 0; round < 3000; round++) {
+      const cancelled = opened(connection.open(undefined))
+      const used = opened(connection.open(undefined))
+      connection.reset(cancelled, 6)
+      connection.reset(used, 6)
+      const kept = opened(connection.open(undefined))
+      client.frames()
+      connection.reset(kept, 6)
+      client.frames()
+    }
+    // one id at a time was announced, so none above the second was ever needed
+    assert.isAtMost(opened(connection.open(undefined)).id, 3 + 2 * 3001)
+    const announced = new Set<number>()
+    const server = new Scripted("server", { resetBudget: { burst: 2000, perSecond: 0 } })
+    const other = new Scripted("client")
+    for (let round = 0; round < 2000; round++) {
+      other.connection.reset(opened(other.connection.open(undefined)), 6)
+      const used = opened(other.connection.open(undefined))
+      for (const frame of other.frames()) {
+        if (frame._tag === "Data") announced.add(frame.streamId)
+        server.receive(frame)
+      }
+      other.connection.reset(used, 6)
+      server.receive(...other.frames())
+    }
+    assert.strictEqual(announced.size, 2000)
+    assert.isAtMost(server.connection.stats().idGaps, 1)
+    assert.strictEqual(server.connection.end, undefined)
+  })
+
+  it("give back ids that work like new ones", () => {
+    const client = new Scripted("client")
+    const first = opened(client.connection.open(undefined))
+    client.connection.reset(first, 6)
+    const second = opened(client.connection.open(undefined))
+    assert.strictEqual(second.id, first.id)
+    client.frames()
+    client.receive(data(second.id, Uint8Array.of(1)))
+    assert.deepStrictEqual(client.connection.read(second), { _tag: "Bytes", bytes: Uint8Array.of(1) })
   })
 })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { data, rst } from "../../src/protocol/wire/frame.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf } from "./utils/text.js"
+import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf } from "../support/protocol/text.js"
 
 const payloadOf = (script: Scripted): ReadonlyArray<ReadonlyArray<number>> =>
   script.frames().flatMap((frame) => (frame._tag === "Data" ? [[...frame.payload]] : []))
@@ -134,6 +134,16 @@ describe("opening a stream", () => {
     assert.strictEqual(client.connection.stats().inboundStreams, 2)
     assert.strictEqual(client.connection.stats().outboundStreams, 1)
     assert.strictEqual(client.connection.stats().tableSize, 3)
+  })
+
+  it("what comes for a stream before its SYN was sent does not touch it", () => {
+    const server = new Scripted("server")
+    const stream = server.open()
+    server.receive(data(stream.id, bytesOf("OOPS")), rst(stream.id, 6), windowIncrement(stream.id, 10))
+    assert.deepStrictEqual(server.read(stream), "Blocked")
+    assert.deepStrictEqual(server.sent(), ["SYN 2 (0)"])
+    server.receive(data(stream.id, bytesOf("now")))
+    assert.deepStrictEqual(server.readAll(stream), { length: 3, then: "Blocked" })
   })
 })
 

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data, windowIncrement } from "../../src/protocol/wire/frame.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
 
 const LIMIT = 65_536
 
@@ -14,7 +14,7 @@ const opened = (streams: number, maxSendBuffer = LIMIT) => {
 }
 
 describe("the bound on what waits to be sent", () => {
-  it("one stream may have all of it, and no more", () => {
+  it("lets one stream have all of it, and no more", () => {
     const { all, client } = opened(1)
     const [stream] = all
     assert(stream !== undefined)
@@ -38,7 +38,7 @@ describe("the bound on what waits to be sent", () => {
     assert.strictEqual(client.connection.stats().queuedBytes, LIMIT)
   })
 
-  it("writers that wait are woken when half of it is sent, and not before", () => {
+  it("wakes the writers that wait when half of it is sent, and not before", () => {
     const { all, client } = opened(2, 262_144)
     const [first, second] = all
     assert(first !== undefined && second !== undefined)
@@ -90,7 +90,7 @@ describe("the bound on what waits to be sent", () => {
     assert.strictEqual(client.write(first, 10), "took 10")
   })
 
-  it("heartbeats alone may go above it, and answers to them", () => {
+  it("is exceeded by heartbeats and answers to them alone", () => {
     const client = new Scripted("client", { maxSendBuffer: 1024, typed: true })
     const stream = client.open(0)
     client.write(stream, 1024)
@@ -101,7 +101,7 @@ describe("the bound on what waits to be sent", () => {
     assert.strictEqual(client.connection.stats().queuedBytes, 0)
   })
 
-  it("nobody starves: of many greedy writers each gets its share, in any order", () => {
+  it("starves no writer: of many greedy ones each gets its share, in any order", () => {
     for (const count of [2, 3, 5, 20]) {
       const { all, client } = opened(count)
       const sent = new Map<number, number>(all.map((stream) => [stream.id, 0]))
@@ -121,7 +121,7 @@ describe("the bound on what waits to be sent", () => {
       assert.isAbove(Math.min(...shares), total / count / 4, `of ${count} writers: ${shares.join(" ")}`)
     }
   })
-  it("a writer that waits is not passed over for ever by those that come and go", () => {
+  it("passes over no writer without end for those that come and go", () => {
     const { all, client } = opened(1)
     const [greedy] = all
     assert(greedy !== undefined)
@@ -147,7 +147,7 @@ describe("the bound on what waits to be sent", () => {
     assert.strictEqual(client.write(greedy, 10), "took 10")
   })
 
-  it("what passed before anybody waited does not count", () => {
+  it("does not count what passed before a writer waited", () => {
     const { all, client } = opened(2)
     const [first, second] = all
     assert(first !== undefined && second !== undefined)
@@ -166,7 +166,7 @@ describe("the bound on what waits to be sent", () => {
 })
 
 describe("the order of what is sent", () => {
-  it("control first, then who was idle, then bulk, and bulk in pieces of 16 KiB", () => {
+  it("is control, then streams that were idle, then bulk in pieces of 16 KiB", () => {
     const { all, client } = opened(3, 1_048_576)
     const [bulk, other, idle] = all
     assert(bulk !== undefined && other !== undefined && idle !== undefined)
@@ -184,7 +184,7 @@ describe("the order of what is sent", () => {
     }
   })
 
-  it("a stream that is alone sends up to 64 KiB at a time", () => {
+  it("lets a stream that is alone send up to 64 KiB at a time", () => {
     const { all, client } = opened(1, 1_048_576)
     const [stream] = all
     assert(stream !== undefined)
@@ -192,7 +192,7 @@ describe("the order of what is sent", () => {
     assert.strictEqual(client.sent(1)[0], "DATA 3 (65536)")
   })
 
-  it("a batch takes about its budget, and the rest stays", () => {
+  it("ends a batch at about its budget, and the rest stays", () => {
     const { all, client } = opened(1, 1_048_576)
     const [stream] = all
     assert(stream !== undefined)

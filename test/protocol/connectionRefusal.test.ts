@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import type { Overrides } from "./utils/options.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf } from "./utils/text.js"
+import type { Overrides } from "../support/protocol/options.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf } from "../support/protocol/text.js"
 
 const syn = (id: number, payload = ""): Frame => data(id, bytesOf(payload), { syn: true })
 
@@ -63,8 +63,8 @@ describe("a stream that is refused", () => {
   })
 })
 
-describe("the limits", () => {
-  it("257 live streams with room for 256: the last one is refused, and no object kept", () => {
+describe("the limits on streams of the peer", () => {
+  it("refuse the 257th live stream where 256 may be, and keep no object for it", () => {
     const server = new Scripted("server", { maxInboundStreams: 256, acceptBacklog: 1000 })
     for (let i = 0; i < 257; i++) server.receive(syn(3 + 2 * i))
     assert.deepStrictEqual(server.sent(), [`RST ${3 + 2 * 256} code 5`])
@@ -81,7 +81,7 @@ describe("the limits", () => {
     assert.strictEqual(server.connection.stats().inboundStreams, 1)
   })
 
-  it("200 streams that nobody accepts: 128 wait, 72 are refused with AcceptQueueFull", () => {
+  it("have 128 of 200 unaccepted streams wait, and refuse 72 with AcceptQueueFull", () => {
     const server = new Scripted("server")
     for (let i = 0; i < 200; i++) server.receive(syn(3 + 2 * i, "z"))
     const refused = server.sent()
@@ -116,7 +116,7 @@ describe("the limits", () => {
     assertAtRest(server.connection)
   })
 
-  it("accepting what the end of the session has swept away leaves no negative count", () => {
+  it("never count below 0, even if a stream is accepted after the end of the session", () => {
     const server = new Scripted("server").receive(syn(3, "hi"))
     server.connection.abort()
     server.connection.accept(server.stream(3))
@@ -124,7 +124,7 @@ describe("the limits", () => {
     assert.strictEqual(server.read(server.stream(3)), '"hi"')
   })
 
-  it("a client has the same limits: a server may open 10 000 streams although nobody accepts", () => {
+  it("are the same for a client: a server may open 10 000 streams that are not accepted", () => {
     const client = new Scripted("client", { refusalBudget: { burst: 10_000, perSecond: 0 } })
     for (let i = 1; i <= 10_000; i++) {
       client.receive(syn(2 * i, "z"))

@@ -5,8 +5,8 @@ import { encode } from "../../src/protocol/wire/encoder.js"
 import type { InboundFrame } from "../../src/protocol/wire/frame.js"
 import { data, goAway, goAwayFiller, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import { connectionOptions } from "./utils/options.js"
-import { bytesOf, showEvent, showFrame, showRead } from "./utils/text.js"
+import { connectionOptions } from "../support/protocol/options.js"
+import { bytesOf, showEvent, showFrame, showRead } from "../support/protocol/text.js"
 
 const type = (payload: string): Uint8Array => bytesOf(`\u0000\u0000\u0000\u0007${payload}`)
 const beat = (...bytes: ReadonlyArray<number>): Uint8Array => Uint8Array.of(0xff, 0xff, 0xff, 0xff, ...bytes)
@@ -93,7 +93,7 @@ const play = (chunks: ReadonlyArray<Uint8Array>): ReadonlyArray<string> => {
 }
 
 describe("a recorded session", () => {
-  it("says what the script says", () => {
+  it("gives the events that the script names", () => {
     const whole = play([recording])
     for (const line of [
       "Opened 3 type 7",

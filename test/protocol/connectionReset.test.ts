@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf } from "./utils/text.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf } from "../support/protocol/text.js"
 
 const CODES = [0, 1, 6, 15, 16, 0xff, 0x7fffffff, 0x80000000, 0xffffffff]
 
@@ -50,7 +50,7 @@ describe("a reset by the peer", () => {
     assert.strictEqual(stream.reading, "Ready")
   })
 
-  it("as the wire has it", () => {
+  it("is read from the bytes of PROTOCOL.md", () => {
     const { server } = serving()
     server.hex("000004 00 00000003 00000006")
     assert.deepStrictEqual(server.events(), ["Failed 3: Reset 6 by Remote, processed maybe"])
@@ -71,7 +71,7 @@ describe("a reset by the peer", () => {
     assert.strictEqual(server.write(stream, "x"), "Reset 6 by Remote, processed maybe")
   })
 
-  it("drops what waited to be sent, and wakes who waited for room", () => {
+  it("drops what waited to be sent, and wakes a writer that waited for room", () => {
     const server = new Scripted("server", { maxSendBuffer: 1024 })
     server.receive(data(3, undefined, { syn: true }), data(5, undefined, { syn: true }))
     const [three, five] = [server.stream(3), server.stream(5)]
@@ -230,4 +230,13 @@ describe("a reset by this side", () => {
     assert.deepStrictEqual(server.events(), ["Ended: Violation 10 by Local"])
     assert.deepStrictEqual(server.sent(), ["GOAWAY last 0 code 10", "UNKNOWN type 15 stream 0 (0)"])
   })
+})
+
+it("of thousands of streams at once is not charged to the peer", () => {
+  const client = new Scripted("client", { maxOutboundStreams: 10_000 })
+  for (let i = 0; i < 5000; i++) client.connection.open(undefined)
+  client.frames()
+  client.connection.resetAll(6)
+  assert.strictEqual(client.connection.end, undefined)
+  assert.strictEqual(client.frames().length, 5000)
 })

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Event } from "../../src/protocol/events.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import type { End } from "./utils/pair.js"
-import { Pair } from "./utils/pair.js"
+import type { End } from "../support/protocol/pair.js"
+import { Pair } from "../support/protocol/pair.js"
 
 const WINDOWS = [16, 100, 4096, 65_536, 262_144, 1_048_576]
 
@@ -102,7 +102,7 @@ describe("two windows that differ", () => {
 
 describe("equal windows and a prompt reader", () => {
   for (const window of WINDOWS) {
-    it(`of ${window} bytes: no time passes, and there are few increments`, () => {
+    it(`of ${window} bytes cost no time, and few increments`, () => {
       const total = totalFor(window)
       const outcome = transfer(window, window, total, "prompt")
       assert.strictEqual(outcome.received, total)
@@ -115,7 +115,7 @@ describe("equal windows and a prompt reader", () => {
 })
 
 describe("a sender with a quarter of the receiver's window", () => {
-  it("is found out once, and then not kept waiting again", () => {
+  it("waits once, and not again", () => {
     const outcome = transfer(65_536, 262_144, 3_000_000, "prompt")
     assert.deepStrictEqual({ received: outcome.received, end: outcome.end }, { received: 3_000_000, end: "End" })
     assert.isAtMost(outcome.elapsed, 60)

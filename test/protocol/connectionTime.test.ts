@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data, goAway, rst } from "../../src/protocol/wire/frame.js"
 import { encodeUint32 } from "../../src/protocol/wire/heartbeat.js"
-import type { Overrides } from "./utils/options.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf, FILLER } from "./utils/text.js"
+import type { Overrides } from "../support/protocol/options.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf, FILLER } from "../support/protocol/text.js"
 
 const heartbeat = { interval: 10_000, tolerance: 15_000 }
 
@@ -70,7 +70,7 @@ describe("a silent peer", () => {
     assert.deepStrictEqual(session.sent(), ["DATA 3 (4)"])
   })
 
-  it("that cannot be probed is not blamed: it has said goodbye", () => {
+  it("that has said goodbye cannot be probed, and is not declared dead", () => {
     const session = client().receive(goAway(0, 0))
     session.tick(10_000)
     session.tick(10_000)
@@ -79,7 +79,7 @@ describe("a silent peer", () => {
     assert.isUndefined(session.connection.end)
   })
 
-  it("is left alone where there are no heartbeats", () => {
+  it("is not probed where there are no heartbeats", () => {
     const session = client({ heartbeat: undefined })
     assert.strictEqual(session.connection.nextDeadline(), Infinity)
     session.tick(1_000_000)
@@ -119,7 +119,7 @@ describe("a peer that stalls", () => {
     assert.strictEqual(server.connection.nextDeadline(), Infinity)
   })
 
-  it("an empty batch starts no limit", () => {
+  it("has no limit after an empty batch", () => {
     const server = new Scripted("server")
     assert.deepStrictEqual(server.connection.takeFrames(1000, 0), [])
     assert.strictEqual(server.connection.nextDeadline(), Infinity)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { assertAtRest, Scripted } from "./utils/scripted.js"
-import { bytesOf } from "./utils/text.js"
+import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
+import { bytesOf } from "../support/protocol/text.js"
 
 /** A server with stream 3, whose SYN carried `sent` bytes. */
 const serving = (window: number, sent: number) => {
@@ -207,7 +207,7 @@ describe("the window of what we send", () => {
     assert.strictEqual(client.connection.writable(stream), 30)
   })
 
-  it("an increment that nobody waits for wakes nobody", () => {
+  it("an increment that no writer waits for wakes none", () => {
     const { client } = opened(100)
     client.receive(windowIncrement(3, 50))
     assert.deepStrictEqual(client.events(), [])
@@ -414,4 +414,14 @@ describe("a peer that grants single bytes", () => {
     client.connection.reset(stream, 6)
     assert.strictEqual(client.connection.nextDeadline(), Infinity)
   })
+})
+
+it("small views of large chunks do not keep the chunks", () => {
+  const server = new Scripted("server")
+  server.receive(data(3, undefined, { syn: true }))
+  const chunk = new Uint8Array(65_536)
+  server.connection.receive(data(3, chunk.subarray(0, 2049)))
+  const result = server.connection.read(server.stream(3))
+  assert(result._tag === "Bytes")
+  assert.isBelow(result.bytes.buffer.byteLength, 4096)
 })

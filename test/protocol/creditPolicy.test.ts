@@ -4,7 +4,7 @@ import { SendCapacity } from "../../src/protocol/sending/sendCapacity.js"
 import { Scheduler } from "../../src/protocol/sending/scheduler.js"
 import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import { StreamTable } from "../../src/protocol/streams/streamTable.js"
-import { connectionOptions } from "./utils/options.js"
+import { connectionOptions } from "../support/protocol/options.js"
 
 const KIB = 1024
 
@@ -27,6 +27,6 @@ const untilGranted = (roundTrip: number): number => {
   }
 }
 
-it("windows of far peers grew too slowly: only near ones wait for larger increments", () => {
+it("windows of far peers grow at the full rate: only near peers wait for larger increments", () => {
   assert.deepStrictEqual([0.2, 1, 1.1, 100, Infinity].map(untilGranted), [256, 256, 128, 128, 128])
 })

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { DeadlineQueue } from "../../src/protocol/collections/deadlineQueue.js"
 
-it("an empty queue never falls due", () => {
+it("an empty deadline queue never falls due", () => {
   const queue = new DeadlineQueue<string>(10)
   assert.strictEqual(queue.delay, 10)
   assert.strictEqual(queue.size, 0)
@@ -59,7 +59,7 @@ it("a key that was deleted never falls due, and deleting what is not there does 
   assert.deepStrictEqual(queue.takeDue(100), ["b"])
 })
 
-it("clear forgets every key", () => {
+it("clearing a deadline queue forgets every key", () => {
   const queue = new DeadlineQueue<string>(10)
   queue.add("a", 0)
   queue.add("b", 0)
@@ -75,7 +75,7 @@ const operation = fc.oneof(
   fc.record({ op: fc.constant("wait" as const), key: fc.integer({ min: 1, max: 15 }) })
 )
 
-it("behaves as a plain list of keys and deadlines", () => {
+it("a deadline queue behaves as a plain list of keys and deadlines", () => {
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
       const queue = new DeadlineQueue<number>(10)

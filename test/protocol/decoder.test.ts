@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Decoder } from "../../src/protocol/wire/decoder.js"
 import type { Data, InboundFrame } from "../../src/protocol/wire/frame.js"
-import { concat, fromHex, pattern, toHex } from "./bytes.js"
+import { concat, fromHex, pattern, toHex } from "../support/protocol/bytes.js"
 
 const SENTINEL = "0000042000000003 00040000"
 const sentinel: InboundFrame = { _tag: "WindowIncrement", streamId: 3, increment: 262_144 }
@@ -79,7 +79,7 @@ describe("the vectors of the wire, each with a frame behind it", () => {
   })
 })
 
-describe("reserved bits", () => {
+describe("reserved bits of a frame", () => {
   it("of the stream id are masked", () => {
     assert.deepStrictEqual(decode("0000011080000003 61" + SENTINEL), [whole("61"), sentinel])
     assert.deepStrictEqual(decode("00000400ffffffff 00000006"), [{ _tag: "Rst", streamId: 0x7fffffff, code: 6 }])

@@ -4,7 +4,7 @@ import * as fc from "fast-check"
 import { Decoder } from "../../src/protocol/wire/decoder.js"
 import { encode } from "../../src/protocol/wire/encoder.js"
 import type { InboundFrame } from "../../src/protocol/wire/frame.js"
-import { concat, fromHex, pattern, toHex } from "./bytes.js"
+import { concat, fromHex, pattern, toHex } from "../support/protocol/bytes.js"
 
 /** A frame as text; DATA that is not complete says how much of it is there. */
 type Seen = string
@@ -165,7 +165,7 @@ const anything = fc.oneof(
 const SENTINEL = fromHex("000000f000000007")
 const sizes = fc.array(fc.oneof(fc.nat(3), fc.nat(40)), { maxLength: 40 })
 
-it("whatever the frames and the splits, gives what a naive decoder gives", () => {
+it("the decoder gives what a naive decoder gives, whatever the frames and the splits", () => {
   fc.assert(
     fc.property(fc.array(anything, { maxLength: 8 }), sizes, (parts, sizes) => {
       check(split(concat([...parts, SENTINEL]), sizes))
@@ -174,7 +174,7 @@ it("whatever the frames and the splits, gives what a naive decoder gives", () =>
   )
 })
 
-it("split at every byte, and fed byte by byte, gives the same frames", () => {
+it("the decoder gives the same frames for input that is split at every byte", () => {
   const recorded = concat([
     fromHex("0000051200000003 68656c6c6f 0000042000000003 00040000 0000031100000003 616263 000000f000000000"),
     fromHex("0000001000000005 0000040080000003 80000006 0000044f00000009 01020304 0000001300000007"),
@@ -186,7 +186,7 @@ it("split at every byte, and fed byte by byte, gives the same frames", () => {
   check([recorded])
 })
 
-it("what the encoder wrote comes back as it was, with a sentinel behind it", () => {
+it("the decoder gives back what the encoder wrote, with a sentinel behind it", () => {
   const frames = fc.array(wellFormed, { maxLength: 6 })
   fc.assert(
     fc.property(frames, sizes, (parts, sizes) => {

@@ -4,7 +4,7 @@ import { encode, encodedLength } from "../../src/protocol/wire/encoder.js"
 import { ErrorCode } from "../../src/protocol/wire/errorCode.js"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, goAway, goAwayFiller, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { concat, pattern, toHex } from "./bytes.js"
+import { concat, pattern, toHex } from "../support/protocol/bytes.js"
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const hexOf = (...frames: ReadonlyArray<Frame>): string => toHex(concat(encode(frames)))
@@ -35,7 +35,7 @@ describe("the vectors of the wire", () => {
     assert.strictEqual(encodedLength(frame), hex.length / 2)
   })
 
-  it("behind one another, in one chunk", () => {
+  it("are encoded behind one another, in one chunk", () => {
     const chunks = encode(vectors.map(([, frame]) => frame))
     assert.lengthOf(chunks, 1)
     assert.strictEqual(toHex(concat(chunks)), vectors.map(([, , hex]) => hex).join(""))
@@ -43,7 +43,7 @@ describe("the vectors of the wire", () => {
 })
 
 describe("the chunks of a batch", () => {
-  it("nothing gives none", () => {
+  it("are none for an empty batch", () => {
     assert.deepStrictEqual(encode([]), [])
   })
 
@@ -147,7 +147,7 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
     .map(([type, flags, streamId]): Frame => ({ _tag: "Unknown", type, flags, streamId, length: 0 }))
 )
 
-it("gives the bytes of a naive encoder, whatever the batch", () => {
+it("the encoder gives the bytes of a naive encoder, whatever the batch", () => {
   fc.assert(
     fc.property(fc.array(frame, { maxLength: 8 }), (frames) => {
       const chunks = encode(frames)

@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { ErrorCode } from "../../src/protocol/wire/errorCode.js"
 import * as Frame from "../../src/protocol/wire/frame.js"
-import { pattern } from "./bytes.js"
+import { pattern } from "../support/protocol/bytes.js"
 
 it("the numbers of the layout are those of the wire", () => {
   assert.strictEqual(Frame.HEADER_LENGTH, 8)
@@ -12,7 +12,7 @@ it("the numbers of the layout are those of the wire", () => {
   assert.deepStrictEqual({ ...Frame.Flag }, { Fin: 1, Syn: 2 })
 })
 
-it("rst", () => {
+it("rst makes an RST frame", () => {
   assert.deepStrictEqual(Frame.rst(3, ErrorCode.StreamCancelled), { _tag: "Rst", streamId: 3, code: 6 })
 })
 
@@ -47,7 +47,7 @@ it("data carries exactly the flags that it is given", () => {
   assert.deepStrictEqual(flags({ syn: false, fin: false }), [false, false])
 })
 
-it("windowIncrement", () => {
+it("windowIncrement makes a WNDINC frame", () => {
   assert.deepStrictEqual(Frame.windowIncrement(3, 262_144), {
     _tag: "WindowIncrement",
     streamId: 3,
@@ -55,7 +55,7 @@ it("windowIncrement", () => {
   })
 })
 
-it("goAway, with and without debug bytes", () => {
+it("goAway makes a GOAWAY frame, with and without debug bytes", () => {
   const debug = pattern(3)
   const frame = Frame.goAway(9, ErrorCode.EnhanceYourCalm, debug)
   assert.deepStrictEqual(frame, { _tag: "GoAway", lastStreamId: 9, code: 10, debug })

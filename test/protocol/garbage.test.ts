@@ -3,7 +3,7 @@ import { assert, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-const burst = fileURLToPath(new URL("utils/burst.ts", import.meta.url))
+const burst = fileURLToPath(new URL("../support/protocol/burst.ts", import.meta.url))
 
 it("streams that have ended do not stay until the next full collection", () => {
   const said = execFileSync(process.execPath, ["--expose-gc", "--import", "tsx", burst], { encoding: "utf8" })

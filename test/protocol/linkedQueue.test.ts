@@ -15,14 +15,14 @@ const ITEMS = 6
 
 const names = (queue: LinkedQueue<Item>): ReadonlyArray<number> => queue.values().map(({ name }) => name)
 
-it("is empty at first, and gives nothing", () => {
+it("a linked queue is empty at first, and gives nothing", () => {
   const queue = new LinkedQueue<Item>()
   assert.strictEqual(queue.size, 0)
   assert.isUndefined(queue.shift())
   assert.deepStrictEqual(queue.values(), [])
 })
 
-it("who joins another queue leaves the first", () => {
+it("an item that joins another linked queue leaves the first", () => {
   const [a, b] = [new LinkedQueue<Item>(), new LinkedQueue<Item>()]
   const item = new Item(0)
   a.add(item)
@@ -33,7 +33,7 @@ it("who joins another queue leaves the first", () => {
   assert.strictEqual(b.size, 1)
 })
 
-it("who has left keeps nothing alive", () => {
+it("an item that has left a linked queue keeps nothing alive", () => {
   const queue = new LinkedQueue<Item>()
   const items = [new Item(0), new Item(1), new Item(2)]
   for (const item of items) queue.add(item)
@@ -53,7 +53,7 @@ const step = fc.record({
   item: fc.nat(ITEMS - 1)
 })
 
-it("two queues behave as two sets that are told apart", () => {
+it("two linked queues behave as two disjoint sets", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const items = Array.from({ length: ITEMS }, (_, name) => new Item(name))

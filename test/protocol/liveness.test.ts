@@ -25,8 +25,8 @@ const dead = (reason: "Heartbeat" | "WriteStalled" | "PartialFrame", silentFor: 
   since: START + since
 })
 
-describe("heartbeat", () => {
-  it("is due after the interval of silence, not before", () => {
+describe("the time limits of a heartbeat", () => {
+  it("a heartbeat is due after the interval of silence, not before", () => {
     const liveness = make()
     assert.strictEqual(liveness.lastHeard, START)
     assert.strictEqual(next(liveness), 10_000)
@@ -34,7 +34,7 @@ describe("heartbeat", () => {
     assert.strictEqual(check(liveness, 10_000), "Probe")
   })
 
-  it("unanswered, the peer is dead at interval and tolerance, not before", () => {
+  it("a peer that does not answer is dead at interval and tolerance, not before", () => {
     const liveness = make()
     check(liveness, 10_000)
     assert.strictEqual(next(liveness), 25_000)
@@ -42,7 +42,7 @@ describe("heartbeat", () => {
     assert.deepStrictEqual(check(liveness, 25_000), dead("Heartbeat", 25_000, 0))
   })
 
-  it("is not sent twice while the answer is waited for", () => {
+  it("a heartbeat is not sent twice while the answer is waited for", () => {
     const liveness = make()
     assert.deepStrictEqual(
       [10_000, 10_001, 20_000].map((at) => check(liveness, at)),
@@ -92,15 +92,15 @@ describe("heartbeat", () => {
     assert.strictEqual(next(liveness), 36_015_000)
   })
 
-  it("where none is sent, silence is no fault", () => {
+  it("silence is no fault where no heartbeat is sent", () => {
     const liveness = make(silent)
     assert.strictEqual(next(liveness), Infinity)
     assert.strictEqual(check(liveness, 1e12), "Alive")
   })
 })
 
-describe("a write", () => {
-  it("that the transport does not take stalls at its limit, not before", () => {
+describe("the time limit of a write", () => {
+  it("a write that the transport does not take stalls at its limit, not before", () => {
     const liveness = make(silent)
     liveness.writeBegan(START + 500)
     assert.strictEqual(next(liveness), 30_500)
@@ -108,7 +108,7 @@ describe("a write", () => {
     assert.deepStrictEqual(check(liveness, 30_500), dead("WriteStalled", 30_000, 500))
   })
 
-  it("that was taken has no limit any more", () => {
+  it("a write that was taken has no limit any more", () => {
     const liveness = make(silent)
     liveness.writeBegan(START)
     liveness.writeEnded()
@@ -116,7 +116,7 @@ describe("a write", () => {
     assert.strictEqual(check(liveness, 30_000), "Alive")
   })
 
-  it("behind one that was not taken does not put its limit off", () => {
+  it("a write behind one that was not taken does not put off its limit", () => {
     const liveness = make(silent)
     liveness.writeBegan(START)
     liveness.writeBegan(START + 20_000)
@@ -124,14 +124,14 @@ describe("a write", () => {
     assert.deepStrictEqual(check(liveness, 30_000), dead("WriteStalled", 30_000, 0))
   })
 
-  it("stalls although bytes arrive", () => {
+  it("a write stalls although bytes arrive", () => {
     const liveness = make()
     liveness.writeBegan(START)
     liveness.heard(false, START + 29_000)
     assert.deepStrictEqual(check(liveness, 30_999), dead("WriteStalled", 30_999, 0))
   })
 
-  it("judged a second late gets its limit anew, and then it is dead", () => {
+  it("a write that is judged a second late gets its limit anew, and then the peer is dead", () => {
     const liveness = make(silent)
     liveness.writeBegan(START)
     assert.strictEqual(check(liveness, 31_000), "Alive")
@@ -141,8 +141,8 @@ describe("a write", () => {
   })
 })
 
-describe("an unfinished frame", () => {
-  it("is dead at its limit after the last byte, not before", () => {
+describe("the time limit of an unfinished frame", () => {
+  it("an unfinished frame is dead at its limit after the last byte, not before", () => {
     const liveness = make(silent)
     assert.strictEqual(next(liveness), Infinity)
     liveness.heard(true, START + 300)
@@ -151,7 +151,7 @@ describe("an unfinished frame", () => {
     assert.deepStrictEqual(check(liveness, 40_300), dead("PartialFrame", 40_000, 300))
   })
 
-  it("that goes on has its limit put off, and one that ends has none", () => {
+  it("a frame that goes on has its limit put off, and one that ends has none", () => {
     const liveness = make(silent)
     liveness.heard(true, START)
     liveness.heard(true, START + 39_999)
@@ -162,7 +162,7 @@ describe("an unfinished frame", () => {
     assert.strictEqual(check(liveness, 1e12), "Alive")
   })
 
-  it("judged a second late gets its limit anew, and then it is dead, silent since its last byte", () => {
+  it("a frame that is judged a second late gets its limit anew, and then the peer is dead, silent since its last byte", () => {
     const liveness = make(silent)
     liveness.heard(true, START)
     assert.strictEqual(check(liveness, 41_000), "Alive")
@@ -170,13 +170,13 @@ describe("an unfinished frame", () => {
     assert.deepStrictEqual(check(liveness, 81_000), dead("PartialFrame", 81_000, 0))
   })
 
-  it("judged less than a second late is dead", () => {
+  it("a frame that is judged less than a second late is dead", () => {
     const liveness = make(silent)
     liveness.heard(true, START)
     assert.deepStrictEqual(check(liveness, 40_999), dead("PartialFrame", 40_999, 0))
   })
 
-  it("is not dead while its limit is longer than the peer's silence allows", () => {
+  it("an unfinished frame is not dead while its limit is longer than the peer's silence allows", () => {
     const liveness = make({ ...options, partialFrameTimeout: 5_000 })
     liveness.heard(true, START)
     assert.strictEqual(next(liveness), 5_000)

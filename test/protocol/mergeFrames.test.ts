@@ -5,7 +5,7 @@ import { encode, encodedLength } from "../../src/protocol/wire/encoder.js"
 import type { Data, Frame, InboundFrame } from "../../src/protocol/wire/frame.js"
 import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import { mergeFrames } from "../../src/protocol/wire/mergeFrames.js"
-import { concat, pattern } from "./bytes.js"
+import { concat, pattern } from "../support/protocol/bytes.js"
 
 const KIB = 1024
 const large = pattern(64 * KIB)
@@ -55,7 +55,7 @@ it("small frames, and the SYN with what comes behind it, stay what they are", ()
   assert.deepStrictEqual(mergeFrames(frames), frames)
 })
 
-it("what is joined holds the same bytes and the same flags, stream by stream, in fewer bytes on the wire", () => {
+it("merged frames hold the same bytes and the same flags, stream by stream, in fewer bytes on the wire", () => {
   const frame = fc.record({
     streamId: fc.constantFrom(3, 5),
     length: fc.constantFrom(0, 1, 8 * KIB - 1, 8 * KIB, 8 * KIB + 1, 64 * KIB),

@@ -1,7 +1,7 @@
 import { describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { World } from "./utils/world.js"
-import { checkAll, finishAll } from "./utils/worldChecks.js"
+import { World } from "../support/protocol/world.js"
+import { checkAll, finishAll } from "../support/protocol/worldChecks.js"
 
 /** What happens: on which side, to which of its latest streams, and how much. */
 interface Operation {
@@ -113,8 +113,8 @@ const perform = (world: World, { amount, client, what, which }: Operation): void
   }
 }
 
-describe("two sessions and everything that can happen to them", () => {
-  it("keep their promises after every step, and come to rest", () => {
+describe("two cores over a link", () => {
+  it("keep every invariant after every random step, and come to rest", () => {
     fc.assert(
       fc.property(options, fc.array(operation, { maxLength: 120, size: "max" }), (chosen, operations) => {
         const world = new World(chosen)

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"
 
-const bulk = fileURLToPath(new URL("utils/bulk.ts", import.meta.url))
+const bulk = fileURLToPath(new URL("../support/protocol/bulk.ts", import.meta.url))
 
 describe("optimised code", () => {
   it("is not thrown away after 2 GiB, when a count of bytes is no small integer any more", () => {

@@ -24,7 +24,7 @@ const full = (): PeerStreamIds => {
   return ids
 }
 
-describe("in order", () => {
+describe("ids of the peer in order", () => {
   it("the first ids of either parity leave no gap", () => {
     const odd = new PeerStreamIds("odd", MAX_INTERVALS)
     assert.strictEqual(odd.highest, -1)
@@ -57,7 +57,7 @@ describe("in order", () => {
   })
 })
 
-describe("out of order", () => {
+describe("ids of the peer out of order", () => {
   it("a skipped id is new once, and the highest stays", () => {
     const ids = new PeerStreamIds("odd", MAX_INTERVALS)
     assert.strictEqual(ids.use(5), "New")
@@ -96,7 +96,7 @@ describe("out of order", () => {
   })
 })
 
-describe("the bound on gaps", () => {
+describe("the bound on gaps between ids", () => {
   it("is 1024", () => {
     assert.strictEqual(MAX_INTERVALS, 1024)
   })
@@ -146,7 +146,7 @@ describe("the bound on gaps", () => {
   })
 })
 
-it("behaves as a set of used ids, whatever their order", () => {
+it("the ids of the peer behave as a set of used ids, whatever their order", () => {
   const parity = fc.constantFrom("odd" as const, "even" as const)
   fc.assert(
     fc.property(parity, fc.array(fc.nat(60), { maxLength: 120 }), (parity, picks) => {

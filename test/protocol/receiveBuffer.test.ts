@@ -32,7 +32,7 @@ describe("the bound on bytes that wait to be read", () => {
     assert.strictEqual(buffer.held, 0)
   })
 
-  it("gives up the streams that hold most, and no more than the room takes", () => {
+  it("resets the streams that hold most, and no more than the room takes", () => {
     const { buffer, streams } = filled(10, 50, 30)
     const given: Array<number> = []
     const made = buffer.makeRoom(
@@ -48,14 +48,14 @@ describe("the bound on bytes that wait to be read", () => {
     assert.deepStrictEqual(given, [4])
   })
 
-  it("gives up nothing where that would not be enough, or where there is room", () => {
+  it("resets none where that would not be enough, or where there is room", () => {
     const { buffer, streams } = filled(60, 30)
     const never = (): boolean => assert.fail("a stream was given up")
     assert.isTrue(buffer.makeRoom(10, () => streams, never))
     assert.isFalse(buffer.makeRoom(50, () => streams.slice(1), never))
   })
 
-  it("stops giving up when it is told to", () => {
+  it("stops resetting when its caller says so", () => {
     const { buffer, streams } = filled(50, 50)
     let asked = 0
     buffer.makeRoom(

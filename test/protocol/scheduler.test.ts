@@ -4,14 +4,14 @@ import { ErrorCode } from "../../src/protocol/wire/errorCode.js"
 import type { Data, Frame } from "../../src/protocol/wire/frame.js"
 import { goAway, goAwayFiller } from "../../src/protocol/wire/frame.js"
 import { HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.js"
-import { concat, pattern, toHex } from "./bytes.js"
-import { KIB, local, makeRig, remote, taken } from "./outboundStreams.js"
+import { concat, pattern, toHex } from "../support/protocol/bytes.js"
+import { KIB, local, makeRig, remote, taken } from "../support/protocol/outboundStreams.js"
 
 const dataOf = (frames: ReadonlyArray<Frame>): ReadonlyArray<Data> =>
   frames.flatMap((frame) => (frame._tag === "Data" ? [frame] : []))
 
-describe("at rest", () => {
-  it("there is nothing to take", () => {
+describe("a scheduler at rest", () => {
+  it("gives no frame", () => {
     const { capacity, outbound } = makeRig()
     assert.isFalse(outbound.hasFrames)
     assert.isFalse(outbound.hasStreams)
@@ -21,7 +21,7 @@ describe("at rest", () => {
   })
 })
 
-describe("control", () => {
+describe("a control frame", () => {
   it("goes before streams: RST, WNDINC, GOAWAY with its filler, heartbeats", () => {
     const { outbound, write } = makeRig()
     write(remote(2), 10)
@@ -109,7 +109,7 @@ describe("control", () => {
   })
 })
 
-describe("SYN", () => {
+describe("a SYN that is scheduled", () => {
   it("carries the type and the first bytes in one frame", () => {
     const { capacity, outbound, write } = makeRig()
     const stream = local(3, 0x01020304)
@@ -181,8 +181,8 @@ describe("SYN", () => {
   })
 })
 
-describe("FIN", () => {
-  it("rides on the last byte, and is told once", () => {
+describe("a FIN that is scheduled", () => {
+  it("rides on the last byte, and is reported once", () => {
     const { finish, finished, outbound, write } = makeRig()
     const stream = remote(2)
     write(stream, 3000)
@@ -207,7 +207,7 @@ describe("FIN", () => {
   })
 })
 
-describe("GOAWAY", () => {
+describe("a GOAWAY that is scheduled", () => {
   it("is followed by the 8 bytes that Go's reader swallows", () => {
     const { outbound } = makeRig()
     const frame = goAway(7, ErrorCode.InternalError, pattern(3))
@@ -255,7 +255,7 @@ describe("GOAWAY", () => {
   })
 })
 
-describe("streams that are over", () => {
+describe("streams that are over in the scheduler", () => {
   it("are not sent, and their bytes count no more", () => {
     const { capacity, outbound, write } = makeRig()
     const [fresh, waiting, heartbeat] = [remote(2), remote(4), local(3, HEARTBEAT_TYPE)]
@@ -305,7 +305,7 @@ const command = fc.record({
   size: fc.oneof(fc.nat(10), fc.nat(5000), fc.nat(40_000))
 })
 
-it("frames are there exactly when take gives some, every byte is sent once and in order, and FIN comes last", () => {
+it("the scheduler sends every byte once and in order, and FIN last", () => {
   fc.assert(
     fc.property(fc.array(command, { maxLength: 80 }), (commands) => {
       const { capacity, finish, finished, outbound, write } = makeRig()

@@ -4,8 +4,8 @@ import * as fc from "fast-check"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import type { Scheduler } from "../../src/protocol/sending/scheduler.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import type { Rig } from "./outboundStreams.js"
-import { cost, KIB, local, makeRig, QUANTUM, remote, taken } from "./outboundStreams.js"
+import type { Rig } from "../support/protocol/outboundStreams.js"
+import { cost, KIB, local, makeRig, QUANTUM, remote, taken } from "../support/protocol/outboundStreams.js"
 
 const HEADER = 8
 
@@ -35,15 +35,15 @@ const has =
   (frames: ReadonlyArray<Frame>): boolean =>
     frames.some((frame) => frame._tag === "Data" && frame.streamId === id)
 
-describe("the length of frames", () => {
-  it("alone, a stream sends up to 64 KiB in a frame", () => {
+describe("the length of scheduled frames", () => {
+  it("is up to 64 KiB for a stream that is alone", () => {
     const rig = makeRig()
     rig.write(remote(2), 150 * KIB)
     assert.deepStrictEqual(taken(rig.outbound, 1), ["DATA 2 65536"])
     assert.deepStrictEqual(taken(rig.outbound), ["DATA 2 65536", `DATA 2 ${22 * KIB}`])
   })
 
-  it("while another waits, 16 KiB, be it fresh or not", () => {
+  it("is 16 KiB while another stream waits, interactive or not", () => {
     const rig = makeRig()
     rig.write(remote(2), 150 * KIB)
     rig.write(remote(4), 150 * KIB)
@@ -53,7 +53,7 @@ describe("the length of frames", () => {
     rig.outbound.unschedule(remote(4))
   })
 
-  it("the last of many is alone again", () => {
+  it("is 64 KiB again for the last of many", () => {
     const rig = makeRig()
     rig.write(remote(2), 150 * KIB)
     const other = remote(4)
@@ -97,8 +97,8 @@ describe("the length of frames", () => {
   })
 })
 
-describe("the budget", () => {
-  it("ends a batch at the first turn that reaches it", () => {
+describe("the budget of a batch", () => {
+  it("ends it at the first turn that reaches the budget", () => {
     const rig = makeRig()
     for (const id of [2, 4, 6]) rig.write(remote(id), 100)
     assert.deepStrictEqual(taken(rig.outbound, 108), ["DATA 2 100"])
@@ -106,8 +106,8 @@ describe("the budget", () => {
   })
 })
 
-describe("fairness", () => {
-  it("backlogged streams take turns in the order of their coming", () => {
+describe("streams with a backlog", () => {
+  it("take turns in the order of their coming", () => {
     const rig = makeRig()
     for (const id of [2, 4, 6]) rig.write(remote(id), 50_000)
     const turns = Array.from({ length: 6 }, () => taken(rig.outbound, 1).join())
@@ -121,7 +121,7 @@ describe("fairness", () => {
     ])
   })
 
-  it("over any stretch each gets its share, give or take a quantum", () => {
+  it("each get their share over any stretch, give or take a quantum", () => {
     const many = fc.integer({ min: 2, max: 12 })
     fc.assert(
       fc.property(
@@ -149,7 +149,7 @@ describe("fairness", () => {
     )
   })
 
-  it("a stream that writes on while it waits does not go first", () => {
+  it("do not go first by writing on while they wait", () => {
     const rig = makeRig()
     const [first, second] = bulk(rig, 2, 100_000)
     assert(first !== undefined && second !== undefined)
@@ -185,7 +185,7 @@ describe("a small write beside 50 bulk streams", () => {
     )
   })
 
-  it("waits at most one quantum of bulk when the fresh ones have used up their allowance", () => {
+  it("waits at most one quantum of bulk when the interactive ones have used up their allowance", () => {
     const rig = makeRig()
     bulk(rig, 50, 100_000)
     for (let i = 0; i < 4; i++) rig.write(remote(1000 + 2 * i), QUANTUM)
@@ -208,7 +208,7 @@ describe("a small write beside 50 bulk streams", () => {
   })
 })
 
-describe("a flood of fresh streams", () => {
+describe("a flood of interactive streams", () => {
   it("does not starve bulk: it gets a quantum after every 64 KiB of theirs, and less than a quantum more", () => {
     const rig = makeRig()
     const [stream] = bulk(rig, 1, 300 * KIB)

@@ -1,6 +1,6 @@
 /** What a stream gets that writes again whenever its bytes are gone. */
 import { assert, describe, it } from "@effect/vitest"
-import { KIB, makeRig, QUANTUM, remote } from "./outboundStreams.js"
+import { KIB, makeRig, QUANTUM, remote } from "../support/protocol/outboundStreams.js"
 
 /** The share of the bytes that a stream gets which refills `size` bytes when it is drained, beside `others` bulk streams. */
 const shareOf = (size: number, others: number): number => {
@@ -23,7 +23,7 @@ const shareOf = (size: number, others: number): number => {
 }
 
 describe("a stream that writes again whenever its bytes are gone", () => {
-  it("does not go before bulk for ever: it gets no more than its share", () => {
+  it("gets no more than its share: it does not always go before bulk", () => {
     for (const others of [1, 4, 50]) {
       const fair = 1 / (others + 1)
       for (const size of [QUANTUM - 8, QUANTUM / 2, 1000]) {

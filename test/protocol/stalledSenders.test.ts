@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { StalledSenders } from "../../src/protocol/receiving/stalledSenders.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import { pattern } from "./bytes.js"
-import type { End } from "./utils/pair.js"
-import { Pair } from "./utils/pair.js"
+import { pattern } from "../support/protocol/bytes.js"
+import type { End } from "../support/protocol/pair.js"
+import { Pair } from "../support/protocol/pair.js"
 
-describe("StalledSenders", () => {
-  it("gives a stream after 10 ms, or after 200 where its peer has credit left", () => {
+describe("the queue of stalled senders", () => {
+  it("gives a stream after 10 ms, or after 200 ms where its peer has credit left", () => {
     const watch = new StalledSenders<string>()
     watch.add("out of credit", false, 1000)
     watch.add("with credit", true, 1000)
@@ -18,7 +18,7 @@ describe("StalledSenders", () => {
     assert.strictEqual(watch.next(), Infinity)
   })
 
-  it("goes by what was said of a stream last", () => {
+  it("goes by the last entry of a stream", () => {
     const watch = new StalledSenders<string>()
     watch.add("a", true, 0)
     watch.add("a", false, 100)
@@ -42,7 +42,7 @@ describe("StalledSenders", () => {
   })
 })
 
-it("a stream of small messages set off a timer every 10 ms", () => {
+it("a stream of small messages sets off no timer every 10 ms", () => {
   const pair = new Pair()
   const stream = pair.client.open()
   let incoming: StreamCore | undefined

@@ -22,7 +22,7 @@ const transitions: ReadonlyArray<[StreamState, Transition, StreamState | undefin
   ["Closed", "Reset", "Closed"]
 ]
 
-describe("next", () => {
+describe("the state of a stream", () => {
   it.each(transitions)("%s + %s -> %s", (from, transition, to) => {
     assert.strictEqual(next(from, transition), to)
   })

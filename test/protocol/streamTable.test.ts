@@ -17,7 +17,7 @@ const ignoresLate = (table: StreamTable, id: number): boolean => table.closed.la
 
 const counts = (table: StreamTable) => [table.inboundCount, table.outboundCount, table.size]
 
-describe("ids of this side", () => {
+describe("ids of this side in the stream table", () => {
   it("a client's are odd and begin with 3, a server's are even and begin with 2", () => {
     const client = tableOf("client")
     assert.deepStrictEqual([client.takeLocalId(), client.takeLocalId(), client.takeLocalId()], [3, 5, 7])
@@ -36,7 +36,7 @@ describe("ids of this side", () => {
   })
 })
 
-describe("ids of the peer", () => {
+describe("ids of the peer in the stream table", () => {
   it("of the wrong parity are refused, and leave no trace", () => {
     const client = tableOf("client")
     assert.strictEqual(client.useRemoteId(3), "WrongParity")
@@ -71,7 +71,7 @@ describe("ids of the peer", () => {
   })
 })
 
-describe("live streams", () => {
+describe("live streams in the stream table", () => {
   it("are found by their id until they are removed", () => {
     const table = tableOf("client")
     const local = stream(3, "Local")
@@ -122,7 +122,7 @@ describe("live streams", () => {
   })
 })
 
-it("a table that was cleared is as a new one, but for the ids that were used", () => {
+it("a stream table that was cleared is as a new one, but for the ids that were used", () => {
   const table = tableOf("client")
   const remote = stream(2, "Remote")
   table.useRemoteId(2)

@@ -6,11 +6,11 @@ import { SendWindow } from "../../src/protocol/sending/sendWindow.js"
 
 const KIB = 1024
 
-it("the window that everyone assumes is 256 KiB", () => {
+it("the first window is 256 KiB", () => {
   assert.strictEqual(CONVENTIONAL_WINDOW, 262_144)
 })
 
-describe("SendWindow", () => {
+describe("a send window", () => {
   it("starts with its size as credit, and grows by increments", () => {
     const window = new SendWindow(1000)
     assert.strictEqual(window.initial, 1000)
@@ -56,7 +56,7 @@ describe("SendWindow", () => {
   })
 })
 
-describe("ReceiveWindow", () => {
+describe("a receive window", () => {
   it("takes what a header announces up to the window, and refuses one byte more without taking any", () => {
     const window = new ReceiveWindow(100)
     assert.strictEqual(window.size, 100)
@@ -161,7 +161,7 @@ describe("a peer with a smaller window", () => {
     }
   }
 
-  it("one that only fell silent without having sent anything is granted nothing, and nothing is learned", () => {
+  it("that fell silent without having sent anything is granted nothing, and nothing is learned", () => {
     const window = new ReceiveWindow(1000)
     assert.strictEqual(window.takeStalled(), 0)
     assert.strictEqual(dueAt(window), 500)
@@ -265,7 +265,7 @@ const step = fc.oneof(
   fc.record({ op: fc.constantFrom("due" as const, "stalled" as const, "all" as const), n: fc.constant(0) })
 )
 
-it("no credit is lost or made: available, buffered and consumed bytes are always the window", () => {
+it("a receive window loses and makes no credit: available, buffered and consumed bytes are always the window", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 1000 }), fc.array(step, { maxLength: 100 }), (size, steps) => {
       const window = new ReceiveWindow(size)

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
-import { parse } from "./arguments.js"
-import { CASES, MEDIA } from "./programs/messages.js"
-import { RUNTIMES } from "./runtimes.js"
+import { parse } from "../../tools/runtimes/arguments.js"
+import { CASES, MEDIA } from "../../tools/runtimes/programs/messages.js"
+import { RUNTIMES } from "../../tools/runtimes/runtimes.js"
 
 const selectionOf = (...args: ReadonlyArray<string>) => {
   const command = Either.getOrThrow(parse(args))

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { matrixOf } from "./matrix.js"
-import { nameOf, planOf } from "./plan.js"
+import { matrixOf } from "../../tools/runtimes/matrix.js"
+import { nameOf, planOf } from "../../tools/runtimes/plan.js"
 
 describe("the matrix of test:runtimes", () => {
   it("has a row for each runtime and medium, and counts what passed, failed and was skipped", () => {

@@ -4,7 +4,7 @@ import { FrameReader, FrameWriter, MuxStream, Session, Transport } from "effect-
 import { SimulatedTransport } from "effect-muxado/testing"
 import { Effect, Layer } from "effect"
 import { PassThrough } from "node:stream"
-import { echo, makePair, sessionOver, settle } from "./utils/sessions.js"
+import { echo, makePair, sessionOver, settle } from "../support/session/sessions.js"
 
 /** A function as a program without types sees it. */
 type Untyped = (...args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown>

@@ -9,7 +9,16 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import { echo, makePair, noise, passTimeUntil, scenario, settle, string, text } from "./utils/sessions.js"
+import {
+  decoded,
+  echo,
+  encoded,
+  makePair,
+  noise,
+  passTimeUntil,
+  scenario,
+  settle
+} from "../support/session/sessions.js"
 
 /** A pair of sessions with one stream, held at both ends. */
 const makeStream = Effect.gen(function* () {
@@ -19,14 +28,14 @@ const makeStream = Effect.gen(function* () {
   return { near, far, client, server }
 })
 
-const source = (bytes: ReadonlyArray<string>) => Stream.fromIterable(bytes.map(text))
+const source = (bytes: ReadonlyArray<string>) => Stream.fromIterable(bytes.map(encoded))
 
 describe("toStream and toSink", () => {
   it.effect("toSink finishes the stream when its input ends, toStream ends with it", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       yield* Stream.run(source(["a", "b"]), MuxStream.toSink(near))
-      const all = yield* Stream.runFold(MuxStream.toStream(far), "", (sum, bytes) => sum + string(bytes))
+      const all = yield* Stream.runFold(MuxStream.toStream(far), "", (sum, bytes) => sum + decoded(bytes))
       assert.strictEqual(all, "ab")
     }).pipe(scenario)
   )
@@ -34,13 +43,13 @@ describe("toStream and toSink", () => {
   it.effect("toStream fails with the stream, behind what had arrived", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
-      yield* MuxStream.write(near, text("before"))
+      yield* MuxStream.write(near, encoded("before"))
       yield* settle
       yield* MuxStream.reset(near, 77)
       yield* settle
       const got: Array<string> = []
       const error = yield* Effect.flip(
-        Stream.runForEach(MuxStream.toStream(far), (bytes) => Effect.sync(() => got.push(string(bytes))))
+        Stream.runForEach(MuxStream.toStream(far), (bytes) => Effect.sync(() => got.push(decoded(bytes))))
       )
       assert(error._tag === "StreamReset")
       assert.deepStrictEqual([got, error.code], [["before"], 77])
@@ -50,11 +59,11 @@ describe("toStream and toSink", () => {
   it.effect("toStream can be left half-way, and the rest read by hand", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
-      yield* MuxStream.write(near, text("one"))
+      yield* MuxStream.write(near, encoded("one"))
       yield* settle
       yield* Stream.run(Stream.take(MuxStream.toStream(far), 1), Sink.drain)
-      yield* MuxStream.write(near, text("two"))
-      assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(far))), "two")
+      yield* MuxStream.write(near, encoded("two"))
+      assert.strictEqual(decoded(Option.getOrThrow(yield* MuxStream.read(far))), "two")
     }).pipe(scenario)
   )
 })
@@ -68,7 +77,7 @@ describe("toChannel", () => {
       const { client, server } = yield* makePair()
       yield* Effect.fork(server.serve(echo))
       const near = yield* client.open()
-      const answer = yield* Stream.runFold(through(near, source(["x", "y", "z"])), "", (sum, b) => sum + string(b))
+      const answer = yield* Stream.runFold(through(near, source(["x", "y", "z"])), "", (sum, b) => sum + decoded(b))
       assert.strictEqual(answer, "xyz")
     }).pipe(scenario)
   )
@@ -127,14 +136,14 @@ describe("toSocket", () => {
             Effect.gen(function* () {
               assert.strictEqual(++running, 1)
               yield* Effect.sleep(`${50 - 10 * log.length} millis`)
-              log.push(string(bytes))
+              log.push(decoded(bytes))
               running--
             }),
           { onOpen: Effect.sync(() => log.push("open")) }
         )
       )
       for (const word of ["a", "b", "c"]) {
-        yield* MuxStream.write(near, text(word))
+        yield* MuxStream.write(near, encoded(word))
         yield* settle
       }
       yield* MuxStream.finish(near)
@@ -147,7 +156,7 @@ describe("toSocket", () => {
   it.effect("a handler's failure ends run; a reset is a SocketError", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
-      yield* MuxStream.write(near, text("x"))
+      yield* MuxStream.write(near, encoded("x"))
       const socket = MuxStream.toSocket(far)
       assert.strictEqual(yield* Effect.flip(socket.run(() => Effect.fail("mine"))), "mine")
       yield* MuxStream.reset(near, 9)
@@ -162,11 +171,11 @@ describe("toSocket", () => {
       yield* Effect.scoped(
         Effect.gen(function* () {
           const write = yield* MuxStream.toSocket(near).writer
-          yield* write(text("bytes, "))
+          yield* write(encoded("bytes, "))
           yield* write("text é")
         })
       )
-      assert.strictEqual(string(yield* MuxStream.readAll(far)), "bytes, text é")
+      assert.strictEqual(decoded(yield* MuxStream.readAll(far)), "bytes, text é")
     }).pipe(scenario)
   )
 
@@ -180,7 +189,7 @@ describe("toSocket", () => {
       yield* Fiber.join(running)
       const error = yield* Effect.flip(write("late"))
       assert.strictEqual(error.reason, "Write")
-      assert.strictEqual(string(yield* MuxStream.readAll(far)), "")
+      assert.strictEqual(decoded(yield* MuxStream.readAll(far)), "")
     }).pipe(scenario)
   )
 
@@ -201,7 +210,7 @@ describe("toSocket", () => {
       yield* Effect.fork(server.serve(echo))
       const near = yield* client.open()
       const answer = yield* Stream.fromIterable(["one", " ", "two"]).pipe(
-        Stream.map(text),
+        Stream.map(encoded),
         Stream.pipeThroughChannel(Socket.toChannel<never>(MuxStream.toSocket(near))),
         Stream.decodeText(),
         Stream.mkString
@@ -211,7 +220,7 @@ describe("toSocket", () => {
   )
 })
 
-describe("the ends of a stream", () => {
+describe("the end of a stream for its reader and writer", () => {
   it.effect("a FIN that is followed by the session's death is still the end, again and again", () =>
     Effect.gen(function* () {
       const { client, link, server } = yield* makePair()
@@ -237,12 +246,12 @@ describe("the ends of a stream", () => {
       assert.deepStrictEqual([error._tag, error.initiator], ["StreamClosed", "Local"])
       // far more than a window: what is dropped gives its credit back
       yield* MuxStream.write(near, noise(2_000_000, 1))
-      yield* MuxStream.write(far, text("still here"))
-      assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(near))), "still here")
+      yield* MuxStream.write(far, encoded("still here"))
+      assert.strictEqual(decoded(Option.getOrThrow(yield* MuxStream.read(near))), "still here")
     }).pipe(scenario)
   )
 
-  it.effect("a writer whose peer has closed learns it, and never waits for ever", () =>
+  it.effect("a writer whose peer has closed fails, and does not hang", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const writing = yield* Effect.fork(Effect.flip(MuxStream.write(near, noise(4_000_000, 1))))

@@ -11,9 +11,12 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
+import { sessionTest } from "../support/session/sessionTest.js"
 import {
   assertAtRest,
+  decoded,
   echo,
+  encoded,
   exchange,
   isDone,
   makePair,
@@ -22,12 +25,10 @@ import {
   passTimeUntil,
   scenario,
   sessionOver,
-  settle,
-  string,
-  text
-} from "./utils/sessions.js"
+  settle
+} from "../support/session/sessions.js"
 
-describe("close", () => {
+describe("closing a session", () => {
   it.effect("is over within twice closeTimeout when the peer takes no bytes and the transport never ends", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat: false, closeTimeout: "2 seconds" } })
@@ -35,7 +36,7 @@ describe("close", () => {
       yield* settle
       yield* link.stallWrites
       yield* link.neverEnd
-      yield* MuxStream.write(stream, text("never sent"))
+      yield* MuxStream.write(stream, encoded("never sent"))
       const closing = yield* Effect.fork(client.close)
       yield* TestClock.adjust("1999 millis")
       assert.isFalse(yield* isDone(closing))
@@ -78,7 +79,7 @@ describe("close", () => {
         { heartbeat: false, closeTimeout: "2 seconds" }
       )
       const stream = yield* session.open()
-      yield* MuxStream.write(stream, text("never sent"))
+      yield* MuxStream.write(stream, encoded("never sent"))
       const closing = yield* Effect.fork(session.close)
       yield* TestClock.adjust("4 seconds")
       yield* Fiber.join(closing)
@@ -103,7 +104,7 @@ describe("close", () => {
     }).pipe(scenario)
   )
 
-  it.effect("goes on when whoever asked for it is interrupted", () =>
+  it.effect("goes on when its caller is interrupted", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat: false } })
       yield* settle
@@ -133,7 +134,7 @@ describe("close", () => {
 })
 
 describe("after the session's scope has closed", () => {
-  it.effect("close and drain complete, instead of interrupting whoever asks", () =>
+  it.effect("close and drain complete, and do not interrupt their caller", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const scope = yield* Scope.make()
@@ -147,7 +148,7 @@ describe("after the session's scope has closed", () => {
   )
 })
 
-describe("drain", () => {
+describe("draining a session", () => {
   it.effect("completes what is in flight, tells the handlers, and refuses what is new", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { heartbeat: false } })
@@ -202,7 +203,7 @@ describe("drain", () => {
       yield* settle
       yield* link.stallWrites
       yield* link.neverEnd
-      yield* MuxStream.write(stream, text("never sent"))
+      yield* MuxStream.write(stream, encoded("never sent"))
       const draining = yield* Effect.fork(client.drain("3 seconds"))
       yield* TestClock.adjust("7 seconds")
       yield* Fiber.join(draining)
@@ -222,11 +223,11 @@ describe("drain", () => {
         scope
       )
       const client = Context.get(context, Session.Session)
-      const answer = yield* Effect.fork(client.withStream((stream) => exchange(stream, text("slow"))))
+      const answer = yield* Effect.fork(client.withStream((stream) => exchange(stream, encoded("slow"))))
       yield* settle
       const began = yield* Clock.currentTimeMillis
       yield* Effect.flatMap(Effect.fork(Scope.close(scope, Exit.void)), passTimeUntil)
-      assert.strictEqual(string(yield* Fiber.join(answer)), "slow")
+      assert.strictEqual(decoded(yield* Fiber.join(answer)), "slow")
       assert.isAtMost((yield* Clock.currentTimeMillis) - began, 5000)
       assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
     }).pipe(scenario)
@@ -235,7 +236,7 @@ describe("drain", () => {
   it.effect("sends GOAWAY last, behind every byte and FIN", () =>
     Effect.gen(function* () {
       const { client, receive } = yield* makeRawPair({ heartbeat: false })
-      yield* client.withStream((stream) => MuxStream.write(stream, text("all of it")))
+      yield* client.withStream((stream) => MuxStream.write(stream, encoded("all of it")))
       const draining = yield* Effect.fork(client.drain())
       const frames: Array<Frame.InboundFrame> = []
       while (!frames.some((frame) => frame._tag === "Unknown")) frames.push(...(yield* receive).frames)
@@ -260,30 +261,46 @@ describe("drain", () => {
       for (const answer of yield* Fiber.join(Fiber.all(answers))) assert.deepStrictEqual(answer, noise(100_000, 9))
     }).pipe(scenario)
   )
+
+  it.effect("with a long grace gives it to the last bytes on a slow link", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair({ link: { bandwidth: 20_000, bufferSize: 16_384 } })
+      const received = yield* Deferred.make<Uint8Array>()
+      yield* Effect.forkScoped(
+        server.serve((stream) =>
+          Effect.flatMap(MuxStream.readAll(stream), (bytes) => Deferred.succeed(received, bytes))
+        )
+      )
+      const bytes = noise(120_000, 5)
+      yield* client.withStream((stream) => MuxStream.write(stream, bytes))
+      yield* Effect.flatMap(Effect.fork(client.drain("60 seconds")), passTimeUntil)
+      assert.deepStrictEqual(yield* Deferred.await(received), bytes)
+    }).pipe(scenario)
+  )
 })
 
-describe("an end without goodbye", () => {
+describe("a session that ends without goodbye", () => {
   it.effect("a cut stream never looks like one that ended, a finished one always does", () =>
     Effect.gen(function* () {
       const { client, link, server } = yield* makePair({ both: { heartbeat: false } })
       const cut = yield* client.open()
       const whole = yield* client.open()
-      yield* MuxStream.write(cut, text("half"))
-      yield* MuxStream.write(whole, text("whole"))
+      yield* MuxStream.write(cut, encoded("half"))
+      yield* MuxStream.write(whole, encoded("whole"))
       yield* MuxStream.finish(whole)
       const first = yield* server.accept
       const second = yield* server.accept
       yield* settle
       yield* link.cut
       assert.strictEqual((yield* server.closed)._tag, "TransportFailed")
-      assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(first))), "half")
+      assert.strictEqual(decoded(Option.getOrThrow(yield* MuxStream.read(first))), "half")
       assert.strictEqual((yield* Effect.flip(MuxStream.read(first)))._tag, "TransportFailed")
-      assert.strictEqual(string(yield* MuxStream.readAll(second)), "whole")
+      assert.strictEqual(decoded(yield* MuxStream.readAll(second)), "whole")
       yield* assertAtRest(server)
     }).pipe(scenario)
   )
 
-  it.effect("streams that nobody accepted leave the stats at zero, accepted late or not", () =>
+  it.effect("leaves the stats at zero for streams that were not accepted, or too late", () =>
     Effect.gen(function* () {
       const { client, link, server } = yield* makePair({ both: { heartbeat: false } })
       yield* client.open()
@@ -297,10 +314,10 @@ describe("an end without goodbye", () => {
     }).pipe(scenario)
   )
 
-  it.effect("a violation is told to the peer before the transport ends", () =>
+  it.effect("tells the peer of its violation before the transport ends", () =>
     Effect.gen(function* () {
       const { client, receive, send } = yield* makeRawPair({ heartbeat: false })
-      yield* send([Frame.data(3, text("wrong parity"), { syn: true })])
+      yield* send([Frame.data(3, encoded("wrong parity"), { syn: true })])
       const [frame] = (yield* receive).frames
       assert(frame?._tag === "GoAway")
       assert.strictEqual(frame.code, ErrorCode.ProtocolError)
@@ -310,10 +327,10 @@ describe("an end without goodbye", () => {
     }).pipe(scenario)
   )
 
-  it.effect("a violation that the peer reports is ours", () =>
+  it.effect("is ours if the peer reports the violation", () =>
     Effect.gen(function* () {
       const { client, send, transport } = yield* makeRawPair({ heartbeat: false })
-      yield* send([Frame.goAway(0, ErrorCode.ProtocolError, text("bad frame")), Frame.goAwayFiller])
+      yield* send([Frame.goAway(0, ErrorCode.ProtocolError, encoded("bad frame")), Frame.goAwayFiller])
       yield* transport.end
       const error = yield* client.closed
       assert(error._tag === "ProtocolViolation")
@@ -321,3 +338,17 @@ describe("an end without goodbye", () => {
     }).pipe(scenario)
   )
 })
+
+for (const name of ["drain", "close"] as const) {
+  sessionTest(`${name} goes on when its caller is interrupted`, ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(() => Effect.never))
+      const stream = yield* client.open()
+      yield* MuxStream.write(stream, "held")
+      const leaving = yield* Effect.fork(name === "drain" ? client.drain(50) : client.close)
+      yield* Effect.yieldNow()
+      yield* Fiber.interruptFork(leaving)
+      assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
+    })
+  )
+}

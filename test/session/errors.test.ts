@@ -1,8 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ErrorCode, Frame, MuxStream } from "effect-muxado"
+import { ErrorCode, Frame, MuxadoError, MuxStream } from "effect-muxado"
+import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { makePair, makeRawPair, scenario, settle, text } from "./utils/sessions.js"
+import * as Ref from "effect/Ref"
+import * as Schedule from "effect/Schedule"
+import { encoded, makePair, makeRawPair, passTimeUntil, scenario, settle } from "../support/session/sessions.js"
 
 /** Tag, initiator and processed of a failure. */
 const blame = <A>(
@@ -55,7 +58,7 @@ describe("whether the peer may have acted on what failed", () => {
       const above = yield* client.open()
       yield* settle
       const waiting = yield* Effect.fork(blame(MuxStream.read(above)))
-      yield* send([Frame.goAway(below.id, ErrorCode.NoError, text("bye")), Frame.goAwayFiller])
+      yield* send([Frame.goAway(below.id, ErrorCode.NoError, encoded("bye")), Frame.goAwayFiller])
       assert.strictEqual(yield* Fiber.join(waiting), "RemoteGoneAway Remote no")
       yield* client.draining
       const refused = yield* Effect.flip(Effect.scoped(client.open()))
@@ -64,8 +67,8 @@ describe("whether the peer may have acted on what failed", () => {
         [refused.processed, refused.lastStreamId, refused.debug, refused.code],
         ["no", below.id, "bye", ErrorCode.NoError]
       )
-      yield* send([Frame.data(below.id, text("on"), { fin: true })])
-      assert.deepStrictEqual(yield* MuxStream.readAll(below), text("on"))
+      yield* send([Frame.data(below.id, encoded("on"), { fin: true })])
+      assert.deepStrictEqual(yield* MuxStream.readAll(below), encoded("on"))
     }).pipe(scenario)
   )
 
@@ -105,15 +108,15 @@ describe("whether the peer may have acted on what failed", () => {
         [refused.code, refused.debug, refused.processed],
         [ErrorCode.EnhanceYourCalm, "too much", "no"]
       )
-      yield* MuxStream.write(far, text("on"))
+      yield* MuxStream.write(far, encoded("on"))
       yield* MuxStream.finish(far)
-      assert.deepStrictEqual(yield* MuxStream.readAll(stream), text("on"))
+      assert.deepStrictEqual(yield* MuxStream.readAll(stream), encoded("on"))
     }).pipe(scenario)
   )
 })
 
-describe("arguments", () => {
-  it.effect("a stream type that is no uint32, or the heartbeats' own, fails with InvalidOptions", () =>
+describe("a stream type", () => {
+  it.effect("that is no uint32, or the heartbeats' own, fails with InvalidOptions", () =>
     Effect.gen(function* () {
       const { client } = yield* makePair({ both: { heartbeat: false } })
       for (const type of [-1, 1.5, Number.NaN, 0xffffffff, 2 ** 32]) {
@@ -125,7 +128,7 @@ describe("arguments", () => {
     }).pipe(scenario)
   )
 
-  it.effect("untyped sessions have no types: giving one fails with InvalidOptions", () =>
+  it.effect("fails with InvalidOptions on an untyped session", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { typed: false, heartbeat: false } })
       const error = yield* Effect.flip(Effect.scoped(client.open({ type: 1 })))
@@ -136,7 +139,7 @@ describe("arguments", () => {
   )
 })
 
-describe("messages", () => {
+describe("the messages of errors", () => {
   it.effect("say what happened, in one line", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat: false } })
@@ -146,6 +149,89 @@ describe("messages", () => {
       assert.strictEqual(reset.message, `Stream ${stream.id} was reset by this side: EnhanceYourCalm (10)`)
       yield* link.cut
       assert.strictEqual((yield* client.closed).message, "The transport failed while reading: reset by the peer")
+    }).pipe(scenario)
+  )
+})
+
+const values: ReadonlyArray<unknown> = [undefined, null, -1, 1.5, NaN, "x", {}, [], Symbol("s"), 10n, () => 1]
+
+it.effect("an object whose traps throw is no MuxadoError, and never to be retried", () =>
+  Effect.sync(() => {
+    const hostile = new Proxy(
+      {},
+      {
+        get: () => {
+          throw new Error("get")
+        },
+        has: () => {
+          throw new Error("has")
+        }
+      }
+    )
+    assert.isFalse(MuxadoError.isMuxadoError(hostile))
+    assert.strictEqual(MuxadoError.retry(hostile), "Never")
+  })
+)
+
+it("a value that is none of this library's is no MuxadoError, and never to be retried", () => {
+  for (const value of [...values, { _tag: "StreamReset", processed: "no" }, new Error("x")]) {
+    assert.isFalse(MuxadoError.isMuxadoError(value))
+    assert.strictEqual(MuxadoError.retry(value), "Never")
+  }
+})
+
+class Foreign extends Data.TaggedError("StreamReset")<{ readonly processed: "no" }> {}
+
+describe("whether a call may be retried", () => {
+  const about = { streamId: 3, code: ErrorCode.StreamRefused } as const
+  const local = { initiator: "Local", processed: "no" } as const
+  const remote = { initiator: "Remote", processed: "no" } as const
+  const cases: ReadonlyArray<readonly [unknown, ReturnType<typeof MuxadoError.retry>]> = [
+    [new MuxadoError.StreamReset({ ...about, ...remote }), "SameSession"],
+    [new MuxadoError.StreamReset({ ...about, ...remote, processed: "maybe" }), "Never"],
+    [new MuxadoError.StreamReset({ ...about, ...local }), "Never"],
+    [new MuxadoError.StreamsExhausted(local), "NewSession"],
+    [new MuxadoError.InvalidOptions({ detail: "no" }), "Never"],
+    [new MuxadoError.ReadLimitExceeded({ streamId: 3, maxBytes: 1 }), "Never"],
+    [new MuxadoError.StreamClosed({ streamId: 3, operation: "read", initiator: "Local", processed: "maybe" }), "Never"],
+    [new MuxadoError.RemoteGoneAway({ lastStreamId: 3, code: 0, debug: "", ...remote }), "NewSession"],
+    [new MuxadoError.RemoteGoneAway({ lastStreamId: 3, code: 0, debug: "", ...remote, processed: "maybe" }), "Never"],
+    [new MuxadoError.SessionClosed(local), "NewSession"],
+    [new MuxadoError.TransportFailed({ reason: "Open", ...local }), "NewSession"],
+    [new MuxadoError.SessionDead({ reason: "Heartbeat", silentFor: 1, since: 0, ...remote }), "NewSession"],
+    [new MuxadoError.ProtocolViolation({ code: 1, detail: "", ...local }), "NewSession"],
+    [new Foreign({ processed: "no" }), "Never"],
+    [new Error("no"), "Never"],
+    [{ _tag: "TimeoutException" }, "Never"],
+    [null, "Never"],
+    ["StreamReset", "Never"],
+    [undefined, "Never"]
+  ]
+  it("is said for each error and for values of other libraries", () => {
+    for (const [error, expected] of cases) assert.strictEqual(MuxadoError.retry(error), expected, String(error))
+  })
+
+  it("isMuxadoError holds for each error of this library, and for no other value", () => {
+    for (const [error] of cases.slice(0, 13)) assert.isTrue(MuxadoError.isMuxadoError(error), String(error))
+    for (const [error] of cases.slice(13)) assert.isFalse(MuxadoError.isMuxadoError(error), String(error))
+  })
+
+  it.effect("the recipe of the documents lets other errors pass, and recovers where the peer was full", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair({ server: { maxInboundStreams: 1 } })
+      yield* Effect.fork(server.serve((stream) => Effect.zipRight(Effect.sleep(50), MuxStream.write(stream, "done"))))
+      const attempts = yield* Ref.make(0)
+      const call = Ref.update(attempts, (n) => n + 1).pipe(
+        Effect.zipRight(client.withStream(MuxStream.readAll)),
+        Effect.timeout("5 seconds"),
+        Effect.retry({
+          while: (error) => MuxadoError.retry(error) === "SameSession",
+          schedule: Schedule.exponential("10 millis").pipe(Schedule.compose(Schedule.recurs(5)))
+        })
+      )
+      const calls = yield* Effect.fork(Effect.all([call, call], { concurrency: 2 }))
+      assert.lengthOf(yield* passTimeUntil(calls), 2)
+      assert.isAbove(yield* Ref.get(attempts), 2)
     }).pipe(scenario)
   )
 })

@@ -2,10 +2,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FrameReader, FrameWriter, MuxadoError, MuxStream, Session, Transport } from "effect-muxado"
 import { SimulatedTransport } from "effect-muxado/testing"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { echo, exchange, passTimeUntil, scenario, sessionOver, text } from "./utils/sessions.js"
+import * as Scope from "effect/Scope"
+import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
+import { echo, encoded, exchange, passTimeUntil, scenario, sessionOver, settle } from "../support/session/sessions.js"
+import { wrong } from "../support/wrong.js"
 
 const reason = new Error("the port is closed")
 
@@ -87,7 +90,7 @@ const start = ({ reader, transport, writer }: Parts) =>
     Effect.provideService(FrameWriter.FrameWriter, writer)
   )
 
-describe("a session ends, and its calls with it, if", () => {
+describe("a session ends, and its calls with it, when", () => {
   for (const [part, broken] of Object.entries(breaks)) {
     for (const [how, fault] of Object.entries(faults)) {
       it.effect(`${part} ${how}`, () =>
@@ -98,7 +101,7 @@ describe("a session ends, and its calls with it, if", () => {
           yield* Effect.fork(server.serve(echo))
           const calls = yield* Effect.fork(
             Effect.forEach([1, 2, 3, 4, 5, 6], () =>
-              Effect.exit(client.withStream((stream) => exchange(stream, text("a call"))))
+              Effect.exit(client.withStream((stream) => exchange(stream, encoded("a call"))))
             )
           )
           const exits = yield* passTimeUntil(calls)
@@ -120,7 +123,7 @@ describe("a session ends, and its calls with it, if", () => {
   }
 })
 
-describe("an ending is bounded, and harms nothing, if", () => {
+describe("an ending is bounded, and harms nothing, when", () => {
   for (const part of ["end", "destroy"] as const) {
     for (const [how, fault] of Object.entries(faults)) {
       it.effect(`a transport's ${part} ${how}`, () =>
@@ -138,7 +141,7 @@ describe("an ending is bounded, and harms nothing, if", () => {
           const client = yield* Session.fromTransport(transport, { role: "client", heartbeat: false })
           const server = yield* sessionOver("server", link.server, { heartbeat: false })
           yield* Effect.fork(server.serve(echo))
-          yield* client.withStream((stream) => exchange(stream, text("a call")))
+          yield* client.withStream((stream) => exchange(stream, encoded("a call")))
           yield* passTimeUntil(yield* Effect.fork(client.close))
           assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
         }).pipe(scenario)
@@ -147,7 +150,7 @@ describe("an ending is bounded, and harms nothing, if", () => {
   }
 })
 
-describe("what a transport reads", () => {
+describe("what a transport of the application reads", () => {
   for (const [chunk, name] of [
     ["hello", "a string of 5 characters"],
     [new ArrayBuffer(8), "an ArrayBuffer of 8 bytes"],
@@ -171,7 +174,7 @@ describe("what a transport reads", () => {
   }
 })
 
-describe("what a writer of somebody else's writes", () => {
+describe("a writer of frames from the application", () => {
   it.effect("cannot turn payload into frames: a payload that is not as long as announced ends the session", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
@@ -195,47 +198,274 @@ describe("what a writer of somebody else's writes", () => {
   )
 })
 
-describe("a handler's surroundings", () => {
-  it.effect("a resetCode that throws or gives no code resets with InternalError, and the session goes on", () =>
-    Effect.gen(function* () {
-      const link = yield* SimulatedTransport.makePair()
-      const client = yield* sessionOver("client", link.client)
-      const server = yield* sessionOver("server", link.server)
-      const codes: Array<unknown> = [3, () => "never", -1, "6"]
-      yield* Effect.fork(
-        server.serve(({ type }) => Effect.fail(type ?? 0), {
-          resetCode: (type) => {
-            if (type === 4) throw reason
-            return codes[type] as number
+const boom = new Error("boom")
+
+const failing: Record<string, () => unknown> = {
+  throws: () => {
+    throw boom
+  },
+  dies: () => Effect.die(boom),
+  fails: () => Effect.fail(boom),
+  "fails with a string": () => Effect.fail("boom"),
+  "fails with its own error": () =>
+    Effect.fail(
+      new MuxadoError.TransportFailed({ reason: "Write", cause: boom, initiator: "Local", processed: "maybe" })
+    ),
+  "interrupts itself": () => Effect.interrupt,
+  "gives no effect": () => undefined
+}
+
+const timers = { ...quick, heartbeat: false as const }
+
+it.effect("a value that is no transport fails with InvalidOptions", () =>
+  Effect.gen(function* () {
+    for (const value of [undefined, 3, {}]) {
+      const end = yield* ending(Effect.scoped(Session.fromTransport(wrong(value), { ...quick, role: "client" })))
+      assert.match(end, /^fails InvalidOptions: .*transport/)
+    }
+  })
+)
+
+it.scopedLive("a transport that reads empty chunks without end keeps no core busy", () =>
+  Effect.gen(function* () {
+    let reads = 0
+    const transport: Transport.TransportService = {
+      read: Effect.sync(() => {
+        reads++
+        return new Uint8Array()
+      }),
+      write: () => Effect.void,
+      end: Effect.void,
+      destroy: Effect.void
+    }
+    yield* Session.fromTransport(transport, { ...quick, role: "client" })
+    yield* Effect.sleep(50)
+    assert.isBelow(reads, 100)
+  })
+)
+
+it.effect("a reader of frames that gives something else is named in the error", () =>
+  Effect.gen(function* () {
+    const link = yield* SimulatedTransport.makePair()
+    const client = yield* Session.make({ ...quick, role: "client" }).pipe(
+      Effect.provideService(Transport.Transport, link.client),
+      Effect.provideService(FrameReader.FrameReader, wrong({ take: Effect.succeed("nothing of the kind") })),
+      Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(link.client))
+    )
+    assert.match((yield* client.closed).message, /a FrameReader must give/)
+  }).pipe(Effect.scoped)
+)
+
+describe("a transport of the application", () => {
+  for (const [way, fault] of Object.entries(failing)) {
+    for (const at of [1, 2]) {
+      sessionTest(`whose write ${way}, the ${at}. time, ends its session with TransportFailed`, () =>
+        Effect.gen(function* () {
+          const link = yield* SimulatedTransport.makePair()
+          let writes = 0
+          const transport: Transport.TransportService = {
+            ...link.client,
+            write: (chunks) => (++writes >= at ? wrong(fault()) : link.client.write(chunks))
           }
+          const client = yield* Session.fromTransport(transport, { ...timers, role: "client" })
+          const server = yield* Session.fromTransport(link.server, { ...timers, role: "server" })
+          yield* Effect.forkScoped(server.serve(echoWhole))
+          if (at === 2) assert.strictEqual(yield* call(client), "hello")
+          assert.match(yield* ending(call(client)), /^fails TransportFailed: /)
+          assert.match(yield* ending(call(client)), /^fails TransportFailed: /)
+          assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
+          assert.strictEqual((yield* server.closed)._tag, "TransportFailed")
         })
       )
-      const seen: Array<number> = []
-      for (const type of [0, 1, 2, 3, 4]) {
-        const error = yield* Effect.flip(client.withStream(MuxStream.readAll, { type }))
-        assert(error._tag === "StreamReset")
-        seen.push(error.code)
+    }
+
+    sessionTest(`whose read ${way} ends its session with TransportFailed`, () =>
+      Effect.gen(function* () {
+        const link = yield* SimulatedTransport.makePair()
+        let reads = 0
+        const read = wrong<Transport.TransportService["read"]>(
+          Effect.suspend(() => (++reads >= 3 ? wrong<Transport.TransportService["read"]>(fault()) : link.client.read))
+        )
+        const client = yield* Session.fromTransport({ ...link.client, read }, { ...timers, role: "client" })
+        const server = yield* Session.fromTransport(link.server, { ...timers, role: "server" })
+        yield* Effect.forkScoped(server.serve(echoWhole))
+        yield* Effect.forEach([1, 2, 3], () => ending(call(client)))
+        assert.match(yield* ending(call(client)), /^fails TransportFailed: /)
+        assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
+      })
+    )
+
+    for (const part of ["end", "destroy"] as const) {
+      sessionTest(`whose ${part} ${way} lets its session close`, () =>
+        Effect.gen(function* () {
+          const link = yield* SimulatedTransport.makePair()
+          const transport = { ...link.client, [part]: Effect.suspend(() => wrong<Effect.Effect<void>>(fault())) }
+          const server = yield* Session.fromTransport(link.server, { ...timers, role: "server" })
+          yield* Effect.forkScoped(server.serve(echoWhole))
+          const scope = yield* Scope.make()
+          const client = yield* Scope.extend(Session.fromTransport(transport, { ...timers, role: "client" }), scope)
+          assert.strictEqual(yield* call(client), "hello")
+          assert.strictEqual(yield* ending(Scope.close(scope, Exit.void)), "ok")
+          assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
+        })
+      )
+    }
+  }
+
+  sessionTest("whose operations never complete is closed within its limits", () =>
+    Effect.gen(function* () {
+      const never: Transport.TransportService = {
+        read: Effect.never,
+        write: () => Effect.never,
+        end: Effect.never,
+        destroy: Effect.never
       }
-      assert.deepStrictEqual(seen, [3, 2, 2, 2, 2])
-    }).pipe(scenario)
+      const scope = yield* Scope.make()
+      const client = yield* Scope.extend(Session.fromTransport(never, { ...timers, role: "client" }), scope)
+      yield* Scope.extend(client.open(), scope)
+      assert.strictEqual(yield* ending(Scope.close(scope, Exit.void)), "ok")
+      assert.strictEqual((yield* client.closed)._tag, "SessionClosed")
+    })
   )
 
-  it.effect("a handler that throws where it is called resets its stream, and the session goes on", () =>
+  for (const [name, value] of Object.entries({
+    text: "text",
+    "a number": 7,
+    nothing: undefined,
+    "an ArrayBuffer": new ArrayBuffer(8),
+    "a Uint16Array": Uint16Array.of(1)
+  })) {
+    sessionTest(`that reads ${name} instead of a Uint8Array ends its session and names it`, () =>
+      Effect.gen(function* () {
+        const link = yield* SimulatedTransport.makePair()
+        const transport = { ...link.client, read: wrong<Transport.TransportService["read"]>(Effect.succeed(value)) }
+        const client = yield* Session.fromTransport(transport, { ...timers, role: "client" })
+        const error = yield* client.closed
+        assert.strictEqual(error._tag, "TransportFailed")
+        assert.include(error.message, "a chunk must be a Uint8Array, not ")
+      })
+    )
+  }
+})
+
+describe("a reader or writer of frames from the application", () => {
+  const start = (
+    reader: (mine: FrameReader.FrameReaderService) => unknown,
+    writer: (mine: FrameWriter.FrameWriterService) => unknown
+  ) =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
-      const client = yield* sessionOver("client", link.client)
-      const server = yield* sessionOver("server", link.server)
-      const handled = yield* Deferred.make<void>()
-      yield* Effect.fork(
-        server.serve((stream) => {
-          if (stream.type === 1) throw reason
-          return Effect.zipRight(Deferred.succeed(handled, undefined), echo(stream))
-        })
+      const server = yield* Session.fromTransport(link.server, { ...timers, role: "server" })
+      yield* Effect.forkScoped(server.serve(echoWhole))
+      const mine = { reader: FrameReader.make(link.client), writer: FrameWriter.make(link.client) }
+      return yield* Session.make({ ...timers, role: "client" }).pipe(
+        Effect.provideService(Transport.Transport, link.client),
+        Effect.provideService(FrameReader.FrameReader, wrong(reader(mine.reader))),
+        Effect.provideService(FrameWriter.FrameWriter, wrong(writer(mine.writer)))
       )
-      const error = yield* Effect.flip(client.withStream(MuxStream.readAll, { type: 1 }))
-      assert.deepInclude(error, { _tag: "StreamReset", code: 2 })
-      yield* client.withStream((stream) => exchange(stream, text("still here")))
-      yield* Deferred.await(handled)
+    })
+
+  const ways: Record<string, () => unknown> = {
+    ...failing,
+    "gives something else": () => Effect.succeed("nothing of the kind")
+  }
+
+  for (const [way, fault] of Object.entries(ways)) {
+    sessionTest(`whose take ${way} ends the session with TransportFailed`, () =>
+      Effect.gen(function* () {
+        let takes = 0
+        const client = yield* start(
+          (mine) => ({
+            take: Effect.suspend(() =>
+              ++takes >= 2 ? wrong<FrameReader.FrameReaderService["take"]>(fault()) : mine.take
+            )
+          }),
+          (mine) => mine
+        )
+        yield* Effect.forEach([1, 2], () => ending(call(client)))
+        assert.match(yield* ending(call(client)), /^fails TransportFailed: /)
+        assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
+      })
+    )
+  }
+
+  for (const [way, fault] of Object.entries(failing)) {
+    sessionTest(`whose write ${way} ends the session with TransportFailed`, () =>
+      Effect.gen(function* () {
+        let writes = 0
+        const client = yield* start(
+          (mine) => mine,
+          (mine) => ({
+            write: (...args: Parameters<typeof mine.write>) => (++writes >= 2 ? fault() : mine.write(...args))
+          })
+        )
+        assert.strictEqual(yield* call(client), "hello")
+        assert.match(yield* ending(call(client)), /^fails TransportFailed: /)
+        assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
+      })
+    )
+  }
+})
+
+sessionTest("a transport without a write ends its session with TransportFailed", () =>
+  Effect.gen(function* () {
+    const link = yield* SimulatedTransport.makePair()
+    const transport = wrong<Transport.TransportService>({ ...link.client, write: undefined })
+    const client = yield* Session.fromTransport(transport, { ...quick, role: "client" })
+    const serving = yield* Effect.fork(call(client).pipe(Effect.flip))
+    assert.strictEqual((yield* Fiber.join(serving))._tag, "TransportFailed")
+    assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
+  })
+)
+
+sessionTest("a reader and a writer of nothing fail when they are used, and no earlier", () =>
+  Effect.gen(function* () {
+    const nothing = wrong<Transport.TransportService>({})
+    assert.match(yield* ending(FrameReader.make(nothing).take), /^(dies|fails) /)
+    assert.match(
+      yield* ending(FrameWriter.make(nothing).write([{ _tag: "Rst", streamId: 3, code: 6 }])),
+      /^(dies|fails) /
+    )
+  })
+)
+
+it.effect("a reader that dies ends the session, heartbeats or not", () =>
+  Effect.gen(function* () {
+    const link = yield* SimulatedTransport.makePair()
+    const session = yield* sessionOver(
+      "client",
+      { ...link.client, read: Effect.dieMessage("broken") },
+      {
+        heartbeat: false
+      }
+    )
+    const end = yield* session.closed
+    assert.strictEqual(end._tag, "TransportFailed")
+  }).pipe(scenario)
+)
+
+describe("a FrameReader or FrameWriter from the context", () => {
+  it.effect("that dies ends the session, which does not hang", () =>
+    Effect.gen(function* () {
+      for (const broken of ["reader", "writer"] as const) {
+        const link = yield* SimulatedTransport.makePair()
+        const defect = new Error("a bug")
+        const session = yield* Session.make({ role: "client", heartbeat: false }).pipe(
+          Effect.provideService(Transport.Transport, link.client),
+          Effect.provideService(
+            FrameReader.FrameReader,
+            broken === "reader" ? { take: Effect.die(defect) } : FrameReader.make(link.client)
+          ),
+          Effect.provideService(FrameWriter.FrameWriter, { write: () => Effect.die(defect) })
+        )
+        if (broken === "writer") yield* session.open()
+        const closed = yield* Effect.fork(session.closed)
+        yield* settle
+        const exit = yield* closed.unsafePoll() ?? assert.fail(`the session outlives its ${broken}`)
+        assert(exit._tag === "TransportFailed")
+        assert.strictEqual(exit.initiator, "Local")
+        assert.include(exit.message, "a bug")
+      }
     }).pipe(scenario)
   )
 })

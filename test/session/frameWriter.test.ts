@@ -1,10 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FrameWriter } from "effect-muxado"
+import { SimulatedTransport } from "effect-muxado/testing"
 import * as Effect from "effect/Effect"
 import { Decoder } from "../../src/protocol/wire/decoder.js"
 import { data, windowIncrement } from "../../src/protocol/wire/frame.js"
+import { ending, sessionTest } from "../support/session/sessionTest.js"
 
-describe("a batch", () => {
+describe("a batch of frames", () => {
   const large = new Uint8Array(64 * 1024)
 
   it.effect("is one write, in which large DATA frames of one stream leave as one", () =>
@@ -30,3 +32,15 @@ describe("a batch", () => {
     })
   )
 })
+
+sessionTest("a write of frames after the end of the transport fails, again and again", () =>
+  Effect.gen(function* () {
+    const link = yield* SimulatedTransport.makePair()
+    const writer = FrameWriter.make(link.client)
+    yield* link.client.destroy
+    for (let i = 0; i < 2; i++) {
+      const write = writer.write([{ _tag: "Rst", streamId: 3, code: 77 }])
+      assert.match(yield* ending(write), /^fails TransportFailed: /)
+    }
+  })
+)

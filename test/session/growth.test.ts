@@ -7,7 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { makePair, scenario } from "./utils/sessions.js"
+import { makePair, scenario } from "../support/session/sessions.js"
 
 const MEGABIT = 1_000_000 / 8
 
@@ -78,8 +78,8 @@ const transfer = (link: Link, seconds: number, { before = 0, options = {}, pause
     return { ...result, left: (yield* server.stats).grownBytes }
   })
 
-describe("a single stream", () => {
-  it.effect("uses most of a long fat link", () =>
+describe("a window that grows", () => {
+  it.effect("lets one stream use most of a link with a high bandwidth and a long round trip", () =>
     Effect.gen(function* () {
       const { grownBytes, left, share } = yield* transfer(LONG_AND_FAT, 3)
       assert.isAtLeast(share, 0.9)
@@ -89,7 +89,7 @@ describe("a single stream", () => {
     }).pipe(scenario)
   )
 
-  it.effect("gets there within a few round trips", () =>
+  it.effect("is wide enough within a few round trips", () =>
     Effect.gen(function* () {
       // the first window is a quarter of what the link holds: it must double three times
       const { whole } = yield* transfer(LONG_AND_FAT, 3)
@@ -97,7 +97,7 @@ describe("a single stream", () => {
     }).pipe(scenario)
   )
 
-  it.effect("gets there sooner where another has been there before", () =>
+  it.effect("is wide enough sooner where another stream needed it before", () =>
     Effect.gen(function* () {
       const first = yield* transfer(LONG_AND_FAT, 3)
       const second = yield* transfer(LONG_AND_FAT, 3, { before: 1 })
@@ -108,7 +108,7 @@ describe("a single stream", () => {
     }).pipe(scenario)
   )
 
-  it.effect("keeps its window there when windows do not grow", () =>
+  it.effect("does not grow where the options forbid it", () =>
     Effect.gen(function* () {
       const { grownBytes, share } = yield* transfer(LONG_AND_FAT, 2, { options: { growthLimit: 0 } })
       assert.isBelow(share, 0.3)
@@ -116,14 +116,14 @@ describe("a single stream", () => {
     }).pipe(scenario)
   )
 
-  it.effect("does so on an untyped session, which has no heartbeats to time", () =>
+  it.effect("grows on an untyped session too, which has no heartbeats to time", () =>
     Effect.gen(function* () {
       const { share } = yield* transfer(LONG_AND_FAT, 3, { options: { typed: false, heartbeat: false } })
       assert.isAtLeast(share, 0.9)
     }).pipe(scenario)
   )
 
-  it.effect("keeps its window on a short link, however fast that is", () =>
+  it.effect("does not grow on a short link, however fast that is", () =>
     Effect.gen(function* () {
       const { grownBytes, share } = yield* transfer({ bandwidth: 25 * MEGABIT, roundTrip: 2 }, 0.2)
       assert.isAtLeast(share, 0.9)
@@ -132,7 +132,7 @@ describe("a single stream", () => {
     }).pipe(scenario)
   )
 
-  it.effect("keeps its window where its reader is slower than the link", () =>
+  it.effect("does not grow where its reader is slower than the link", () =>
     Effect.gen(function* () {
       const { grownBytes, held } = yield* transfer({ bandwidth: 10 * MEGABIT, roundTrip: 20 }, 5, { pause: 40 })
       assert.strictEqual(grownBytes, 0)
@@ -140,7 +140,7 @@ describe("a single stream", () => {
     }).pipe(scenario)
   )
 
-  it.effect("grows no further than it may", () =>
+  it.effect("grows no further than its limits", () =>
     Effect.gen(function* () {
       for (const options of [{ maxWindow: 50_000 }, { growthLimit: 50_000 - WINDOW }]) {
         const { grownBytes } = yield* transfer(LONG_AND_FAT, 1.5, { options })

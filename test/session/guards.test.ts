@@ -5,7 +5,7 @@ import { MuxStream, Session, Transport } from "effect-muxado"
 import { SimulatedTransport } from "effect-muxado/testing"
 import { Effect } from "effect"
 import { PassThrough } from "node:stream"
-import { makePair } from "./utils/sessions.js"
+import { makePair } from "../support/session/sessions.js"
 
 const throwing = (): never => {
   throw new Error("not now")

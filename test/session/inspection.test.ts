@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { MuxStream } from "effect-muxado"
 import { Effect, Inspectable, Logger } from "effect"
 import { inspect } from "node:util"
-import { makePair, settle, sessionOver } from "./utils/sessions.js"
+import { makePair, settle, sessionOver } from "../support/session/sessions.js"
 
 const LONGEST = 400
 

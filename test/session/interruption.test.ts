@@ -1,15 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ErrorCode, Frame, MuxStream } from "effect-muxado"
+import { ErrorCode, Frame, MuxStream, Session } from "effect-muxado"
+import { SimulatedTransport } from "effect-muxado/testing"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import * as Scheduler from "effect/Scheduler"
 import * as TestClock from "effect/TestClock"
+import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
 import {
   assertAtRest,
+  decoded,
   echo,
+  encoded,
   exchange,
   isDone,
   makePair,
@@ -18,10 +24,8 @@ import {
   passTimeUntil,
   scenario,
   settle,
-  string,
-  text,
   yields
-} from "./utils/sessions.js"
+} from "../support/session/sessions.js"
 
 /** What a typed stream may send at first: the type is paid from the window. */
 const CREDIT = 256 * 1024 - 4
@@ -39,7 +43,7 @@ const received = (peer: { readonly receive: Effect.Effect<{ frames: ReadonlyArra
   })
 
 const payload = (frames: ReadonlyArray<Frame.InboundFrame>): string =>
-  string(Buffer.concat(frames.flatMap((frame) => (frame._tag === "Data" && !frame.syn ? [frame.payload] : []))))
+  decoded(Buffer.concat(frames.flatMap((frame) => (frame._tag === "Data" && !frame.syn ? [frame.payload] : []))))
 
 const resets = (frames: ReadonlyArray<Frame.InboundFrame>) =>
   frames.flatMap((frame) => (frame._tag === "Rst" ? [[frame.streamId, frame.code]] : []))
@@ -75,13 +79,47 @@ describe("an interrupted read", () => {
       const there = yield* server.accept
       const readers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(MuxStream.read(there)))
       yield* settle
-      yield* MuxStream.write(stream, text("x"))
+      yield* MuxStream.write(stream, encoded("x"))
       const [first, ...others] = readers
       yield* Fiber.interrupt(first ?? assert.fail())
       yield* settle
       const done = yield* Effect.filter(others, isDone)
       assert.strictEqual(done.length, 1)
       yield* Fiber.interruptAll(readers)
+    }).pipe(scenario)
+  )
+
+  it.effect("loses no bytes, at whatever operation of its fiber it is interrupted", () =>
+    Effect.gen(function* () {
+      for (let step = 1; step < 30; step++) {
+        const { client, server } = yield* makePair()
+        const written = yield* client.open()
+        yield* MuxStream.write(written, Uint8Array.of(1, 2, 3))
+        const stream = yield* server.accept
+        const reading: { fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined } = { fiber: undefined }
+        let operations = 0
+        const scheduler = Scheduler.make(
+          (task) => void Promise.resolve().then(task),
+          () => {
+            if (++operations !== step) return false
+            const { fiber } = reading
+            if (fiber !== undefined) fiber.unsafeInterruptAsFork(fiber.id())
+            return 0
+          }
+        )
+        let got: Option.Option<Uint8Array> | undefined
+        const read = Effect.withFiberRuntime<void, unknown>((fiber) => {
+          reading.fiber = fiber
+          // not `map`: that would take the bytes one operation after they were given
+          return Effect.flatMap(MuxStream.read(stream), (bytes) => {
+            got = bytes
+            return Effect.void
+          })
+        })
+        yield* Effect.fork(Effect.withScheduler(read, scheduler)).pipe(Effect.flatMap(Fiber.await))
+        got ??= yield* MuxStream.read(stream)
+        assert.deepStrictEqual(Option.map(got, Array.from), Option.some([1, 2, 3]), `step ${step}`)
+      }
     }).pipe(scenario)
   )
 })
@@ -92,12 +130,12 @@ describe("an interrupted write", () => {
       const peer = yield* makeRawPair({ heartbeat: false })
       const stream = yield* peer.client.open()
       yield* MuxStream.write(stream, new Uint8Array(CREDIT))
-      const writing = yield* Effect.fork(MuxStream.write(stream, text("never")))
+      const writing = yield* Effect.fork(MuxStream.write(stream, encoded("never")))
       yield* received(peer)
       yield* Fiber.interrupt(writing)
       yield* peer.send([Frame.windowIncrement(3, 2000)])
       yield* settle
-      yield* MuxStream.write(stream, text("later"))
+      yield* MuxStream.write(stream, encoded("later"))
       const frames = yield* received(peer)
       assert.strictEqual(payload(frames), "later")
       assert.deepStrictEqual(resets(frames), [])
@@ -129,7 +167,7 @@ describe("an interrupted write", () => {
       const peer = yield* makeRawPair({ heartbeat: false })
       const stream = yield* peer.client.open()
       const writing = yield* Effect.fork(MuxStream.write(stream, new Uint8Array(CREDIT + 1)))
-      const next = yield* Effect.fork(Effect.flip(MuxStream.write(stream, text("next"))))
+      const next = yield* Effect.fork(Effect.flip(MuxStream.write(stream, encoded("next"))))
       assert.strictEqual(payload(yield* received(peer)).length, CREDIT)
       yield* Fiber.interrupt(writing)
       assert.deepStrictEqual(resets(yield* received(peer)), [[3, ErrorCode.StreamCancelled]])
@@ -146,8 +184,8 @@ describe("an interrupted write", () => {
       const peer = yield* makeRawPair({ heartbeat: false })
       const stream = yield* peer.client.open()
       yield* MuxStream.write(stream, new Uint8Array(CREDIT))
-      const first = yield* Effect.fork(MuxStream.write(stream, text("first")))
-      const second = yield* Effect.fork(MuxStream.write(stream, text("second")))
+      const first = yield* Effect.fork(MuxStream.write(stream, encoded("first")))
+      const second = yield* Effect.fork(MuxStream.write(stream, encoded("second")))
       const finish = yield* Effect.fork(MuxStream.finish(stream))
       yield* received(peer)
       yield* Fiber.interrupt(first)
@@ -171,7 +209,7 @@ describe("an interrupted write", () => {
       yield* Effect.fork(MuxStream.finish(stream))
       const there = yield* server.accept
       const bytes = yield* Effect.flatMap(Effect.fork(MuxStream.readAll(there)), passTimeUntil)
-      assert.strictEqual(string(bytes).replace(/(.)\1*/g, "$1"), "ABCD")
+      assert.strictEqual(decoded(bytes).replace(/(.)\1*/g, "$1"), "ABCD")
       assert.strictEqual(bytes.length, 80_000)
     }).pipe(scenario)
   )
@@ -183,14 +221,14 @@ describe("an interrupted finish", () => {
       const peer = yield* makeRawPair({ heartbeat: false })
       const stream = yield* peer.client.open()
       yield* MuxStream.write(stream, new Uint8Array(CREDIT))
-      const writing = yield* Effect.fork(MuxStream.write(stream, text("more")))
+      const writing = yield* Effect.fork(MuxStream.write(stream, encoded("more")))
       const finishing = yield* Effect.fork(MuxStream.finish(stream))
       yield* received(peer)
       yield* Fiber.interrupt(finishing)
       yield* peer.send([Frame.windowIncrement(3, 2000)])
       yield* settle
       yield* Fiber.join(writing)
-      yield* MuxStream.write(stream, text(", and more"))
+      yield* MuxStream.write(stream, encoded(", and more"))
       const frames = yield* received(peer)
       assert.strictEqual(payload(frames), "more, and more")
       assert.isFalse(frames.some((frame) => frame._tag === "Data" && frame.fin))
@@ -214,7 +252,7 @@ describe("an interrupted open", () => {
       yield* Deferred.succeed(release, undefined)
       yield* Fiber.join(holding)
       yield* settle
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, text("free")))), "free")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, encoded("free")))), "free")
       yield* settle
       assert.deepStrictEqual([(yield* client.stats).opened, (yield* server.stats).accepted], [2, 2])
       yield* assertAtRest(client)
@@ -231,12 +269,12 @@ describe("an interrupted open", () => {
         const holding = yield* Effect.fork(client.withStream(() => Deferred.await(release)))
         yield* settle
         const second = yield* Effect.fork(client.withStream(() => Effect.never))
-        const third = yield* Effect.fork(client.withStream((stream) => exchange(stream, text("third"))))
+        const third = yield* Effect.fork(client.withStream((stream) => exchange(stream, encoded("third"))))
         yield* settle
         yield* Deferred.succeed(release, undefined)
         yield* yields(step)
         yield* Fiber.interrupt(second)
-        assert.strictEqual(string(yield* passTimeUntil(third)), "third")
+        assert.strictEqual(decoded(yield* passTimeUntil(third)), "third")
         yield* Fiber.join(holding)
       }
       yield* settle
@@ -302,9 +340,9 @@ describe("the end of withStream and of an open's scope", () => {
       Effect.gen(function* () {
         const peer = yield* makeRawPair({ heartbeat: false })
         const uses = [
-          peer.client.withStream((stream) => Effect.zipRight(MuxStream.write(stream, text("x")), end)),
+          peer.client.withStream((stream) => Effect.zipRight(MuxStream.write(stream, encoded("x")), end)),
           Effect.scoped(
-            Effect.flatMap(peer.client.open(), (stream) => Effect.zipRight(MuxStream.write(stream, text("x")), end))
+            Effect.flatMap(peer.client.open(), (stream) => Effect.zipRight(MuxStream.write(stream, encoded("x")), end))
           )
         ]
         for (const use of uses) {
@@ -318,7 +356,10 @@ describe("the end of withStream and of an open's scope", () => {
         assert.deepStrictEqual(frames, expected === "FIN" ? ["FIN", "FIN"] : [])
         const later = yield* Effect.exit(
           peer.client.withStream((stream) =>
-            MuxStream.write(stream, text("x")).pipe(Effect.zipRight(TestClock.adjust("1 second")), Effect.zipRight(end))
+            MuxStream.write(stream, encoded("x")).pipe(
+              Effect.zipRight(TestClock.adjust("1 second")),
+              Effect.zipRight(end)
+            )
           )
         )
         assert.strictEqual(Exit.isSuccess(later), expected === "FIN")
@@ -327,3 +368,93 @@ describe("the end of withStream and of an open's scope", () => {
     )
   }
 })
+
+type Operation = (stream: MuxStream.MuxStream) => Effect.Effect<unknown, unknown>
+
+const reads: Record<string, Operation> = {
+  read: MuxStream.read,
+  readAll: (stream) => MuxStream.readAll(stream),
+  "toSocket.run": (stream) => MuxStream.toSocket(stream).run(() => undefined)
+}
+
+for (const [name, read] of Object.entries(reads)) {
+  sessionTest(`an interrupted ${name} that waits loses no byte`, ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(
+        server.serve((stream) => Effect.zipRight(Effect.sleep(50), MuxStream.write(stream, "all of it")))
+      )
+      const stream = yield* client.open()
+      yield* MuxStream.write(stream, "go")
+      const reading = yield* Effect.fork(read(stream))
+      yield* Effect.sleep(20)
+      yield* Fiber.interrupt(reading)
+      assert.strictEqual(decoded(yield* MuxStream.readAll(stream)), "all of it")
+    })
+  )
+}
+
+const waits: Record<string, (session: Session.SessionService) => Effect.Effect<unknown, unknown>> = {
+  accept: (session) => Effect.scoped(session.accept),
+  serve: (session) => session.serve(echoWhole),
+  draining: (session) => session.draining,
+  closed: (session) => session.closed,
+  "open at the limit": (session) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        yield* session.open()
+        yield* session.open()
+      })
+    ),
+  withStream: (session) => session.withStream(() => Effect.never)
+}
+
+for (const [name, wait] of Object.entries(waits)) {
+  sessionTest(
+    `an interrupted ${name} leaves nothing open, and what comes next works`,
+    ({ client, server }) =>
+      Effect.gen(function* () {
+        for (const session of [client, server]) {
+          const waiting = yield* Effect.fork(wait(session))
+          yield* Effect.sleep(10)
+          assert.isNull(waiting.unsafePoll())
+          yield* Fiber.interrupt(waiting)
+          assert.strictEqual((yield* session.stats).outboundStreams, 0)
+        }
+        yield* Effect.forkScoped(server.serve(echoWhole))
+        assert.strictEqual(yield* call(client), "hello")
+      }),
+    { both: { ...quick, maxOutboundStreams: 1 } }
+  )
+}
+
+sessionTest("a ping that is interrupted leaves the next its answer", ({ client }) =>
+  Effect.gen(function* () {
+    const pinging = yield* Effect.fork(client.ping)
+    yield* Fiber.interrupt(pinging)
+    yield* client.ping
+    assert.strictEqual((yield* client.stats).outboundStreams, 0)
+  })
+)
+
+sessionTest("a write that is interrupted while it waits sends nothing, or resets the stream", ({ client, server }) =>
+  Effect.gen(function* () {
+    yield* Effect.forkScoped(server.serve(() => Effect.never))
+    const stream = yield* client.open()
+    const writing = yield* Effect.fork(MuxStream.write(stream, new Uint8Array(2_000_000)))
+    yield* Effect.sleep(10)
+    yield* Fiber.interrupt(writing)
+    assert.match(yield* ending(MuxStream.write(stream, "more")), /^fails StreamReset: .*StreamCancelled/)
+  })
+)
+
+sessionTest("a session whose making is interrupted leaves nothing", () =>
+  Effect.gen(function* () {
+    const link = yield* SimulatedTransport.makePair()
+    const making = yield* Effect.fork(
+      Effect.scoped(Effect.zipRight(Session.fromTransport(link.client, { ...quick, role: "client" }), Effect.never))
+    )
+    yield* Effect.yieldNow()
+    yield* Fiber.interrupt(making)
+    assert.match(yield* ending(link.server.read), /^(ok|fails TransportFailed)/)
+  })
+)

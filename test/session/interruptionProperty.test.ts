@@ -17,7 +17,7 @@ import {
   scenario,
   settle,
   yields
-} from "./utils/sessions.js"
+} from "../support/session/sessions.js"
 
 type Operation = "exchange" | "open" | "write" | "read" | "accept" | "ping" | "finish" | "reset" | "serve"
 
@@ -76,7 +76,7 @@ const step = fc.record({
   pause: fc.nat(10)
 })
 
-describe("interruption", () => {
+describe("an interruption", () => {
   it.effect.prop(
     "of any operation at any step leaves nothing behind, and the sessions as good as new",
     [fc.array(step, { minLength: 1, maxLength: 12 }), fc.constantFrom(undefined, { min: 1, max: 9000 })],

@@ -1,6 +1,6 @@
 /** Two of everything in one program: which layers are one session, and which are two. */
-import * as Socket from "@effect/platform/Socket"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import * as Socket from "@effect/platform/Socket"
 import { assert, describe, it } from "@effect/vitest"
 import type { MuxadoError } from "effect-muxado"
 import { FrameLog, FrameReader, FrameWriter, MuxStream, Session, SessionServer, Transport } from "effect-muxado"
@@ -10,7 +10,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { echo, exchange, scenario, sessionOver, string, text } from "./utils/sessions.js"
+import { call, echoWhole, quick, sessionTest } from "../support/session/sessionTest.js"
+import { decoded, echo, encoded, exchange, noise, scenario, sessionOver } from "../support/session/sessions.js"
 
 class Users extends Context.Tag("test/Users")<Users, Session.SessionService>() {}
 class Orders extends Context.Tag("test/Orders")<Orders, Session.SessionService>() {}
@@ -30,7 +31,7 @@ const named = (name: string) =>
     return { port: server.address.port, seen }
   })
 
-const ask = (session: Session.SessionService) => Effect.map(session.withStream(MuxStream.readAll), string)
+const ask = (session: Session.SessionService) => Effect.map(session.withStream(MuxStream.readAll), decoded)
 
 const as = <Id, E, R>(layer: Layer.Layer<Session.Session, E, R>, tag: Context.Tag<Id, Session.SessionService>) =>
   Layer.project(layer, Session.Session, tag, (session) => session)
@@ -124,7 +125,7 @@ describe("a transport carries one session", () => {
     "Invalid options: this transport already carries a session: make a transport for each session, " +
     "or compose the session's layer with its transport's once and share the result"
 
-  it.effect("a second one fails with InvalidOptions, and the first goes on", () =>
+  it.effect("a second session over the transport fails with InvalidOptions, and the first goes on", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const client = yield* sessionOver("client", link.client)
@@ -140,11 +141,11 @@ describe("a transport carries one session", () => {
         const error = yield* Effect.flip(attempt)
         assert.strictEqual(error.message, refusal)
       }
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, text("goes on")))), "goes on")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, encoded("goes on")))), "goes on")
     }).pipe(scenario)
   )
 
-  it.effect("after the first has ended, too: what it left unread is no beginning", () =>
+  it.effect("after the first has ended, too: what it left unread starts no session", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       yield* Effect.scoped(
@@ -163,6 +164,120 @@ describe("a transport carries one session", () => {
       const link = yield* SimulatedTransport.makePair()
       yield* Effect.flip(sessionOver("client", link.client, { window: 1 }))
       yield* sessionOver("client", link.client)
+    }).pipe(scenario)
+  )
+
+  sessionTest("a second session on a transport is refused, and the first goes on", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const client = yield* Session.fromTransport(link.client, { ...quick, role: "client" })
+      const server = yield* Session.fromTransport(link.server, { ...quick, role: "server" })
+      yield* Effect.forkScoped(server.serve(echoWhole))
+      const error = yield* Effect.flip(Session.fromTransport(link.client, { ...quick, role: "client" }))
+      assert.match(error.message, /^Invalid options: this transport already carries a session/)
+      assert.strictEqual(yield* call(client), "hello")
+    })
+  )
+
+  sessionTest("a session that was refused for its options leaves the transport to the next", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      yield* Effect.flip(Session.fromTransport(link.client, { role: "client", window: 1 }))
+      const client = yield* Session.fromTransport(link.client, { ...quick, role: "client" })
+      const server = yield* Session.fromTransport(link.server, { ...quick, role: "server" })
+      yield* Effect.forkScoped(server.serve(echoWhole))
+      assert.strictEqual(yield* call(client), "hello")
+    })
+  )
+})
+
+describe("a composed layer", () => {
+  it.effect("a layer with wrong options fails when it is built, and says which", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      for (const layer of [Session.layerClient({ window: 3 }), Session.layerServer({ window: 3 })]) {
+        const error = yield* Effect.flip(
+          Layer.build(Layer.provide(layer, Layer.succeed(Transport.Transport, link.client)))
+        )
+        assert.match(error.message, /window: must be an integer/)
+      }
+    }).pipe(Effect.scoped)
+  )
+
+  sessionTest("a reader, a writer and a log of frames used in two compositions are two of each", () =>
+    Effect.gen(function* () {
+      const composed = (transport: Transport.TransportService, role: "client" | "server") =>
+        Effect.map(
+          Layer.build(
+            Session.layer({ ...quick, role }).pipe(
+              Layer.provide(FrameLog.layer()),
+              Layer.provide(Layer.merge(FrameReader.layer, FrameWriter.layer)),
+              Layer.provide(Layer.succeed(Transport.Transport, transport))
+            )
+          ),
+          (context) => Context.get(context, Session.Session)
+        )
+      const link = yield* SimulatedTransport.makePair()
+      const [client, server] = [yield* composed(link.client, "client"), yield* composed(link.server, "server")]
+      yield* Effect.forkScoped(server.serve(echoWhole))
+      assert.strictEqual(yield* call(client), "hello")
+    })
+  )
+})
+
+it.scopedLive("two clients of two servers in one program share the layer of their options", () =>
+  Effect.gen(function* () {
+    const client = Session.layerClient(quick)
+    const [one, two] = [yield* named("one"), yield* named("two")]
+    const to = (port: number) => Layer.provide(client, NodeTransport.layerTcp({ host: "127.0.0.1", port }))
+    const live = Layer.merge(
+      Layer.project(to(one.port), Session.Session, Users, (session) => session),
+      Layer.project(to(two.port), Session.Session, Orders, (session) => session)
+    )
+    const answers = Effect.gen(function* () {
+      return [yield* call(yield* Users), yield* call(yield* Orders)]
+    })
+    assert.deepStrictEqual(yield* Effect.provide(answers, live), ["one", "two"])
+  })
+)
+
+it.effect("two sessions in one program do not share a decoder or a writer", () =>
+  Effect.gen(function* () {
+    const links = [yield* SimulatedTransport.makePair(), yield* SimulatedTransport.makePair()] as const
+    for (const link of links) {
+      const server = yield* sessionOver("server", link.server)
+      yield* Effect.forkScoped(server.serve(echo))
+    }
+    const over = (transport: Transport.TransportService) =>
+      Session.layerClient().pipe(Layer.provide(Layer.succeed(Transport.Transport, transport)))
+    const layers = Layer.merge(
+      Layer.provide(Layer.effect(Users, Session.Session), over(links[0].client)),
+      Layer.provide(Layer.effect(Orders, Session.Session), over(links[1].client))
+    )
+    const context = yield* Layer.build(layers)
+    for (const session of [Context.get(context, Users), Context.get(context, Orders)]) {
+      const bytes = noise(1000, 3)
+      assert.deepStrictEqual(yield* session.withStream((stream) => exchange(stream, bytes)), bytes)
+    }
+  }).pipe(scenario)
+)
+
+describe("the layers of a client and a server", () => {
+  it.effect("a client and a server talk over what the context gives them", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const over = (transport: Transport.TransportService) => Layer.succeed(Transport.Transport, transport)
+      const client = Context.get(
+        yield* Layer.build(Layer.provide(Session.layerClient(), over(link.client))),
+        Session.Session
+      )
+      const server = Context.get(
+        yield* Layer.build(Layer.provide(Session.layerServer(), over(link.server))),
+        Session.Session
+      )
+      assert.deepStrictEqual([client.role, server.role], ["client", "server"])
+      yield* Effect.fork(server.serve(echo))
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, encoded("hi")))), "hi")
     }).pipe(scenario)
   )
 })

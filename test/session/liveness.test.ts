@@ -5,22 +5,23 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
+import { call, quick, sessionTest } from "../support/session/sessionTest.js"
 import {
   assertAtRest,
   echo,
+  encoded,
   exchange,
   isDone,
   makePair,
   makeRawPair,
   noise,
   scenario,
-  settle,
-  text
-} from "./utils/sessions.js"
+  settle
+} from "../support/session/sessions.js"
 
 const heartbeat = { interval: "10 seconds", tolerance: "15 seconds" } as const
 
-describe("heartbeats", () => {
+describe("heartbeats of a session", () => {
   it.effect("keep an idle session alive, and the stats show the round trip", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ link: { latency: "70 millis" }, both: { heartbeat } })
@@ -201,7 +202,7 @@ describe("a dead peer", () => {
       yield* transport.write([Uint8Array.of(0, 0, 8, 0x12, 0, 0, 0, 2, 0, 0, 0, 0)])
       for (let i = 0; i < 3; i++) {
         yield* TestClock.adjust("19 seconds")
-        yield* transport.write([text("x")])
+        yield* transport.write([encoded("x")])
       }
       yield* TestClock.adjust("19 seconds")
       assert.isFalse(yield* isDone(closed))
@@ -220,3 +221,22 @@ describe("a dead peer", () => {
     }).pipe(scenario)
   )
 })
+
+const long = { both: { ...quick, heartbeat: { interval: "10 seconds", tolerance: "15 seconds" } } } as const
+
+sessionTest(
+  "a peer that refuses heartbeats while it drains is still found dead",
+  ({ client, link, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(() => Effect.never))
+      const calling = yield* Effect.fork(Effect.flip(call(client)))
+      yield* Effect.sleep(10)
+      yield* Effect.forkScoped(server.drain("1 hour"))
+      yield* Effect.sleep("1 minute")
+      yield* link.blackHole
+      const error = yield* Fiber.join(calling)
+      assert.strictEqual(error._tag, "SessionDead")
+      assert.notInclude(error.message, "is its session typed")
+    }),
+  long
+)

@@ -61,12 +61,12 @@ const messages: ReadonlyArray<readonly [MuxadoError.MuxadoError, string]> = [
   [new MuxadoError.InvalidOptions({ detail: "no" }), "Invalid options: no"]
 ]
 
-describe("the errors", () => {
-  it("say what happened, by whom, and with which code", () => {
+describe("every error", () => {
+  it("says what happened, by whom, and with which code", () => {
     for (const [error, message] of messages) assert.strictEqual(error.message, message)
   })
 
-  it("all say who caused them and whether the peer may have acted", () => {
+  it("says who caused it and whether the peer may have acted", () => {
     for (const [error] of messages) {
       assert.include(["Local", "Remote"], error.initiator)
       assert.include(["no", "maybe"], error.processed)

@@ -1,31 +1,19 @@
-import { assert, describe, it } from "@effect/vitest"
 import * as SocketServer from "@effect/platform/SocketServer"
+import { assert, describe, it } from "@effect/vitest"
 import type { SessionOptions } from "effect-muxado"
-import {
-  Frame,
-  FrameLog,
-  FrameReader,
-  FrameWriter,
-  MuxadoError,
-  MuxStream,
-  Session,
-  SessionServer,
-  Transport
-} from "effect-muxado"
+import { FrameReader, FrameWriter, MuxadoError, Session, SessionServer, Transport } from "effect-muxado"
 import { NodeSessionServer } from "effect-muxado/node"
 import { SimulatedTransport } from "effect-muxado/testing"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
-import * as LogLevel from "effect/LogLevel"
-import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import { describe as describeValue } from "../../src/internal/support/describe.js"
 import { resolve, resolveServer, resolveSession, toConnectionOptions } from "../../src/SessionOptions.js"
-import { echo, exchange, makePair, scenario, sessionOver, settle, string, text } from "./utils/sessions.js"
+import { describe as describeValue } from "../../src/internal/support/describe.js"
+import { ending, quick, sessionTest } from "../support/session/sessionTest.js"
+import { decoded, echo, encoded, exchange, makePair, scenario, sessionOver } from "../support/session/sessions.js"
+import { wrong } from "../support/wrong.js"
 
 /** The lines of the error, or none. */
 const linesOf = <A>(result: Either.Either<A, MuxadoError.InvalidOptions>): ReadonlyArray<string> =>
@@ -40,7 +28,7 @@ const throwing = (): never => {
   throw new Error("hostile")
 }
 
-describe("SessionOptions", () => {
+describe("the options of a session", () => {
   it("every option has its default", () => {
     const plain = Either.getOrThrow(resolve({}))
     assert.deepStrictEqual(
@@ -373,195 +361,96 @@ describe("SessionOptions", () => {
       yield* Effect.fork(server.serve(echo, { concurrency: 10 }))
       const answers = yield* Effect.forEach(
         Array.from({ length: 300 }, (_, i) => `call ${i}`),
-        (call) => Effect.either(client.withStream((stream) => exchange(stream, text(call)))),
+        (call) => Effect.either(client.withStream((stream) => exchange(stream, encoded(call)))),
         { concurrency: "unbounded" }
       )
       const failures = answers.flatMap((answer) => (Either.isLeft(answer) ? [answer.left.message] : []))
       assert.deepStrictEqual(failures, [])
       assert.deepStrictEqual(
-        answers.map((answer) => string(Either.getOrThrow(answer))),
+        answers.map((answer) => decoded(Either.getOrThrow(answer))),
         Array.from({ length: 300 }, (_, i) => `call ${i}`)
       )
     }).pipe(scenario)
   )
 })
 
-describe("FrameLog", () => {
-  it.effect("logs the frames of a session, of which reader and writer know nothing", () =>
+const values: ReadonlyArray<unknown> = [undefined, null, -1, 1.5, NaN, "x", {}, [], Symbol("s"), 10n, () => 1]
+
+const nameOf = (value: unknown): string =>
+  typeof value === "object" && value !== null ? JSON.stringify(value) : String(value)
+
+describe("wrong options of a session", () => {
+  it.scoped("all of them are named at once, each with what was given", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
-      const lines: Array<string> = []
-      const logger = Logger.make<unknown, void>(({ logLevel, message }) => {
-        lines.push(`${logLevel.label} ${String(message)}`)
-      })
-      const logged = Session.layer({ role: "client", heartbeat: false }).pipe(
-        Layer.provide(FrameLog.layer({ level: LogLevel.Info })),
-        Layer.provide(Layer.merge(FrameReader.layer, FrameWriter.layer)),
-        Layer.provide(Layer.succeed(Transport.Transport, link.client)),
-        Layer.provide(Logger.replace(Logger.defaultLogger, logger))
-      )
-      const server = yield* sessionOver("server", link.server, { heartbeat: false })
-      yield* Effect.fork(server.serve(echo))
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          const client = Context.get(yield* Layer.build(logged), Session.Session)
-          const answer = yield* client.withStream((stream) =>
-            MuxStream.write(stream, text("hello")).pipe(
-              Effect.zipRight(MuxStream.finish(stream)),
-              Effect.zipRight(MuxStream.readAll(stream))
-            )
-          )
-          assert.strictEqual(string(answer), "hello")
-          yield* settle
-        })
-      )
-      assert.deepStrictEqual(lines, [
-        "INFO sent DATA 3 SYN 9 bytes",
-        "INFO sent DATA 3 FIN 0 bytes",
-        "INFO received DATA 3 FIN 5 bytes",
-        "INFO sent GOAWAY last 0 NoError",
-        "INFO sent UNKNOWN type 15 on 0, 0 bytes"
-      ])
-    }).pipe(scenario)
-  )
-
-  it.effect(
-    "is an option of every session: with its name, stream types by name, and frames as they are on the wire",
-    () =>
-      Effect.gen(function* () {
-        const link = yield* SimulatedTransport.makePair({ chunking: { min: 5000, max: 5000 } })
-        const lines: Array<string> = []
-        const logger = Logger.make<unknown, void>(({ message }) => {
-          if (!String(message).includes("WNDINC")) lines.push(String(message))
-        })
-        const server = yield* sessionOver("server", link.server, { heartbeat: false })
-        yield* Effect.fork(server.serve(MuxStream.readAll))
-        yield* Effect.scoped(
-          Effect.gen(function* () {
-            const client = yield* Session.fromTransport(link.client, {
-              role: "client",
-              heartbeat: false,
-              frameLog: { session: "users", types: { 7: "upload" }, level: LogLevel.Info }
-            })
-            yield* client.withStream(
-              (stream) =>
-                MuxStream.write(stream, new Uint8Array(100_000)).pipe(Effect.zipRight(MuxStream.finish(stream))),
-              { type: 7 }
-            )
-            yield* settle
-            yield* client.withStream((stream) => MuxStream.reset(stream, 6))
-          })
-        ).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
-        assert.deepStrictEqual(lines, [
-          "users: sent DATA 3 SYN 4 bytes (upload)",
-          "users: sent DATA 3 FIN 100000 bytes (upload)",
-          "users: received DATA 3 FIN 0 bytes (upload)",
-          "users: sent GOAWAY last 0 NoError",
-          "users: sent UNKNOWN type 15 on 0, 0 bytes"
-        ])
-      }).pipe(scenario)
-  )
-
-  it.effect("a logger that dies harms no session", () =>
-    Effect.gen(function* () {
-      const link = yield* SimulatedTransport.makePair()
-      const logger = Logger.make<unknown, void>(() => {
-        throw new Error("the log is full")
-      })
-      const server = yield* sessionOver("server", link.server, { heartbeat: false })
-      yield* Effect.fork(server.serve(echo))
-      const answer = yield* Session.fromTransport(link.client, {
-        role: "client",
-        heartbeat: false,
-        frameLog: { level: LogLevel.Info }
-      }).pipe(
-        Effect.flatMap((client) => client.withStream((stream) => exchange(stream, text("hello")))),
-        Effect.scoped,
-        Effect.provide(Logger.replace(Logger.defaultLogger, logger))
-      )
-      assert.strictEqual(string(answer), "hello")
-    }).pipe(scenario)
-  )
-
-  it("renders every frame in one line", () => {
-    const rendered = [
-      Frame.data(3, text("abc"), { syn: true }),
-      { ...Frame.data(3, text("abc"), { fin: true }), length: 10, last: false },
-      { ...Frame.data(3, text("abc"), { syn: true, fin: true }), length: 10, first: false },
-      Frame.rst(3, 6),
-      Frame.windowIncrement(3, 100),
-      Frame.goAway(3, 0, text('say "x"\n')),
-      Frame.goAwayFiller,
-      { _tag: "Malformed" as const, code: 8, type: 0, streamId: 3, length: 5, message: "too long" }
-    ].map(FrameLog.render)
-    assert.deepStrictEqual(rendered, [
-      "DATA 3 SYN 3 bytes",
-      "DATA 3 3 of 10 bytes",
-      "DATA 3 FIN 3 of 10 bytes",
-      "RST 3 StreamCancelled",
-      "WNDINC 3 +100",
-      'GOAWAY last 3 NoError "say \\"x\\"\\n"',
-      "UNKNOWN type 15 on 0, 0 bytes",
-      "MALFORMED FrameSizeError: too long"
-    ])
-  })
-})
-
-describe("a FrameReader or FrameWriter of one's own", () => {
-  it.effect("that dies ends the session, instead of leaving it to hang", () =>
-    Effect.gen(function* () {
-      for (const broken of ["reader", "writer"] as const) {
-        const link = yield* SimulatedTransport.makePair()
-        const defect = new Error("a bug")
-        const session = yield* Session.make({ role: "client", heartbeat: false }).pipe(
-          Effect.provideService(Transport.Transport, link.client),
-          Effect.provideService(
-            FrameReader.FrameReader,
-            broken === "reader" ? { take: Effect.die(defect) } : FrameReader.make(link.client)
-          ),
-          Effect.provideService(FrameWriter.FrameWriter, { write: () => Effect.die(defect) })
+      const error = yield* Effect.flip(
+        Session.fromTransport(
+          link.client,
+          wrong({ role: "clint", window: 3, typed: "yes", heartbeat: { interval: "soon" }, windw: 4, drainTimeout: -5 })
         )
-        if (broken === "writer") yield* session.open()
-        const closed = yield* Effect.fork(session.closed)
-        yield* settle
-        const exit = yield* closed.unsafePoll() ?? assert.fail(`the session outlives its ${broken}`)
-        assert(exit._tag === "TransportFailed")
-        assert.strictEqual(exit.initiator, "Local")
-        assert.include(exit.message, "a bug")
+      )
+      const lines = error.detail.split("\n").map((line) => line.trim())
+      for (const start of ["role:", "window:", "typed:", "heartbeat.interval:", "windw:", "drainTimeout:"]) {
+        assert.isTrue(
+          lines.some((line) => line.startsWith(start)),
+          `${start} is not in ${error.detail}`
+        )
       }
-    }).pipe(scenario)
+    })
   )
-})
 
-describe("layers", () => {
-  it.effect("a client and a server talk over what the context gives them", () =>
+  for (const value of values.filter((value) => value !== undefined)) {
+    it.scoped(`options that are ${nameOf(value)} fail with InvalidOptions`, () =>
+      Effect.gen(function* () {
+        const link = yield* SimulatedTransport.makePair()
+        const error = yield* Effect.flip(Session.fromTransport(link.client, wrong(value)))
+        assert.strictEqual(error._tag, "InvalidOptions")
+      })
+    )
+  }
+
+  for (const key of ["role", "window", "heartbeat", "frameLog", "drainTimeout"]) {
+    it.scoped(`a getter of ${key} that throws fails with InvalidOptions that names it`, () =>
+      Effect.gen(function* () {
+        const link = yield* SimulatedTransport.makePair()
+        const options = Object.defineProperty({ role: "client" }, key, {
+          enumerable: true,
+          get: () => {
+            throw new Error("read")
+          }
+        })
+        const error = yield* Effect.flip(Session.fromTransport(link.client, wrong(options)))
+        assert.match(error.message, new RegExp(`${key}: cannot be read`))
+      })
+    )
+  }
+
+  sessionTest("a getter is read once, so that what was checked is what is used", () =>
+    Effect.gen(function* () {
+      let reads = 0
+      const link = yield* SimulatedTransport.makePair()
+      const options = {
+        ...quick,
+        role: "client" as const,
+        get window() {
+          return reads++ === 0 ? 65_536 : 3
+        }
+      }
+      yield* Session.fromTransport(link.client, options)
+      yield* Session.fromTransport(link.server, { ...quick, role: "server" })
+      assert.strictEqual(reads, 1)
+    })
+  )
+
+  sessionTest("options that are changed afterwards change nothing", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
-      const over = (transport: Transport.TransportService) => Layer.succeed(Transport.Transport, transport)
-      const client = Context.get(
-        yield* Layer.build(Layer.provide(Session.layerClient(), over(link.client))),
-        Session.Session
-      )
-      const server = Context.get(
-        yield* Layer.build(Layer.provide(Session.layerServer(), over(link.server))),
-        Session.Session
-      )
-      assert.deepStrictEqual([client.role, server.role], ["client", "server"])
-      yield* Effect.fork(server.serve(echo))
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, text("hi")))), "hi")
-    }).pipe(scenario)
-  )
-
-  it.effect("the data-last forms do the same", () =>
-    Effect.gen(function* () {
-      const { client, server } = yield* makePair()
-      const near = yield* client.open()
-      const far = yield* server.accept
-      yield* MuxStream.write(text("x"))(near)
-      yield* settle
-      yield* MuxStream.reset(3)(near)
-      yield* settle
-      assert.deepStrictEqual(yield* MuxStream.read(far), Option.some(text("x")))
-    }).pipe(scenario)
+      const options = { ...quick, role: "client" as const, maxOutboundStreams: 1 }
+      const client = yield* Session.fromTransport(link.client, options)
+      yield* Session.fromTransport(link.server, { ...quick, role: "server" })
+      options.maxOutboundStreams = 2
+      yield* client.open()
+      assert.strictEqual(yield* ending(client.open()), "waits")
+    })
   )
 })

@@ -6,9 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as fc from "fast-check"
-import { isDone, makePair, noise, scenario, settle, string, text } from "./utils/sessions.js"
+import { ending, sessionTest } from "../support/session/sessionTest.js"
+import { decoded, encoded, isDone, makePair, noise, scenario, settle } from "../support/session/sessions.js"
 
 /** Both ends of a stream. */
 const makeStream = Effect.gen(function* () {
@@ -18,8 +20,8 @@ const makeStream = Effect.gen(function* () {
   return { near, far }
 })
 
-describe("readAll", () => {
-  it.scoped("with a timeout, and then again: the caller gets the whole, not the tail", () =>
+describe("an interrupted readAll", () => {
+  it.scoped("after a timeout gives the whole when it is called again, not the tail", () =>
     Effect.gen(function* () {
       const { client, server } = yield* SimulatedSessions.make()
       yield* Effect.forkScoped(
@@ -36,11 +38,11 @@ describe("readAll", () => {
         )
       )
       yield* TestClock.adjust("1 second")
-      assert.strictEqual(string(yield* Fiber.join(answer)), "first second")
+      assert.strictEqual(decoded(yield* Fiber.join(answer)), "first second")
     })
   )
 
-  it.effect("interrupted, leaves what it had read to the next read", () =>
+  it.effect("leaves what it had read to the next read", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const reading = yield* Effect.fork(MuxStream.readAll(far))
@@ -49,14 +51,14 @@ describe("readAll", () => {
       yield* MuxStream.write(near, "two")
       yield* settle
       yield* Fiber.interrupt(reading)
-      assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(far))), "one two")
+      assert.strictEqual(decoded(Option.getOrThrow(yield* MuxStream.read(far))), "one two")
       yield* MuxStream.finish(near)
       assert.isTrue(Option.isNone(yield* MuxStream.read(far)))
       assert.lengthOf(yield* MuxStream.readAll(far), 0)
     }).pipe(scenario)
   )
 
-  it.effect("failed by a reset, leaves what it had read to the next read", () =>
+  it.effect("or one that a reset failed leaves what it had read to the next read", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const reading = yield* Effect.fork(Effect.flip(MuxStream.readAll(far)))
@@ -64,12 +66,12 @@ describe("readAll", () => {
       yield* settle
       yield* MuxStream.reset(near, 77)
       assert.strictEqual((yield* Fiber.join(reading))._tag, "StreamReset")
-      assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(far))), "before")
+      assert.strictEqual(decoded(Option.getOrThrow(yield* MuxStream.read(far))), "before")
       assert.strictEqual((yield* Effect.flip(MuxStream.readAll(far)))._tag, "StreamReset")
     }).pipe(scenario)
   )
 
-  it.effect("no read beside it takes a part out of its whole: the other waits", () =>
+  it.effect("loses no part to a read beside it: the other waits", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const whole = yield* Effect.fork(MuxStream.readAll(far))
@@ -79,20 +81,20 @@ describe("readAll", () => {
       yield* MuxStream.write(near, "two")
       yield* settle
       yield* MuxStream.finish(near)
-      assert.strictEqual(string(yield* Fiber.join(whole)), "one two")
+      assert.strictEqual(decoded(yield* Fiber.join(whole)), "one two")
       const [read, all] = yield* Fiber.join(others)
       assert.isTrue(Option.isNone(read))
       assert.lengthOf(all, 0)
     }).pipe(scenario)
   )
 
-  it.effect("done, lets the read that waits for it go on, although its fiber has more to do", () =>
+  it.effect("that is done lets the read that waits for it go on, although its fiber has more to do", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const reading = yield* Effect.fork(MuxStream.read(far))
       yield* Effect.yieldNow()
       yield* Effect.forkScoped(Effect.zipRight(MuxStream.readAll(far), Effect.never))
-      yield* MuxStream.write(near, text("the whole"))
+      yield* MuxStream.write(near, encoded("the whole"))
       yield* settle
       yield* MuxStream.finish(near)
       yield* settle
@@ -101,7 +103,7 @@ describe("readAll", () => {
     }).pipe(scenario)
   )
 
-  it.effect("interrupted, lets the read that waits for it go on at once with what it had read", () =>
+  it.effect("lets the read that waits for it go on at once with what it had read", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const whole = yield* Effect.fork(MuxStream.readAll(far))
@@ -110,11 +112,11 @@ describe("readAll", () => {
       const other = yield* Effect.fork(MuxStream.read(far))
       yield* settle
       yield* Fiber.interrupt(whole)
-      assert.strictEqual(string(Option.getOrThrow(yield* Fiber.join(other))), "one")
+      assert.strictEqual(decoded(Option.getOrThrow(yield* Fiber.join(other))), "one")
     }).pipe(scenario)
   )
 
-  it.effect("under any cuts and interruptions: every byte once and in order", () =>
+  it.effect("gives every byte once and in order, under any cuts", () =>
     Effect.promise(() =>
       fc.assert(
         fc.asyncProperty(
@@ -154,13 +156,13 @@ describe("readAll", () => {
   )
 })
 
-describe("maxBytes", () => {
+describe("maxBytes of readAll", () => {
   it.effect("is met by exactly as many bytes", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       yield* MuxStream.write(near, "12345")
       yield* MuxStream.finish(near)
-      assert.strictEqual(string(yield* MuxStream.readAll(far, { maxBytes: 5 })), "12345")
+      assert.strictEqual(decoded(yield* MuxStream.readAll(far, { maxBytes: 5 })), "12345")
     }).pipe(scenario)
   )
 
@@ -199,7 +201,7 @@ describe("maxBytes", () => {
     }).pipe(scenario)
   )
 
-  for (const wrong of [-1, Number.NaN, "5", null, text("5")]) {
+  for (const wrong of [-1, Number.NaN, "5", null, encoded("5")]) {
     it.effect(`${String(wrong)} fails with InvalidOptions, and reads nothing`, () =>
       Effect.gen(function* () {
         const { far, near } = yield* makeStream
@@ -208,8 +210,102 @@ describe("maxBytes", () => {
         const error = yield* Effect.flip(MuxStream.readAll(far, { maxBytes: wrong as number }))
         assert.strictEqual(error._tag, "InvalidOptions")
         assert.include(error.message, "readAll: maxBytes must be a number of bytes, 0 or more, not ")
-        assert.strictEqual(string(yield* MuxStream.readAll(far)), "hello")
+        assert.strictEqual(decoded(yield* MuxStream.readAll(far)), "hello")
       }).pipe(scenario)
     )
   }
+})
+
+describe("readAll gives the whole or an error", () => {
+  const inTwoParts = (stream: MuxStream.MuxStream) =>
+    Effect.zipRight(
+      MuxStream.write(stream, "first "),
+      Effect.zipRight(Effect.sleep(100), MuxStream.write(stream, "second"))
+    )
+
+  const ways: Record<string, (stream: MuxStream.MuxStream) => Effect.Effect<Uint8Array, unknown>> = {
+    "after a timeout": (stream) =>
+      Effect.zipRight(Effect.exit(Effect.timeout(MuxStream.readAll(stream), 20)), MuxStream.readAll(stream)),
+    "after a lost race": (stream) =>
+      Effect.zipRight(Effect.raceFirst(MuxStream.readAll(stream), Effect.sleep(20)), MuxStream.readAll(stream)),
+    "retried with a timeout": (stream) =>
+      MuxStream.readAll(stream).pipe(Effect.timeout(20), Effect.retry(Schedule.recurs(20))),
+    "that waited behind one that was interrupted": (stream) =>
+      Effect.gen(function* () {
+        const first = yield* Effect.fork(MuxStream.readAll(stream))
+        yield* Effect.sleep(5)
+        const second = yield* Effect.fork(MuxStream.readAll(stream))
+        yield* Effect.sleep(5)
+        yield* Fiber.interrupt(first)
+        return yield* Fiber.join(second)
+      }),
+    "by read, after a timeout": (stream) =>
+      Effect.gen(function* () {
+        yield* Effect.exit(Effect.timeout(MuxStream.readAll(stream), 20))
+        const first = Option.getOrElse(yield* MuxStream.read(stream), () => new Uint8Array())
+        return new Uint8Array([...first, ...(yield* MuxStream.readAll(stream))])
+      }),
+    "by toStream, after a timeout": (stream) =>
+      Effect.gen(function* () {
+        yield* Effect.exit(Effect.timeout(MuxStream.readAll(stream), 20))
+        const chunks = yield* Stream.runCollect(MuxStream.toStream(stream))
+        return new Uint8Array([...chunks].flatMap((bytes) => [...bytes]))
+      })
+  }
+  for (const [way, read] of Object.entries(ways)) {
+    sessionTest(way, ({ client, server }) =>
+      Effect.gen(function* () {
+        yield* Effect.forkScoped(server.serve(inTwoParts))
+        const whole = yield* client.withStream((stream) => Effect.zipRight(MuxStream.write(stream, "go"), read(stream)))
+        assert.strictEqual(decoded(whole), "first second")
+      })
+    )
+  }
+
+  sessionTest("two at once: one has the whole, the other nothing, and none a part", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(inTwoParts))
+      const both = yield* client.withStream((stream) =>
+        Effect.zipRight(
+          MuxStream.write(stream, "go"),
+          Effect.all([MuxStream.readAll(stream), MuxStream.readAll(stream)], { concurrency: 2 })
+        )
+      )
+      assert.deepStrictEqual(both.map(decoded).sort(), ["", "first second"])
+    })
+  )
+
+  sessionTest("beyond maxBytes it fails and resets the stream, whatever was read before", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(inTwoParts))
+      const seen = yield* ending(
+        client.withStream((stream) =>
+          Effect.gen(function* () {
+            yield* MuxStream.write(stream, "go")
+            yield* Effect.exit(Effect.timeout(MuxStream.readAll(stream), 20))
+            return yield* MuxStream.readAll(stream, { maxBytes: 3 })
+          })
+        )
+      )
+      assert.match(seen, /^fails ReadLimitExceeded: /)
+    })
+  )
+
+  sessionTest("stopReading and close while it waits fail it", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(inTwoParts))
+      for (const stop of [MuxStream.stopReading, MuxStream.close]) {
+        const seen = yield* client.withStream((stream) =>
+          Effect.gen(function* () {
+            yield* MuxStream.write(stream, "go")
+            const reading = yield* Effect.fork(ending(MuxStream.readAll(stream)))
+            yield* Effect.sleep(20)
+            yield* stop(stream)
+            return yield* Fiber.join(reading)
+          })
+        )
+        assert.match(seen, /^fails StreamClosed: /)
+      }
+    })
+  )
 })

@@ -1,14 +1,12 @@
 /** Why a session ends, as both sides see it, and where a call may be made again. */
 import { assert, describe, it } from "@effect/vitest"
-import { ErrorCode, MuxadoError, MuxStream, type Session } from "effect-muxado"
-import * as Data from "effect/Data"
+import { ErrorCode, MuxStream, type Session } from "effect-muxado"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
-import * as Ref from "effect/Ref"
-import * as Schedule from "effect/Schedule"
-import type * as Tracer from "effect/Tracer"
-import { makePair, makeRawPair, passTimeUntil, scenario, settle, text } from "./utils/sessions.js"
+import { sessionTest } from "../support/session/sessionTest.js"
+import { encoded, makePair, makeRawPair, passTimeUntil, scenario, settle } from "../support/session/sessions.js"
 
 const TEXT = "Wartung bis 17:00 \u2013 gr\u00f6\u00dfere"
 
@@ -62,7 +60,7 @@ describe("the code and the text of a GOAWAY", () => {
         _tag: "GoAway" as const,
         lastStreamId: 0,
         code,
-        debug: text(debug)
+        debug: encoded(debug)
       })
       yield* send([goAway(99, "maintenance"), goAway(ErrorCode.ProtocolError, "DATA on stream 0"), goAway(0, "")])
       yield* settle
@@ -84,63 +82,7 @@ describe("the code and the text of a GOAWAY", () => {
   )
 })
 
-class Foreign extends Data.TaggedError("StreamReset")<{ readonly processed: "no" }> {}
-
-describe("retry", () => {
-  const about = { streamId: 3, code: ErrorCode.StreamRefused } as const
-  const local = { initiator: "Local", processed: "no" } as const
-  const remote = { initiator: "Remote", processed: "no" } as const
-  const cases: ReadonlyArray<readonly [unknown, ReturnType<typeof MuxadoError.retry>]> = [
-    [new MuxadoError.StreamReset({ ...about, ...remote }), "SameSession"],
-    [new MuxadoError.StreamReset({ ...about, ...remote, processed: "maybe" }), "Never"],
-    [new MuxadoError.StreamReset({ ...about, ...local }), "Never"],
-    [new MuxadoError.StreamsExhausted(local), "NewSession"],
-    [new MuxadoError.InvalidOptions({ detail: "no" }), "Never"],
-    [new MuxadoError.ReadLimitExceeded({ streamId: 3, maxBytes: 1 }), "Never"],
-    [new MuxadoError.StreamClosed({ streamId: 3, operation: "read", initiator: "Local", processed: "maybe" }), "Never"],
-    [new MuxadoError.RemoteGoneAway({ lastStreamId: 3, code: 0, debug: "", ...remote }), "NewSession"],
-    [new MuxadoError.RemoteGoneAway({ lastStreamId: 3, code: 0, debug: "", ...remote, processed: "maybe" }), "Never"],
-    [new MuxadoError.SessionClosed(local), "NewSession"],
-    [new MuxadoError.TransportFailed({ reason: "Open", ...local }), "NewSession"],
-    [new MuxadoError.SessionDead({ reason: "Heartbeat", silentFor: 1, since: 0, ...remote }), "NewSession"],
-    [new MuxadoError.ProtocolViolation({ code: 1, detail: "", ...local }), "NewSession"],
-    [new Foreign({ processed: "no" }), "Never"],
-    [new Error("no"), "Never"],
-    [{ _tag: "TimeoutException" }, "Never"],
-    [null, "Never"],
-    ["StreamReset", "Never"],
-    [undefined, "Never"]
-  ]
-  it("says where a call may be made again, for each error and for values of others", () => {
-    for (const [error, expected] of cases) assert.strictEqual(MuxadoError.retry(error), expected, String(error))
-  })
-
-  it("isMuxadoError knows each of them, and no other value", () => {
-    for (const [error] of cases.slice(0, 13)) assert.isTrue(MuxadoError.isMuxadoError(error), String(error))
-    for (const [error] of cases.slice(13)) assert.isFalse(MuxadoError.isMuxadoError(error), String(error))
-  })
-
-  it.effect("the recipe stands beside other errors, and recovers where the peer was full", () =>
-    Effect.gen(function* () {
-      const { client, server } = yield* makePair({ server: { maxInboundStreams: 1 } })
-      yield* Effect.fork(server.serve((stream) => Effect.zipRight(Effect.sleep(50), MuxStream.write(stream, "done"))))
-      const attempts = yield* Ref.make(0)
-      const call = Ref.update(attempts, (n) => n + 1).pipe(
-        Effect.zipRight(client.withStream(MuxStream.readAll)),
-        Effect.timeout("5 seconds"),
-        Effect.retry({
-          while: (error) => MuxadoError.retry(error) === "SameSession",
-          schedule: Schedule.exponential("10 millis").pipe(Schedule.compose(Schedule.recurs(5)))
-        })
-      )
-      const calls = yield* Effect.fork(Effect.all([call, call], { concurrency: 2 }))
-      assert.lengthOf(yield* passTimeUntil(calls), 2)
-      assert.isAbove(yield* Ref.get(attempts), 2)
-    }).pipe(scenario)
-  )
-})
-
-describe("hints at a wrong setting", () => {
+describe("an error hints at a wrong setting:", () => {
   it.effect("FlowControlError asks whether the windows are configured alike", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({
@@ -208,48 +150,88 @@ describe("hints at a wrong setting", () => {
   )
 })
 
-it.effect("a handler begins a trace of its own, with a link to the span in which it is served", () =>
-  Effect.gen(function* () {
-    const { client, server } = yield* makePair()
-    const spans: Array<Tracer.Span> = []
-    yield* Effect.fork(
-      server
-        .serve((stream) =>
-          Effect.currentSpan.pipe(
-            Effect.tap((span) => Effect.sync(() => spans.push(span))),
-            Effect.zipRight(MuxStream.write(stream, "done")),
-            Effect.withSpan("request")
-          )
-        )
-        .pipe(Effect.withSpan("connection"))
-    )
-    for (let i = 0; i < 2; i++) yield* client.withStream(MuxStream.readAll)
-    const [first, second] = spans
-    assert(first !== undefined && second !== undefined)
-    assert.notStrictEqual(first.traceId, second.traceId)
-    for (const span of [first, second]) {
-      assert.strictEqual(span.parent._tag, "None")
-      const linked = span.links.map(({ span: other }) => (other._tag === "Span" ? other.name : "external"))
-      assert.deepStrictEqual(linked, ["connection"])
+describe("the reason of a GOAWAY", () => {
+  const texts: Record<string, string> = { ascii: "maintenance", "not ASCII": "größere – 日本語 🎉", empty: "" }
+  for (const how of ["goAway, then close", "closeWith", "goAway, then drain"] as const) {
+    for (const [name, debug] of Object.entries(texts)) {
+      sessionTest(`${how}, ${name}: both sides see the same code and text everywhere`, ({ client, server }) =>
+        Effect.gen(function* () {
+          const reason = { code: 4_000_000_000, debug }
+          if (how === "closeWith") yield* server.closeWith(reason)
+          else yield* server.goAway(reason)
+          if (how === "goAway, then close") yield* server.close
+          if (how === "goAway, then drain") yield* server.drain(10)
+          const errors = [
+            yield* client.draining,
+            yield* Effect.flip(client.open()),
+            yield* client.closed,
+            yield* server.draining,
+            yield* server.closed
+          ]
+          for (const error of errors) {
+            if (error._tag !== "RemoteGoneAway" && error._tag !== "SessionClosed") return assert.fail(error._tag)
+            assert.strictEqual(error.code, reason.code)
+            assert.strictEqual(error.debug ?? "", debug)
+          }
+        })
+      )
     }
-  }).pipe(scenario)
+  }
+
+  sessionTest("control characters in the text are escaped in every message", ({ client, server }) =>
+    Effect.gen(function* () {
+      const debug = "a\nb\r\u001b[31mred\u0000\u007f\u0085\u2028end"
+      yield* server.closeWith({ code: 99, debug })
+      for (const error of [yield* client.closed, yield* client.draining, yield* server.closed]) {
+        assert.include(error.message, "a\\nb\\r\\u001b[31mred\\u0000\\u007f\\u0085\\u2028end")
+        // eslint-disable-next-line no-control-regex
+        assert.notMatch(error.message, /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/)
+      }
+    })
+  )
+
+  sessionTest("a long text is cut between two characters", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* server.closeWith({ code: 99, debug: "x" + "é".repeat(1000) })
+      const error = yield* client.closed
+      if (error._tag !== "RemoteGoneAway") return assert.fail(error._tag)
+      assert.match(error.debug, /^xé{100,127}$/)
+    })
+  )
+
+  sessionTest("the first reason that says something stays, and an empty one does not count", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* server.goAway()
+      yield* server.goAway({ code: 50, debug: "one" })
+      yield* server.closeWith({ code: 51, debug: "two" })
+      for (const error of [yield* client.closed, yield* server.closed]) assert.match(error.message, /\(50\).*: one$/)
+    })
+  )
+
+  sessionTest("two sides that close at once each keep their own reason", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.all([client.closeWith({ code: 50, debug: "c" }), server.closeWith({ code: 51, debug: "s" })], {
+        concurrency: 2
+      })
+      assert.match((yield* client.closed).message, /: c$/)
+      assert.match((yield* server.closed).message, /: s$/)
+    })
+  )
+})
+
+sessionTest("ping after the peer's GOAWAY fails with RemoteGoneAway", ({ client, server }) =>
+  Effect.gen(function* () {
+    yield* server.goAway({ code: 99, debug: "later" })
+    yield* Effect.sleep(10)
+    const pinging = yield* Effect.exit(client.ping)
+    if (Exit.isSuccess(pinging)) return
+    assert.strictEqual((yield* Effect.flip(client.ping))._tag, "RemoteGoneAway")
+  })
 )
 
-it.effect("a handler's own failure is one warning, with its stream's id and type, and its cause", () =>
+sessionTest("a GOAWAY's text cannot turn the direction of a line that shows it", ({ client, server }) =>
   Effect.gen(function* () {
-    const lines: Array<readonly [string, string, boolean]> = []
-    const logger = Logger.make<unknown, void>(({ cause, logLevel, message }) => {
-      lines.push([logLevel._tag, String(message), cause._tag !== "Empty"])
-    })
-    const { client, server } = yield* makePair()
-    yield* Effect.fork(
-      Effect.provide(
-        server.serve(({ type }) => Effect.fail(new Error(`no service ${type}`)), { resetCode: () => 404 }),
-        Logger.replace(Logger.defaultLogger, logger)
-      )
-    )
-    const error = yield* Effect.flip(client.withStream(MuxStream.readAll, { type: 9 }))
-    assert.deepInclude(error, { _tag: "StreamReset", code: 404, initiator: "Remote" })
-    assert.deepStrictEqual(lines, [["Warning", "The handler of stream 3 (type 9) failed", true]])
-  }).pipe(scenario)
+    yield* server.closeWith({ code: 99, debug: "a\u202eb\u2066c\u200bd" })
+    assert.notMatch((yield* client.closed).message, /[\u200b\u202e\u2066]/)
+  })
 )

@@ -5,9 +5,9 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { eagerly } from "../support/eagerScheduler.js"
-import { sessionSuite } from "./suite.js"
-import { overDuplexes, overSimulated, overTcp } from "./utils/media.js"
-import { digest, eventually, makePair, noise, scenario, settle, string, text } from "./utils/sessions.js"
+import { sessionSuite } from "../support/session/suite.js"
+import { overDuplexes, overSimulated, overTcp } from "../support/session/media.js"
+import { digest, eventually, makePair, noise, scenario, settle, decoded, encoded } from "../support/session/sessions.js"
 
 const name = "with fibers that run inside the call that wakes them"
 
@@ -37,10 +37,10 @@ describe(`a session, ${name}`, () => {
       const { far, near } = yield* makeStream
       const rest = yield* Effect.fork(MuxStream.read(far))
       const whole = yield* Effect.fork(MuxStream.readAll(far))
-      yield* MuxStream.write(near, text("the whole"))
+      yield* MuxStream.write(near, encoded("the whole"))
       yield* settle
       yield* MuxStream.finish(near)
-      assert.strictEqual(string(yield* Fiber.join(whole)), "the whole")
+      assert.strictEqual(decoded(yield* Fiber.join(whole)), "the whole")
       assert.isTrue(Option.isNone(yield* Fiber.join(rest)))
     }).pipe(scenario, eagerly)
   )
@@ -50,7 +50,7 @@ describe(`a session, ${name}`, () => {
       const { far, near } = yield* makeStream
       const rest = yield* Effect.fork(Effect.flip(MuxStream.read(far)))
       const whole = yield* Effect.fork(Effect.flip(MuxStream.readAll(far, { maxBytes: 4 })))
-      yield* MuxStream.write(near, text("too long"))
+      yield* MuxStream.write(near, encoded("too long"))
       assert.strictEqual((yield* Fiber.join(whole))._tag, "ReadLimitExceeded")
       assert.strictEqual((yield* Fiber.join(rest))._tag, "StreamReset")
     }).pipe(scenario, eagerly)

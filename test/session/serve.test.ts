@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ErrorCode, MuxStream } from "effect-muxado"
+import { ErrorCode, Frame, MuxStream } from "effect-muxado"
 import { SimulatedTransport } from "effect-muxado/testing"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -7,24 +7,29 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as HashMap from "effect/HashMap"
-import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
+import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
+import { logged, quietly } from "../support/logs.js"
+import { call, echoWhole, ending, sessionTest } from "../support/session/sessionTest.js"
 import {
   assertAtRest,
+  decoded,
   echo,
+  encoded,
   exchange,
   isDone,
   makePair,
+  makeRawPair,
   passTimeUntil,
   scenario,
   sessionOver,
-  settle,
-  string,
-  text
-} from "./utils/sessions.js"
+  settle
+} from "../support/session/sessions.js"
+import { wrong } from "../support/wrong.js"
 
 /** A handler that reports its beginning and its end, and lasts until it is interrupted or released. */
 const makeProbe = Effect.gen(function* () {
@@ -147,9 +152,9 @@ describe("serve", () => {
       )
       // the two that waited are served, and there is room again
       yield* Effect.fork(server.serve(echo))
-      assert.strictEqual(string(yield* exchange(streams[0], text("one"))), "one")
-      assert.strictEqual(string(yield* exchange(streams[1], text("two"))), "two")
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, text("four")))), "four")
+      assert.strictEqual(decoded(yield* exchange(streams[0], encoded("one"))), "one")
+      assert.strictEqual(decoded(yield* exchange(streams[1], encoded("two"))), "two")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, encoded("four")))), "four")
     }).pipe(scenario)
   )
 
@@ -217,7 +222,7 @@ describe("serve", () => {
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       const answers = yield* Effect.fork(
-        Effect.forEach([1, 2, 3], (n) => client.withStream((stream) => exchange(stream, text(`number ${n}`))), {
+        Effect.forEach([1, 2, 3], (n) => client.withStream((stream) => exchange(stream, encoded(`number ${n}`))), {
           concurrency: "unbounded"
         })
       )
@@ -225,7 +230,7 @@ describe("serve", () => {
       const draining = yield* Effect.fork(server.drain("1 minute"))
       yield* settle
       yield* server.serve(echo, { concurrency: 1 })
-      assert.deepStrictEqual((yield* Fiber.join(answers)).map(string), ["number 1", "number 2", "number 3"])
+      assert.deepStrictEqual((yield* Fiber.join(answers)).map(decoded), ["number 1", "number 2", "number 3"])
       yield* Fiber.join(draining)
     }).pipe(scenario)
   )
@@ -240,11 +245,11 @@ describe("serve", () => {
             const bytes = yield* MuxStream.readAll(stream)
             yield* MuxStream.finish(stream)
             yield* Effect.sleep("1 second")
-            yield* Deferred.succeed(result, string(bytes))
+            yield* Deferred.succeed(result, decoded(bytes))
           })
         )
       )
-      yield* client.withStream((stream) => exchange(stream, text("keep")))
+      yield* client.withStream((stream) => exchange(stream, encoded("keep")))
       yield* settle
       yield* link.cut
       assert.strictEqual((yield* server.closed)._tag, "TransportFailed")
@@ -273,7 +278,7 @@ describe("serve", () => {
       assert(error._tag === "StreamReset")
       assert.strictEqual(error.code, ErrorCode.InternalError)
       assert.deepStrictEqual(lines, [`The handler of stream ${broken.id} died`])
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, text("alive")))), "alive")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, encoded("alive")))), "alive")
     }).pipe(scenario)
   )
 
@@ -288,7 +293,7 @@ describe("serve", () => {
     }).pipe(scenario)
   )
 
-  it.effect("a concurrency below 1 is a defect, not a serve that never serves", () =>
+  it.effect("a concurrency below 1 is a defect", () =>
     Effect.gen(function* () {
       const { server } = yield* makePair()
       for (const concurrency of [0, -1, Number.NaN]) {
@@ -302,9 +307,68 @@ describe("serve", () => {
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       yield* Effect.fork(
-        server.serve((stream) => Effect.addFinalizer(() => Effect.ignore(MuxStream.write(stream, text("bye")))))
+        server.serve((stream) => Effect.addFinalizer(() => Effect.ignore(MuxStream.write(stream, encoded("bye")))))
       )
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, text("hi")))), "bye")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, encoded("hi")))), "bye")
+    }).pipe(scenario)
+  )
+
+  sessionTest(
+    "interrupting serve interrupts its handlers, and a serve after it takes what comes",
+    ({ client, server }) =>
+      Effect.gen(function* () {
+        const serving = yield* Effect.fork(server.serve(() => Effect.never))
+        const calling = yield* Effect.fork(ending(call(client)))
+        yield* Effect.sleep(10)
+        yield* Fiber.interrupt(serving)
+        assert.match(yield* Fiber.join(calling), /^fails StreamReset: .*StreamCancelled/)
+        yield* Effect.forkScoped(server.serve(echoWhole))
+        assert.strictEqual(yield* call(client), "hello")
+      })
+  )
+
+  it.effect("a burst of streams in one chunk does not overflow the backlog while handlers are free", () =>
+    Effect.gen(function* () {
+      const { client, receive, send } = yield* makeRawPair({ typed: false, heartbeat: false, acceptBacklog: 8 })
+      const serving = yield* Effect.fork(client.serve((stream) => MuxStream.readAll(stream)))
+      yield* settle
+      const ids = Array.from({ length: 300 }, (_, index) => 2 * index + 2)
+      yield* send(ids.map((id) => Frame.data(id, Uint8Array.of(1), { syn: true })))
+      yield* send(ids.map((id) => Frame.data(id, undefined, { fin: true })))
+      const finished = new Set<number>()
+      while (finished.size < ids.length) {
+        for (const frame of (yield* receive).frames) {
+          assert.notStrictEqual(frame._tag, "Rst")
+          if (frame._tag === "Data" && frame.fin) finished.add(frame.streamId)
+        }
+      }
+      yield* Fiber.interrupt(serving)
+    }).pipe(scenario)
+  )
+
+  it.effect("a handler that is interrupted before its first operation gives its place back", () =>
+    Effect.gen(function* () {
+      const { client, receive, send } = yield* makeRawPair({ typed: false, heartbeat: false })
+      const begun = new Set<unknown>()
+      const scheduler = Scheduler.make(
+        (task) => void Promise.resolve().then(task),
+        (fiber) => {
+          if (begun.has(fiber)) return false
+          begun.add(fiber)
+          return 0
+        }
+      )
+      yield* Effect.forkScoped(Effect.withScheduler(client.serve(echo, { concurrency: 1 }), scheduler))
+      yield* settle
+      // reset in the very chunk that opens it
+      yield* send([Frame.data(2, Uint8Array.of(1), { syn: true }), Frame.rst(2, 1)])
+      yield* send([Frame.data(4, Uint8Array.of(7), { syn: true }), Frame.data(4, undefined, { fin: true })])
+      yield* settle
+      const { frames } = yield* receive
+      assert.deepStrictEqual(
+        frames.flatMap((frame) => (frame._tag === "Data" ? [[frame.streamId, ...frame.payload]] : [])),
+        [[4, 7]]
+      )
     }).pipe(scenario)
   )
 })
@@ -330,12 +394,12 @@ describe("accept", () => {
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       const stream = yield* client.open()
-      yield* MuxStream.write(stream, text("x"))
+      yield* MuxStream.write(stream, encoded("x"))
       yield* Effect.scoped(
         Effect.gen(function* () {
           const accepted = yield* server.accept
           assert.deepStrictEqual([accepted.id, accepted.initiator, accepted.type], [3, "Remote", 0])
-          assert.strictEqual(string(Option.getOrThrow(yield* MuxStream.read(accepted))), "x")
+          assert.strictEqual(decoded(Option.getOrThrow(yield* MuxStream.read(accepted))), "x")
         })
       )
       assert.isTrue(Option.isNone(yield* MuxStream.read(stream)))
@@ -354,6 +418,131 @@ describe("accept", () => {
       yield* settle
       const there = yield* Effect.flip(Fiber.join(other))
       assert.strictEqual(there._tag, "RemoteGoneAway")
+    }).pipe(scenario)
+  )
+
+  sessionTest("two accepts at once take a stream each, in order", ({ client, server }) =>
+    Effect.gen(function* () {
+      const accepting = yield* Effect.fork(Effect.all([server.accept, server.accept], { concurrency: 2 }))
+      yield* Effect.yieldNow()
+      for (const data of ["one", "two"]) yield* MuxStream.write(yield* client.open(), data)
+      const [first, second] = yield* Fiber.join(accepting)
+      assert.deepStrictEqual([first.id, second.id], [3, 5])
+    })
+  )
+})
+
+const boom = new Error("boom")
+
+describe("a handler of serve", () => {
+  const ways: Record<string, readonly [() => Effect.Effect<void, unknown>, RegExp]> = {
+    throws: [
+      () => {
+        throw boom
+      },
+      /InternalError \(2\)/
+    ],
+    dies: [() => Effect.die(boom), /InternalError \(2\)/],
+    fails: [() => Effect.fail(boom), /StreamCancelled \(6\)/],
+    "fails with undefined": [() => Effect.fail(undefined), /StreamCancelled \(6\)/],
+    "interrupts itself": [() => Effect.interrupt, /StreamCancelled \(6\)/]
+  }
+  for (const [way, [handler, code]] of Object.entries(ways)) {
+    sessionTest(`that ${way} resets its stream; the others, and later ones, are served`, ({ client, server }) =>
+      Effect.gen(function* () {
+        yield* Effect.forkScoped(
+          server.serve((stream) => (stream.id === 5 ? handler() : echoWhole(stream)), { concurrency: 1 })
+        )
+        const ends = yield* Effect.forEach([1, 2, 3], () => ending(call(client)), { concurrency: 3 })
+        assert.strictEqual(ends[0], "ok")
+        assert.match(ends[1] ?? "", code)
+        assert.strictEqual(ends[2], "ok")
+        assert.strictEqual(yield* call(client), "hello")
+      }).pipe(quietly)
+    )
+  }
+
+  const codes: Record<string, () => unknown> = {
+    throws: () => {
+      throw boom
+    },
+    "gives a string": () => "77",
+    "gives -1": () => -1,
+    "gives 2^32": () => 2 ** 32,
+    "gives NaN": () => NaN,
+    "gives nothing": () => undefined,
+    "gives an effect": () => Effect.succeed(7)
+  }
+  for (const [way, resetCode] of Object.entries(codes)) {
+    sessionTest(
+      `whose resetCode ${way} resets its stream with InternalError, and serve goes on`,
+      ({ client, server }) =>
+        logged((lines) =>
+          Effect.gen(function* () {
+            yield* Effect.forkScoped(server.serve(() => Effect.fail("x"), { resetCode: wrong(resetCode) }))
+            for (let i = 0; i < 2; i++)
+              assert.match(yield* ending(call(client)), /^fails StreamReset: .*InternalError \(2\)/)
+            assert.deepStrictEqual(
+              lines.map(({ level }) => level._tag),
+              ["Error", "Error"]
+            )
+          })
+        )
+    )
+  }
+
+  sessionTest("whose resetCode gives a code of the application's has the peer see it", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(() => Effect.fail("x"), { resetCode: () => 4_000_000_000 }))
+      const error = yield* Effect.flip(call(client))
+      assert.strictEqual(error._tag === "StreamReset" ? error.code : undefined, 4_000_000_000)
+    }).pipe(quietly)
+  )
+})
+
+const reason = new Error("the port is closed")
+
+describe("a handler or resetCode that throws", () => {
+  it.effect("a resetCode that throws or gives no code resets with InternalError, and the session goes on", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const client = yield* sessionOver("client", link.client)
+      const server = yield* sessionOver("server", link.server)
+      const codes: Array<unknown> = [3, () => "never", -1, "6"]
+      yield* Effect.fork(
+        server.serve(({ type }) => Effect.fail(type ?? 0), {
+          resetCode: (type) => {
+            if (type === 4) throw reason
+            return codes[type] as number
+          }
+        })
+      )
+      const seen: Array<number> = []
+      for (const type of [0, 1, 2, 3, 4]) {
+        const error = yield* Effect.flip(client.withStream(MuxStream.readAll, { type }))
+        assert(error._tag === "StreamReset")
+        seen.push(error.code)
+      }
+      assert.deepStrictEqual(seen, [3, 2, 2, 2, 2])
+    }).pipe(scenario)
+  )
+
+  it.effect("a handler that throws where it is called resets its stream, and the session goes on", () =>
+    Effect.gen(function* () {
+      const link = yield* SimulatedTransport.makePair()
+      const client = yield* sessionOver("client", link.client)
+      const server = yield* sessionOver("server", link.server)
+      const handled = yield* Deferred.make<void>()
+      yield* Effect.fork(
+        server.serve((stream) => {
+          if (stream.type === 1) throw reason
+          return Effect.zipRight(Deferred.succeed(handled, undefined), echo(stream))
+        })
+      )
+      const error = yield* Effect.flip(client.withStream(MuxStream.readAll, { type: 1 }))
+      assert.deepInclude(error, { _tag: "StreamReset", code: 2 })
+      yield* client.withStream((stream) => exchange(stream, encoded("still here")))
+      yield* Deferred.await(handled)
     }).pipe(scenario)
   )
 })

@@ -1,8 +1,9 @@
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
+import * as SocketServer from "@effect/platform/SocketServer"
 import { assert, describe, it } from "@effect/vitest"
 import type { ServerOptions, Session } from "effect-muxado"
-import { MuxStream, SessionServer, Transport } from "effect-muxado"
+import { MuxadoError, MuxStream, SessionServer, Transport } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -10,11 +11,22 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
-import { leavesNothing } from "../utils/census.js"
-import { digest, echo, eventually, exchange, noise, sessionOver, string, text } from "./utils/sessions.js"
+import { leavesNothing } from "../support/census.js"
+import { ending, quick } from "../support/session/sessionTest.js"
+import {
+  decoded,
+  digest,
+  echo,
+  encoded,
+  eventually,
+  exchange,
+  noise,
+  sessionOver
+} from "../support/session/sessions.js"
+import { wrong } from "../support/wrong.js"
 
 type Server = SessionServer.SessionServerService
 
@@ -70,10 +82,10 @@ for (const [name, medium] of Object.entries(media)) {
         const clients = yield* Effect.all([connect(server), connect(server), connect(server)])
         const answers = yield* Effect.forEach(
           clients,
-          (client, n) => client.withStream((stream) => exchange(stream, text(`client ${n}`))),
+          (client, n) => client.withStream((stream) => exchange(stream, encoded(`client ${n}`))),
           { concurrency: "unbounded" }
         )
-        assert.deepStrictEqual(answers.map(string), ["client 0", "client 1", "client 2"])
+        assert.deepStrictEqual(answers.map(decoded), ["client 0", "client 1", "client 2"])
       })
     )
 
@@ -84,8 +96,8 @@ for (const [name, medium] of Object.entries(media)) {
         yield* Effect.forkScoped(server.run((session) => session.serve(echo)))
         const use = (client: Session.SessionService) =>
           Effect.map(
-            client.withStream((stream) => exchange(stream, text("hello"))),
-            string
+            client.withStream((stream) => exchange(stream, encoded("hello"))),
+            decoded
           )
         const first = yield* connect(server)
         const second = yield* connect(server)
@@ -152,7 +164,7 @@ for (const [name, medium] of Object.entries(media)) {
         assert.strictEqual((yield* broken.closed)._tag, "RemoteGoneAway")
         const failing = yield* connect(server)
         assert.strictEqual((yield* failing.closed)._tag, "RemoteGoneAway")
-        assert.strictEqual(string(yield* good.withStream((stream) => exchange(stream, text("alive")))), "alive")
+        assert.strictEqual(decoded(yield* good.withStream((stream) => exchange(stream, encoded("alive")))), "alive")
       })
     )
 
@@ -184,13 +196,13 @@ for (const [name, medium] of Object.entries(media)) {
         yield* Effect.forkScoped(
           server.run((session) =>
             session.withStream((stream) =>
-              Effect.zipRight(MuxStream.write(stream, text("goodbye")), MuxStream.finish(stream))
+              Effect.zipRight(MuxStream.write(stream, encoded("goodbye")), MuxStream.finish(stream))
             )
           )
         )
         const client = yield* connect(server)
         const stream = yield* client.accept
-        assert.strictEqual(string(yield* MuxStream.readAll(stream)), "goodbye")
+        assert.strictEqual(decoded(yield* MuxStream.readAll(stream)), "goodbye")
         assert.strictEqual((yield* client.closed)._tag, "RemoteGoneAway")
       })
     )
@@ -221,3 +233,35 @@ for (const [name, medium] of Object.entries(media)) {
     )
   })
 }
+
+const boom = new Error("boom")
+
+const failing: Record<string, () => unknown> = {
+  throws: () => {
+    throw boom
+  },
+  dies: () => Effect.die(boom),
+  fails: () => Effect.fail(boom),
+  "fails with a string": () => Effect.fail("boom"),
+  "fails with its own error": () =>
+    Effect.fail(
+      new MuxadoError.TransportFailed({ reason: "Write", cause: boom, initiator: "Local", processed: "maybe" })
+    ),
+  "interrupts itself": () => Effect.interrupt,
+  "gives no effect": () => undefined
+}
+
+describe("a SocketServer given to SessionServer", () => {
+  for (const [way, fault] of Object.entries({ ...failing, "is over at once": () => Effect.void })) {
+    it.scopedLive(`whose run ${way} fails the run of the server with SocketServerError`, () =>
+      Effect.gen(function* () {
+        const platform = wrong<SocketServer.SocketServer["Type"]>({
+          address: { _tag: "TcpAddress", hostname: "127.0.0.1", port: 1 },
+          run: fault
+        })
+        const server = yield* SessionServer.make(quick).pipe(Effect.provideService(SocketServer.SocketServer, platform))
+        assert.match(yield* ending(server.run(() => Effect.void)), /^fails SocketServerError: /)
+      })
+    )
+  }
+})

@@ -22,10 +22,10 @@ import { AsyncLocalStorage } from "node:async_hooks"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { certificates } from "../utils/certificates.js"
-import { leavesNothing } from "../utils/census.js"
-import * as RawWebSocket from "../utils/rawWebSocket.js"
-import { echo, eventually, exchange, sessionOver, string, text } from "./utils/sessions.js"
+import { certificates } from "../support/certificates.js"
+import { leavesNothing } from "../support/census.js"
+import * as RawWebSocket from "../support/rawWebSocket.js"
+import { echo, eventually, exchange, sessionOver, decoded, encoded } from "../support/session/sessions.js"
 
 type Server = SessionServer.SessionServerService
 
@@ -83,8 +83,8 @@ const media: Readonly<Record<string, Medium>> = {
 const call = (medium: Medium, server: Server, message = "hello") =>
   medium.connect(server).pipe(
     Effect.flatMap((transport) => sessionOver("client", transport)),
-    Effect.flatMap((session) => session.withStream((stream) => exchange(stream, text(message)))),
-    Effect.map(string),
+    Effect.flatMap((session) => session.withStream((stream) => exchange(stream, encoded(message)))),
+    Effect.map(decoded),
     Effect.scoped
   )
 
@@ -449,7 +449,7 @@ describe("a WebSocket client", () => {
         storage.run("request", () => Runtime.runPromise(runtime)(connecting))
       )
       const session = yield* sessionOver("client", transport)
-      assert.strictEqual(string(yield* session.withStream((stream) => exchange(stream, text("hello")))), "hello")
+      assert.strictEqual(decoded(yield* session.withStream((stream) => exchange(stream, encoded("hello")))), "hello")
       assert.isAtLeast(stores.length, 2)
       assert.deepStrictEqual(new Set(stores), new Set([undefined]))
     }).pipe(quietly)

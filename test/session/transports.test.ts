@@ -1,5 +1,5 @@
-import { sessionSuite } from "./suite.js"
-import { overDuplexes, overSimulated, overTcp, overTls, overUnix, overWebSocket } from "./utils/media.js"
+import { sessionSuite } from "../support/session/suite.js"
+import { overDuplexes, overSimulated, overTcp, overTls, overUnix, overWebSocket } from "../support/session/media.js"
 
 sessionSuite("a simulated link", overSimulated({}))
 sessionSuite(

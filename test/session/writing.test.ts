@@ -1,12 +1,24 @@
 /** What an application hands to `write`, and what becomes of it later. */
 import { assert, describe, it } from "@effect/vitest"
 import { ErrorCode, MuxStream, type Session } from "effect-muxado"
+import { SimulatedSessions } from "effect-muxado/testing"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as vm from "node:vm"
-import { overDuplexes, overSimulated, overTcp, overTls, overUnix, overWebSocket } from "./utils/media.js"
-import { assertAtRest, echo, exchange, makePair, scenario, settle, string, text } from "./utils/sessions.js"
+import { logged, quietly } from "../support/logs.js"
+import { overDuplexes, overSimulated, overTcp, overTls, overUnix, overWebSocket } from "../support/session/media.js"
+import { echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
+import {
+  assertAtRest,
+  decoded,
+  echo,
+  encoded,
+  exchange,
+  makePair,
+  scenario,
+  settle
+} from "../support/session/sessions.js"
 
 /** Takes the memory away from every view of it, as a transfer to a worker does. */
 const detach = (bytes: Uint8Array): void => {
@@ -30,8 +42,8 @@ const silent = Logger.remove(Logger.defaultLogger)
 
 const stillServes = (session: Session.SessionService) =>
   Effect.map(
-    session.withStream((stream) => exchange(stream, text("alive"))),
-    (answer) => assert.strictEqual(string(answer), "alive")
+    session.withStream((stream) => exchange(stream, encoded("alive"))),
+    (answer) => assert.strictEqual(decoded(answer), "alive")
   )
 
 describe("a value that is not bytes", () => {
@@ -57,10 +69,10 @@ describe("a value that is not bytes", () => {
             const error = yield* Effect.flip(MuxStream.write(stream, value as Uint8Array))
             assert.strictEqual(error._tag, "InvalidOptions")
             assert.strictEqual(error.message, `Invalid options: write: takes a Uint8Array or a string, not ${name}`)
-            return yield* exchange(stream, text("the same stream goes on"))
+            return yield* exchange(stream, encoded("the same stream goes on"))
           })
         )
-        assert.strictEqual(string(answer), "the same stream goes on")
+        assert.strictEqual(decoded(answer), "the same stream goes on")
         yield* stillServes(client)
       }).pipe(scenario)
     )
@@ -72,7 +84,7 @@ describe("a value that is not bytes", () => {
       assert.isFalse(foreign instanceof Uint8Array)
       const { client, server } = yield* makePair()
       yield* Effect.fork(server.serve(echo))
-      assert.strictEqual(string(yield* client.withStream((stream) => exchange(stream, foreign))), "hi")
+      assert.strictEqual(decoded(yield* client.withStream((stream) => exchange(stream, foreign))), "hi")
     }).pipe(scenario)
   )
 })
@@ -91,7 +103,7 @@ describe("a string", () => {
             ([all]) => all
           )
         )
-        assert.isTrue(string(answer) === value)
+        assert.isTrue(decoded(answer) === value)
       }).pipe(scenario)
     )
   }
@@ -204,10 +216,10 @@ describe("memory that is detached after it was written", () => {
           detach(bytes)
           const error = yield* Effect.flip(write)
           assert.strictEqual(error.message, "Invalid options: write: the 1000 bytes were detached before the write ran")
-          return yield* exchange(stream, text("goes on"))
+          return yield* exchange(stream, encoded("goes on"))
         })
       )
-      assert.strictEqual(string(answer), "goes on")
+      assert.strictEqual(decoded(answer), "goes on")
     }).pipe(scenario)
   )
 
@@ -271,7 +283,7 @@ describe("memory that can change its length", () => {
 
 describe("a code that is not a uint32", () => {
   for (const code of [-1, 2 ** 32, 1.5, Number.NaN, "6", undefined]) {
-    it.effect(`${String(code)} is a defect of who gives it: reset, goAway, closeWith`, () =>
+    it.effect(`${String(code)} is a defect of reset, goAway and closeWith`, () =>
       Effect.gen(function* () {
         const { client } = yield* makePair()
         const stream = yield* client.open()
@@ -287,3 +299,69 @@ describe("a code that is not a uint32", () => {
     )
   }
 })
+
+describe("memory that changes after it was handed over", () => {
+  const echoed = (client: SimulatedSessions.SimulatedSessionsService["client"], bytes: Uint8Array, spoil: () => void) =>
+    client.withStream((stream) =>
+      Effect.gen(function* () {
+        const writing = yield* Effect.fork(MuxStream.write(stream, bytes))
+        yield* Effect.yieldNow()
+        spoil()
+        yield* Fiber.join(writing)
+        yield* MuxStream.finish(stream)
+        return yield* MuxStream.readAll(stream)
+      })
+    )
+  const echo = (stream: MuxStream.MuxStream) =>
+    Effect.flatMap(MuxStream.readAll(stream), (bytes) => MuxStream.write(stream, bytes))
+
+  sessionTest("resets its stream if it was transferred, one warning says why, and the session goes on", () =>
+    logged((lines) =>
+      Effect.gen(function* () {
+        const { client, server } = yield* SimulatedSessions.make({ both: quick })
+        yield* Effect.forkScoped(server.serve(echo))
+        const other = yield* client.open()
+        const bytes = new Uint8Array(800_000)
+        const transfer = () => structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+        assert.match(yield* ending(echoed(client, bytes, transfer)), /^fails StreamReset: .*InternalError \(2\)/)
+        assert.strictEqual(lines.length, 1)
+        assert.match(lines[0]?.message ?? "", /^Stream 5 is reset: the memory of its bytes was detached/)
+        yield* MuxStream.write(other, "lives")
+        yield* MuxStream.finish(other)
+        assert.strictEqual(decoded(yield* MuxStream.readAll(other)), "lives")
+      })
+    )
+  )
+
+  sessionTest("resets its stream if WebAssembly memory grew, and the session goes on", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(echo))
+      const memory = new WebAssembly.Memory({ initial: 20 })
+      const bytes = new Uint8Array(memory.buffer, 0, 800_000)
+      assert.match(
+        yield* ending(echoed(client, bytes, () => memory.grow(1))),
+        /^fails StreamReset: .*InternalError \(2\)/
+      )
+      yield* client.ping
+    }).pipe(quietly)
+  )
+
+  sessionTest("arrives as it was written if another thread changes shared memory", ({ client, server }) =>
+    Effect.gen(function* () {
+      yield* Effect.forkScoped(server.serve(echo))
+      const bytes = new Uint8Array(new SharedArrayBuffer(200_000)).fill(65)
+      const back = yield* echoed(client, bytes, () => void bytes.fill(66))
+      assert.isTrue(back.length === 200_000 && back.every((byte) => byte === 65))
+    })
+  )
+})
+
+sessionTest("a write of bytes whose memory was detached before fails with InvalidOptions", ({ client, server }) =>
+  Effect.gen(function* () {
+    yield* Effect.forkScoped(server.serve(echoWhole))
+    const bytes = new Uint8Array(10)
+    structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
+    const stream = yield* client.open()
+    assert.match(yield* ending(MuxStream.write(stream, bytes)), /^fails InvalidOptions: .*detached/)
+  })
+)

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { simulate } from "./core/simulate.js"
-import { Tally } from "./tally.js"
+import { simulate } from "../../tools/simulate/core/simulate.js"
+import { Tally } from "../../tools/simulate/tally.js"
 
-describe("two cores and a link, simulated", () => {
-  it("keep their promises", () => {
+describe("two simulated cores over a link", () => {
+  it("keep every rule of the core", () => {
     const tally = new Tally()
     for (let seed = 1; seed <= 300; seed++) {
       assert.strictEqual(simulate(seed, tally).failure, undefined, `npm run simulate -- --core --seed ${seed} --trace`)

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { simulate } from "./sessions/simulate.js"
-import { Tally } from "./tally.js"
+import { simulate } from "../../tools/simulate/sessions/simulate.js"
+import { Tally } from "../../tools/simulate/tally.js"
 
-describe("sessions and everybody who uses them, simulated", () => {
-  it("keep their promises", () => {
+describe("simulated sessions and their callers", () => {
+  it("keep every rule of a session", () => {
     const tally = new Tally()
     for (let seed = 1; seed <= 30; seed++) {
       const { failure } = simulate(seed, tally)

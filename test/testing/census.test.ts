@@ -11,6 +11,7 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import type { Server } from "node:net"
 import { createServer } from "node:net"
+import { ending } from "../support/session/sessionTest.js"
 
 /** Runs it to the end, and gives what dying of it says. */
 const leftBehind = <A>(effect: Effect.Effect<A>, options?: Census.Options) =>
@@ -20,7 +21,7 @@ const leftBehind = <A>(effect: Effect.Effect<A>, options?: Census.Options) =>
     return error
   })
 
-describe("Census", () => {
+describe("a census", () => {
   it.effect.prop(
     "finds exactly the fibers that have not ended, children and daemons, however deep",
     [fc.array(fc.record({ daemon: fc.boolean(), ends: fc.boolean(), depth: fc.nat(3) }), { maxLength: 8 })],
@@ -208,3 +209,26 @@ describe("Census", () => {
     })
   )
 })
+
+it.effect("Census names a fiber that was left", () =>
+  Effect.gen(function* () {
+    const census = yield* Census.make()
+    const left = yield* census.watch(Effect.forkDaemon(Effect.never))
+    assert.strictEqual((yield* census.left).fibers.length, 1)
+    yield* Fiber.interrupt(left)
+    assert.isTrue(Census.isEmpty(yield* census.left))
+  })
+)
+
+it.effect("leavesNothing works within VirtualTime.run", () =>
+  Effect.gen(function* () {
+    assert.strictEqual(yield* ending(VirtualTime.run(Census.leavesNothing(Effect.sleep("30 seconds")))), "ok")
+  })
+)
+
+it.effect("leavesNothing within leavesNothing, around a run of virtual time", () =>
+  Effect.gen(function* () {
+    const inner = VirtualTime.run(Effect.sleep("30 seconds"))
+    assert.strictEqual(yield* ending(Census.leavesNothing(Census.leavesNothing(inner))), "ok")
+  })
+)

@@ -5,6 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import { quietly } from "../support/logs.js"
+import { call, quick, sessionTest } from "../support/session/sessionTest.js"
 
 const hello = new TextEncoder().encode("hello")
 
@@ -17,7 +21,7 @@ const ask = (stream: MuxStream.MuxStream) =>
 /** In virtual time, with nothing left behind. */
 const scenario = <A, E, R>(effect: Effect.Effect<A, E, R>) => Census.leavesNothing(VirtualTime.run(effect))
 
-describe("SimulatedSessions", () => {
+describe("simulated sessions", () => {
   it.effect("joins two sessions by a link, both ways", () =>
     Effect.gen(function* () {
       const { client, server } = yield* SimulatedSessions.SimulatedSessions
@@ -142,3 +146,28 @@ describe("SimulatedSessions", () => {
     }).pipe(Effect.scoped, scenario)
   )
 })
+
+it.effect("a test that interrupts its sessions in the middle of a call ends", () =>
+  Effect.gen(function* () {
+    const running = yield* Effect.fork(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const { client, server } = yield* SimulatedSessions.make({ link: { latency: "20 millis" } })
+          yield* Effect.forkScoped(server.serve(() => Effect.never))
+          yield* client.withStream((stream) => Stream.runDrain(MuxStream.toStream(stream)))
+        })
+      )
+    )
+    yield* TestClock.adjust("1 second")
+    yield* Fiber.interrupt(running)
+  }).pipe(quietly)
+)
+
+sessionTest("pairs made side by side do not see one another", ({ client, server }) =>
+  Effect.gen(function* () {
+    const other = yield* SimulatedSessions.make({ both: quick })
+    yield* Effect.forkScoped(server.serve((stream) => MuxStream.write(stream, "one")))
+    yield* Effect.forkScoped(other.server.serve((stream) => MuxStream.write(stream, "two")))
+    assert.deepStrictEqual(yield* Effect.all([call(client), call(other.client)], { concurrency: 2 }), ["one", "two"])
+  })
+)

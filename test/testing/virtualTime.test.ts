@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { SimulatedSessions, SimulatedTransport, VirtualTime } from "effect-muxado/testing"
 import { MuxStream } from "effect-muxado"
+import { SimulatedSessions, SimulatedTransport, VirtualTime } from "effect-muxado/testing"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { eagerly } from "../support/eagerScheduler.js"
+import { ending, quick } from "../support/session/sessionTest.js"
 
 const notDone = <A>(effect: Effect.Effect<A>) =>
   Effect.map(Effect.exit(effect), (exit) => {
@@ -275,7 +276,7 @@ describe("sessions with heartbeats, in virtual time", () => {
   )
 })
 
-describe("NotDone", () => {
+describe("the error NotDone", () => {
   it.effect("names what each side of each link waits for, and why", () =>
     Effect.gen(function* () {
       const error = yield* notDone(
@@ -330,3 +331,23 @@ describe("NotDone", () => {
     })
   )
 })
+
+it.effect("VirtualTime.run outside of a TestClock says what it needs", () =>
+  Effect.gen(function* () {
+    const seen = yield* ending(VirtualTime.run(Effect.void))
+    assert.match(seen, /needs a TestClock/)
+  }).pipe(Effect.withClock(Clock.make()))
+)
+
+it.effect("a session that hangs ends its VirtualTime.run with what it waits for", () =>
+  Effect.gen(function* () {
+    const exit = yield* Effect.exit(
+      SimulatedSessions.make({ both: { ...quick, heartbeat: false } }).pipe(
+        Effect.flatMap(({ client }) => client.accept),
+        Effect.scoped,
+        VirtualTime.run
+      )
+    )
+    assert.isTrue(Exit.isFailure(exit) && String(exit.cause).includes("NotDone"))
+  })
+)

@@ -1,8 +1,10 @@
-import { createHash } from "node:crypto"
-import { assert, describe, it } from "@effect/vitest"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as Socket from "@effect/platform/Socket"
+import { assert, describe, it } from "@effect/vitest"
+import type { MuxadoError } from "effect-muxado"
+import { Session } from "effect-muxado"
+import { NodeSessionServer } from "effect-muxado/node"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -11,10 +13,14 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
+import { createHash } from "node:crypto"
 import type { TransportFailed } from "../../src/MuxadoError.js"
 import * as Transport from "../../src/Transport.js"
-import { accept, build, layerNodeWebSocket, layerStandardWebSocket, portOf } from "./socketPairs.js"
-import { assertSameBytes, join, noise, readBytes, readToEnd } from "./suite.js"
+import { quietly } from "../support/logs.js"
+import { call, echoWhole, ending, quick } from "../support/session/sessionTest.js"
+import { accept, build, layerNodeWebSocket, layerStandardWebSocket, portOf } from "../support/transport/socketPairs.js"
+import { assertSameBytes, join, noise, readBytes, readToEnd } from "../support/transport/suite.js"
+import { wrong } from "../support/wrong.js"
 
 type Message = Uint8Array | string
 type Written = Message | Socket.CloseEvent
@@ -61,7 +67,7 @@ const closed = (code: number) => new Socket.SocketCloseError({ reason: "Close", 
 
 const messageOf = (error: TransportFailed) => (error.cause instanceof Error ? error.cause.message : "")
 
-describe("Transport.fromSocket", () => {
+describe("a transport over a Socket", () => {
   describe("reading", () => {
     it.effect("loses no message that comes in the very step of the connection, before a fiber has had a turn", () =>
       Effect.gen(function* () {
@@ -333,7 +339,7 @@ describe("Transport.fromSocket", () => {
   })
 })
 
-describe("Transport over a WebSocket", () => {
+describe("a transport over a WebSocket", () => {
   it.scopedLive.each([
     ["an orderly close", 1000, "Ended"],
     ["a peer that goes away", 1001, "Ended"],
@@ -455,3 +461,48 @@ const shakeHandsAndLeave = (socket: Socket.Socket) =>
       yield* Fiber.interrupt(running)
     })
   )
+
+const listening = Effect.gen(function* () {
+  const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
+  yield* Effect.forkScoped(quietly(server.run((session) => session.serve(echoWhole))))
+  return server.address._tag === "TcpAddress" ? server.address.port : 0
+})
+
+const second = (transport: Effect.Effect<Transport.TransportService, MuxadoError.TransportFailed, never>) =>
+  Effect.gen(function* () {
+    const start = Effect.flatMap(transport, (transport) =>
+      Session.fromTransport(transport, { ...quick, role: "client" })
+    )
+    const first = yield* start
+    const exit = yield* Effect.exit(start)
+    if (Exit.isSuccess(exit)) yield* ending(Effect.timeout(call(exit.value), 200))
+    // The second is refused, or fails; the first goes on.
+    assert.strictEqual(yield* Effect.timeout(call(first), 500), "hello")
+  }).pipe(quietly)
+
+it.scopedLive("a second transport over a Socket is refused", () =>
+  Effect.gen(function* () {
+    const port = yield* listening
+    const socket = yield* NodeSocket.makeNet({ host: "127.0.0.1", port })
+    const scope = yield* Effect.scope
+    yield* second(Effect.provideService(Transport.fromSocket(socket), Scope.Scope, scope))
+  })
+)
+
+describe("the options of a Socket's transport", () => {
+  const options: ReadonlyArray<object> = [
+    { maxBuffered: "x" },
+    { highWaterMark: -1 },
+    { openTimeout: "soon" },
+    { bufferedAmount: 3 }
+  ]
+  for (const option of options) {
+    const [name = ""] = Object.keys(option)
+    it.scoped(`${name} that makes no sense fails with Open and is named`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(Transport.fromSocket(wrong({}), wrong(option)))
+        assert.include(error.message, name)
+      })
+    )
+  }
+})

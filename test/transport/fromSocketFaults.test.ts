@@ -1,7 +1,7 @@
 /** A `Socket` is code that is not ours: whatever it does wrong ends its transport, and nothing else. */
-import { assert, describe, it } from "@effect/vitest"
 import * as Socket from "@effect/platform/Socket"
-import { Session, Transport } from "effect-muxado"
+import { assert, describe, it } from "@effect/vitest"
+import { MuxadoError, Session, Transport } from "effect-muxado"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,6 +10,8 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as vm from "node:vm"
 import type { TransportFailed } from "../../src/MuxadoError.js"
+import { call, ending, quick } from "../support/session/sessionTest.js"
+import { wrong } from "../support/wrong.js"
 
 type Send = (chunk: Uint8Array | string | Socket.CloseEvent) => Effect.Effect<void, Socket.SocketError>
 type Writer = Effect.Effect<Send, never, Scope.Scope>
@@ -328,4 +330,97 @@ describe("what is given to a transport over a Socket", () => {
       yield* other.write([one])
     })
   )
+})
+
+const boom = new Error("boom")
+
+const failing: Record<string, () => unknown> = {
+  throws: () => {
+    throw boom
+  },
+  dies: () => Effect.die(boom),
+  fails: () => Effect.fail(boom),
+  "fails with a string": () => Effect.fail("boom"),
+  "fails with its own error": () =>
+    Effect.fail(
+      new MuxadoError.TransportFailed({ reason: "Write", cause: boom, initiator: "Local", processed: "maybe" })
+    ),
+  "interrupts itself": () => Effect.interrupt,
+  "gives no effect": () => undefined
+}
+
+it.scopedLive("a Socket whose write throws is said to have failed while writing", () =>
+  Effect.gen(function* () {
+    const socket = wrong<Socket.Socket>({
+      [Socket.TypeId]: Socket.TypeId,
+      runRaw: (_: unknown, options?: { readonly onOpen?: Effect.Effect<void> }) =>
+        Effect.zipRight(options?.onOpen ?? Effect.void, Effect.never),
+      writer: Effect.succeed(() => {
+        throw new Error("boom")
+      })
+    })
+    const transport = yield* Transport.fromSocket(socket)
+    const client = yield* Session.fromTransport(transport, { ...quick, role: "client" })
+    yield* ending(call(client))
+    const error = yield* client.closed
+    assert.strictEqual(error._tag === "TransportFailed" ? error.reason : undefined, "Write")
+  })
+)
+
+describe("a Socket given to fromSocket", () => {
+  const opening = (writer: unknown, deliver: unknown = undefined) =>
+    wrong<Socket.Socket>({
+      [Socket.TypeId]: Socket.TypeId,
+      runRaw: (handler: (data: unknown) => void, options?: { readonly onOpen?: Effect.Effect<void> }) =>
+        Effect.zipRight(
+          options?.onOpen ?? Effect.void,
+          Effect.zipRight(
+            Effect.sync(() => {
+              if (deliver !== undefined) handler(deliver)
+            }),
+            Effect.never
+          )
+        ),
+      writer: Effect.succeed(writer)
+    })
+
+  for (const [way, fault] of Object.entries({
+    ...failing,
+    "is over at once": () => Effect.void,
+    "never opens": () => Effect.never
+  })) {
+    it.scopedLive(`whose runRaw ${way} fails with Open`, () =>
+      Effect.gen(function* () {
+        const socket = wrong<Socket.Socket>({ ...opening(() => Effect.void), runRaw: fault })
+        const error = yield* Effect.flip(Transport.fromSocket(socket, { openTimeout: 50 }))
+        assert.strictEqual(error._tag === "TransportFailed" ? error.reason : undefined, "Open")
+      })
+    )
+  }
+
+  for (const [way, fault] of Object.entries(failing)) {
+    it.scopedLive(`whose writer ${way} ends the session over it with TransportFailed`, () =>
+      Effect.gen(function* () {
+        const transport = yield* Transport.fromSocket(opening(fault))
+        const client = yield* Session.fromTransport(transport, { ...quick, role: "client" })
+        assert.match(yield* ending(call(client)), /^fails TransportFailed: /)
+        assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
+      })
+    )
+  }
+
+  for (const [name, message] of Object.entries({
+    text: "text",
+    "a number": 7,
+    "an object": { length: 4 },
+    null: null
+  })) {
+    it.scopedLive(`that gives ${name} instead of bytes ends the session over it`, () =>
+      Effect.gen(function* () {
+        const transport = yield* Transport.fromSocket(opening(() => Effect.void, message))
+        const client = yield* Session.fromTransport(transport, { ...quick, role: "client" })
+        assert.strictEqual((yield* client.closed)._tag, "TransportFailed")
+      })
+    )
+  }
 })

@@ -1,5 +1,5 @@
 import * as SimulatedTransport from "../../src/testing/SimulatedTransport.js"
-import { transportSuite } from "./suite.js"
+import { transportSuite } from "../support/transport/suite.js"
 
 transportSuite("a simulated link", SimulatedTransport.makePair())
 

@@ -6,7 +6,7 @@ import * as fc from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { fraction, stalled } from "../../src/testing/internal/disorder.js"
-import { assertSameBytes, noise, readToEnd, writeInBatches } from "./suite.js"
+import { assertSameBytes, noise, readToEnd, writeInBatches } from "../support/transport/suite.js"
 
 const links: fc.Arbitrary<SimulatedTransport.Options> = fc.record({
   latency: fc.constantFrom(0, 0.3, 70),
@@ -46,7 +46,7 @@ const exchange = (link: SimulatedTransport.Options, seed: number) =>
     return { sent, toServer, toClient, trace: yield* pair.trace }
   }).pipe(Effect.scoped, VirtualTime.run)
 
-describe("SimulatedTransport, in disorder", () => {
+describe("a simulated link in disorder", () => {
   it.effect.prop(
     "delivers every byte once and in order, whatever the jitter, the stalls and the chunks are",
     [links, fc.nat()],

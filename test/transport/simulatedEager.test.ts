@@ -5,7 +5,7 @@ import * as fc from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { eagerly } from "../support/eagerScheduler.js"
-import { assertSameBytes, join, noise, readBytes, readToEnd, writeInBatches } from "./suite.js"
+import { assertSameBytes, join, noise, readBytes, readToEnd, writeInBatches } from "../support/transport/suite.js"
 
 /** Each fiber that is woken goes on inside the call that wakes it. A hang ends with `NotDone`, which says what waits. */
 const inVirtualTime = <A, E>(program: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E> =>

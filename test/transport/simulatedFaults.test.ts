@@ -7,7 +7,8 @@ import * as fc from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
-import { assertSameBytes, noise, readToEnd, writeForEver, writeInBatches } from "./suite.js"
+import { ending } from "../support/session/sessionTest.js"
+import { assertSameBytes, noise, readToEnd, writeForEver, writeInBatches } from "../support/transport/suite.js"
 
 const isDone = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.map(Fiber.poll(fiber), Option.isSome)
 
@@ -28,7 +29,7 @@ const chunkings = fc.constantFrom<Array<SimulatedTransport.Options["chunking"]>>
   max: 40
 })
 
-describe("SimulatedTransport, with faults", () => {
+describe("a simulated link with faults", () => {
   describe("cutAt", () => {
     it.effect.prop(
       "lets exactly so many bytes through, then resets both sides",
@@ -167,7 +168,7 @@ describe("SimulatedTransport, with faults", () => {
       })
     )
 
-    it.scoped("has a destroy noticed by nobody in the direction that is lost", () =>
+    it.scoped("has no side notice a destroy in the direction that is lost", () =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair({
           bufferSize: 10,
@@ -361,3 +362,28 @@ describe("SimulatedTransport, with faults", () => {
     })
   )
 })
+
+it.effect("an option of a link out of range is a RangeError that names it", () =>
+  Effect.gen(function* () {
+    const wrongLinks: Record<string, SimulatedTransport.Options> = {
+      chunking: { chunking: { min: 0, max: -1 } },
+      bandwidth: { bandwidth: 0 },
+      cutAt: { faults: { clientToServer: { cutAt: -1 } } }
+    }
+    for (const [name, options] of Object.entries(wrongLinks)) {
+      assert.match(
+        yield* ending(Effect.scoped(SimulatedTransport.makePair(options))),
+        new RegExp(`^dies RangeError: ${name}`)
+      )
+    }
+  })
+)
+
+it.scoped("faults that are injected twice count once, and a cut link stays cut", () =>
+  Effect.gen(function* () {
+    const link = yield* SimulatedTransport.makePair()
+    yield* Effect.all([link.cut, link.cut, link.blackHole, link.inject({ cut: true }), link.stallWrites, link.neverEnd])
+    assert.match(yield* ending(link.client.read), /^fails TransportFailed/)
+    assert.match(yield* ending(link.client.write([new Uint8Array(1)])), /^fails TransportFailed/)
+  })
+)

@@ -10,7 +10,7 @@ import * as TestClock from "effect/TestClock"
 import { Random } from "../../src/testing/internal/random.js"
 import * as SimulatedTransport from "../../src/testing/SimulatedTransport.js"
 import type { TransportService } from "../../src/Transport.js"
-import { assertSameBytes, join, noise, readBytes, readToEnd, writeInBatches } from "./suite.js"
+import { assertSameBytes, join, noise, readBytes, readToEnd, writeInBatches } from "../support/transport/suite.js"
 
 const isDone = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.map(Fiber.poll(fiber), Option.isSome)
 
@@ -56,7 +56,7 @@ const options: fc.Arbitrary<SimulatedTransport.Options> = fc.record({
 const amountFor = (link: SimulatedTransport.Options, fillings: number) =>
   Math.min((link.bandwidth ?? Infinity) <= 1000 ? 60 : 4000, Math.ceil(fillings * (link.bufferSize ?? 0)))
 
-describe("SimulatedTransport", () => {
+describe("a simulated link", () => {
   it.effect.prop(
     "delivers every byte once and in order, whatever the link is like and however reads are interrupted",
     [options, fc.double({ min: 0, max: 9, noNaN: true }), fc.nat(), fc.nat(20)],
@@ -279,7 +279,7 @@ describe("SimulatedTransport", () => {
   })
 
   describe("blackHole", () => {
-    it.scoped("keeps what had arrived, loses the rest, and tells nobody", () =>
+    it.scoped("keeps what had arrived, loses the rest, and no side notices", () =>
       Effect.gen(function* () {
         const { blackHole, client, server, stats } = yield* SimulatedTransport.makePair({
           latency: "50 millis",

@@ -9,7 +9,8 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import type { TransportService } from "../../src/Transport.js"
-import { assertSameBytes, noise, readToEnd, writeInBatches } from "./suite.js"
+import { ending } from "../support/session/sessionTest.js"
+import { assertSameBytes, noise, readToEnd, writeInBatches } from "../support/transport/suite.js"
 
 /** Every read of the transport with its time, counted from now, up to the failure that ends it. */
 const readAll = (transport: TransportService) =>
@@ -26,7 +27,7 @@ const readAll = (transport: TransportService) =>
 
 const hello = new TextEncoder().encode("hello")
 
-describe("a trace", () => {
+describe("the trace of a simulated link", () => {
   it.scoped("says what happened, when, in which direction, and with which bytes", () =>
     Effect.gen(function* () {
       const pair = yield* SimulatedTransport.makePair({
@@ -117,7 +118,7 @@ describe("a trace", () => {
   )
 })
 
-describe("replay", () => {
+describe("a replayed trace", () => {
   it.effect.prop(
     "gives the same bytes, in the same chunks, at the same times, with the same end",
     [
@@ -228,3 +229,12 @@ describe("replay", () => {
     })
   )
 })
+
+it.effect("a link that is used after its scope fails, and its trace is still there", () =>
+  Effect.gen(function* () {
+    const link = yield* Effect.scoped(SimulatedTransport.makePair({ trace: { bytes: true } }))
+    assert.match(yield* ending(link.client.read), /^fails TransportFailed/)
+    assert.match(yield* ending(link.server.write([new Uint8Array(1)])), /^fails TransportFailed/)
+    assert.isString(SimulatedTransport.printTrace(yield* link.trace))
+  })
+)

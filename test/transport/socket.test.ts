@@ -2,8 +2,14 @@ import * as Socket from "@effect/platform/Socket"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Transport from "../../src/Transport.js"
-import { build, layerNodeWebSocket, layerStandardWebSocket, makeNetPair, makeWebSocketPair } from "./socketPairs.js"
-import { transportSuite } from "./suite.js"
+import {
+  build,
+  layerNodeWebSocket,
+  layerStandardWebSocket,
+  makeNetPair,
+  makeWebSocketPair
+} from "../support/transport/socketPairs.js"
+import { transportSuite } from "../support/transport/suite.js"
 
 transportSuite("a net Socket", makeNetPair, { halfClose: false })
 

@@ -14,10 +14,10 @@ import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
-import { scenario } from "../session/utils/sessions.js"
-import { leavesNothing } from "../utils/census.js"
-import * as RawWebSocket from "../utils/rawWebSocket.js"
-import { build, portOf } from "./socketPairs.js"
+import { scenario } from "../support/session/sessions.js"
+import { leavesNothing } from "../support/census.js"
+import * as RawWebSocket from "../support/rawWebSocket.js"
+import { build, portOf } from "../support/transport/socketPairs.js"
 
 const KIB = 1024
 const MIB = 1024 * KIB
