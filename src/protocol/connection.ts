@@ -1,9 +1,8 @@
 /**
  * One muxado session without I/O: frames and commands go in, frames and events come out.
  *
- * Every function is synchronous. Time comes in as `now` (milliseconds of a clock that only goes forward), random numbers
- * come in as arguments, and a fault of the peer is a value, never an exception. A function without `now` works with the
- * last `now` that another one was given.
+ * Every function is synchronous. Time comes in as `now`, milliseconds of a clock that only goes forward; a function without
+ * it works with the last one. Random numbers are arguments. A fault of the peer is a value, never an exception.
  *
  * | input | call it when |
  * | --- | --- |
@@ -20,7 +19,7 @@
  * | output | drain it |
  * | --- | --- |
  * | `takeEvents` | after each input, each command and `takeFrames`, until it gives none: an event may lead to commands |
- * | `hasFrames`, `takeFrames` | after that, one batch at a time: `encode` it, write it, call `written`, look again |
+ * | `hasFrames`, `takeFrames` | after that, one batch at a time: `encode`, write, `written`, look again; nothing is written of none |
  * | `nextDeadline` | after that: each call above may change it |
  *
  * | event | what to do |
@@ -32,11 +31,12 @@
  * | `BytesLost` | tell the application of its mistake |
  * | `OpenAvailable` | `open` again, until it is `Full` again: one event is for all |
  * | `Pong`, `PingLost` | answer the `ping` with this number; `tick` sends heartbeats too, whose numbers are its nonces |
- * | `GoneAway` | `open` again what was `Full`: it is `Over` now. The same holds after `drain` and `close`, without an event |
+ * | `GoneAway` | `open` again what was `Full`: it is `Over` now; so it is after `drain`, `close` and `Ended` |
  * | `Idle` | nothing is left to do after `drain`: `close` |
  * | `Ended` | write the last GOAWAY, if `hasFrames`, and end the transport; `tick` no longer limits how long that takes |
  *
- * No event follows `Ended`. Bytes that had arrived stay readable.
+ * Note what waits before you drain: its event may come in the same step. No event follows `Ended`. Bytes that had arrived
+ * stay readable, and count against `maxReceiveBuffer` until they are read or `stopReading` is called, on any stream.
  *
  * Wire: `docs/PROTOCOL.md`, sections 3 to 6.
  *
