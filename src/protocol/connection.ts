@@ -1,15 +1,14 @@
 /**
  * One muxado session without I/O: frames and commands go in, frames and events come out.
  *
- * Every function is synchronous. Time comes in as `now` (milliseconds of a clock that only goes forward), random numbers
- * come in as arguments, and a fault of the peer is a value, never an exception. A frame that was received is dealt with when
- * `receive` returns.
+ * Every function is synchronous. Time comes in as `now`, milliseconds of a clock that only goes forward; a function without
+ * it works with the last one. Random numbers are arguments. A fault of the peer is a value, never an exception.
  *
- * | input | what it says |
+ * | input | call it when |
  * | --- | --- |
- * | `heard`, then `receive` for each frame | bytes of the peer arrived |
+ * | `heard`, then `receive` for each frame | a chunk arrived; the frames are what `Decoder.push` made of it, be it none |
  * | `written` | the transport has taken the frames of the last `takeFrames` |
- * | `transportFailed` | the transport is gone |
+ * | `transportFailed` | the transport failed, or the peer has ended it |
  * | `tick` | the time of `nextDeadline` has come |
  *
  * | commands | |
@@ -19,11 +18,25 @@
  *
  * | output | drain it |
  * | --- | --- |
- * | `takeEvents` | after each input and each command, until it gives none: an event may lead to commands |
- * | `hasFrames`, `takeFrames` | after that; then call `written`, once the transport has taken them |
- * | `nextDeadline` | after that: it changes with each input and command |
+ * | `takeEvents` | after each input, each command and `takeFrames`, until it gives none: an event may lead to commands |
+ * | `hasFrames`, `takeFrames` | after that, one batch at a time: `encode`, write, `written`, look again; nothing is written of none |
+ * | `nextDeadline` | after that: each call above may change it |
  *
- * After the `Ended` event only `takeFrames` gives something: a last GOAWAY. Bytes that had arrived stay readable.
+ * | event | what to do |
+ * | --- | --- |
+ * | `Opened` | call `accept` once the application takes the stream, even if it has failed by then, or `refuse` |
+ * | `Readable` | `read` again, which was `Blocked` |
+ * | `Writable` | `write` again what was not taken |
+ * | `Failed`, `Finished` | forget the stream; after `Failed`, `read` and `write` again what was refused: neither event follows |
+ * | `BytesLost` | tell the application of its mistake |
+ * | `OpenAvailable` | `open` again, until it is `Full` again: one event is for all |
+ * | `Pong`, `PingLost` | answer the `ping` with this number; `tick` sends heartbeats too, whose numbers are its nonces |
+ * | `GoneAway` | `open` again what was `Full`: it is `Over` now; so it is after `drain`, `close` and `Ended` |
+ * | `Idle` | nothing is left to do after `drain`: `close` |
+ * | `Ended` | write the last GOAWAY, if `hasFrames`, and end the transport; `tick` no longer limits how long that takes |
+ *
+ * Note what waits before you drain: its event may come in the same step. No event follows `Ended`. Bytes that had arrived
+ * stay readable, and count against `maxReceiveBuffer` until they are read or `stopReading` is called, on any stream.
  *
  * Wire: `docs/PROTOCOL.md`, sections 3 to 6.
  *
@@ -32,9 +45,12 @@
 import type { SessionEnd } from "./endReason.js"
 import type { Event } from "./events.js"
 import type { ConnectionOptions } from "./options.js"
+import type { Owners } from "./owners.js"
 import { makeOwners } from "./owners.js"
-import type { ConnectionStats, OpenResult, ReadResult, WriteResult } from "./results.js"
+import type { OpenResult, ReadResult, WriteResult } from "./results.js"
 import { BytesRead } from "./results.js"
+import type { ConnectionStats } from "./stats.js"
+import { connectionStats } from "./stats.js"
 import { StreamCore } from "./streams/streamCore.js"
 import { ErrorCode } from "./wire/errorCode.js"
 import type { Frame, InboundFrame } from "./wire/frame.js"
@@ -52,7 +68,7 @@ const FINISHED: WriteResult = { _tag: "Finished" }
  * @category models
  */
 export class Connection {
-  private readonly owners: ReturnType<typeof makeOwners>
+  private readonly owners: Owners
   /** An `open` found no room: an `OpenAvailable` event is due. */
   private openBlocked = false
 
@@ -80,7 +96,7 @@ export class Connection {
     this.owners.sessionEndings.transportFailed(end)
   }
 
-  /** The transport has taken the last batch. */
+  /** The transport has taken the last batch. `takeFrames` starts the limit of `writeTimeout`, and this ends it. */
   written(): void {
     this.owners.liveness.writeEnded()
   }
@@ -103,7 +119,10 @@ export class Connection {
 
   // --- commands of the session
 
-  /** Opens a stream: its SYN leaves with the next batch. A typed session needs `type`, an untyped one none. */
+  /**
+   * Opens a stream: its SYN leaves with the next batch. A typed session needs `type`, a uint32 other than
+   * `HEARTBEAT_TYPE`; an untyped one none.
+   */
   open(type: number | undefined): OpenResult {
     const end = this.owners.lifecycle.refusal ?? this.owners.lifecycle.remoteGoAway
     if (end !== undefined) return { _tag: "Over", end }
@@ -129,17 +148,24 @@ export class Connection {
     return stream
   }
 
-  /** How many streams of the peer the application takes as they come, beside those in the backlog. */
+  /**
+   * How many streams of the peer the application takes as they come: as many of the next ones need no place in the backlog,
+   * and no `accept`.
+   */
   setAcceptCapacity(streams: number): void {
     this.owners.backlog.acceptCapacity = streams
   }
 
-  /** The application takes a stream that the peer opened. */
+  /** The application takes a stream that the peer opened: its place in the backlog is free. */
   accept(stream: StreamCore): void {
     this.owners.backlog.leave(stream)
   }
 
-  /** Sends a heartbeat; false where there are none (untyped sessions, a session that is over, no ids left). */
+  /**
+   * Sends a heartbeat with a number (a uint32); `Pong` or `PingLost` follows. False, and nothing follows, where none can be
+   * sent: the session is untyped, closing or over, the peer opens or takes no more streams, no id is left, the peer's window
+   * is below 8 bytes, or a heartbeat with this number waits for its answer.
+   */
   ping(nonce: number, now: number): boolean {
     this.owners.time.now = now
     if (!this.options.typed || !this.owners.lifecycle.isTalking) return false
@@ -163,7 +189,7 @@ export class Connection {
     this.owners.sessionEndings.goAway(code, text)
   }
 
-  /** Takes and opens no more streams; an `Idle` event follows when the last one has ended. */
+  /** Takes and opens no more streams; an `Idle` event follows when the last one has ended and everything was written. */
   drain(): void {
     this.owners.lifecycle.drain()
   }
@@ -229,12 +255,12 @@ export class Connection {
     return true
   }
 
-  /** No writer waits on this stream any more. */
+  /** No writer waits on this stream any more: no `Writable` follows. */
   unblockWriter(stream: StreamCore): void {
     this.owners.writers.unblock(stream)
   }
 
-  /** Ends this side's direction: FIN follows the bytes that wait. */
+  /** Ends this side's direction: FIN follows the bytes that were taken. No `Writable` follows. */
   finish(stream: StreamCore): void {
     if (stream.failure !== undefined || stream.writing === "Finishing") return
     this.owners.writers.forget(stream)
@@ -242,13 +268,14 @@ export class Connection {
     this.owners.scheduler.schedule(stream)
   }
 
-  /** Bytes of a write are gone before the core could take them. */
+  /** Bytes of a write are gone before they were taken: resets the stream with InternalError. */
   bytesLost(stream: StreamCore): void {
-    if (stream.failure === undefined) this.owners.streamEndings.bytesLost(stream)
+    if (this.isLive(stream)) this.owners.streamEndings.bytesLost(stream)
   }
 
   // --- commands of a stream: reading
 
+  /** Takes the bytes that lie first together. The chunk belongs to the caller. */
   read(stream: StreamCore): ReadResult {
     if (stream.reading === "Stopped") return STOPPED
     const bytes = this.owners.received.take(stream)
@@ -257,7 +284,7 @@ export class Connection {
       return new BytesRead(bytes)
     }
     // a transport's own chunks may be detached, too
-    if (stream.inbound.isBroken) this.owners.streamEndings.bytesLost(stream)
+    if (stream.inbound.isBroken) this.owners.streamEndings.receivedBytesLost(stream)
     if (stream.endsCleanly) return END
     if (stream.failure !== undefined) return { _tag: "Failed", failure: stream.failure }
     stream.reading = "Waiting"
@@ -278,18 +305,22 @@ export class Connection {
 
   /** Ends a stream at once, in both directions; `code` is any uint32. Nothing happens to one that is over. */
   reset(stream: StreamCore, code: number): void {
-    if (stream.failure !== undefined || this.owners.table.get(stream.id) !== stream) return
-    this.owners.streamEndings.reset(stream, code)
+    if (this.isLive(stream)) this.owners.streamEndings.reset(stream, code)
+  }
+
+  private isLive(stream: StreamCore): boolean {
+    return stream.failure === undefined && this.owners.table.get(stream.id) === stream
   }
 
   /** Refuses a stream of the peer that the application has not seen. */
   refuse(stream: StreamCore): void {
+    this.accept(stream)
     this.reset(stream, ErrorCode.StreamRefused)
   }
 
   // --- outputs
 
-  /** What has happened since the last call. */
+  /** What has happened since the last call, in order. */
   takeEvents(): ReadonlyArray<Event> {
     this.announce()
     return this.owners.events.take()
@@ -338,16 +369,11 @@ export class Connection {
 
   /** When `tick` wants to be called, in milliseconds; `Infinity` when never. */
   nextDeadline(): number {
-    if (this.owners.lifecycle.isOver) return Infinity
-    return Math.min(
-      this.owners.liveness.next(),
-      this.owners.credit.next(),
-      this.owners.writers.next(),
-      this.owners.untyped.next()
-    )
+    const { credit, lifecycle, liveness, untyped, writers } = this.owners
+    return lifecycle.isOver ? Infinity : Math.min(liveness.next(), credit.next(), writers.next(), untyped.next())
   }
 
-  /** Why no more streams will be opened or accepted, once that is so. */
+  /** Why this side opens no more streams, once it drains, closes or is over. */
   get refusal(): SessionEnd | undefined {
     return this.owners.lifecycle.refusal
   }
@@ -367,22 +393,8 @@ export class Connection {
     return this.owners.lifecycle.end
   }
 
+  /** The numbers of this moment. */
   stats(now: number = this.owners.time.now): ConnectionStats {
-    const { backlog, budgets, capacity, credit, heartbeats, received, table } = this.owners
-    let bufferedBytes = 0
-    for (const stream of table.values()) bufferedBytes += stream.inbound.length
-    return {
-      inboundStreams: table.inboundCount,
-      outboundStreams: table.outboundCount,
-      backlog: backlog.size,
-      queuedBytes: capacity.queued,
-      bufferedBytes,
-      heldBytes: received.held,
-      grownBytes: credit.grown,
-      idGaps: table.idGaps,
-      tableSize: table.size,
-      charged: budgets.charged(now),
-      roundTrip: heartbeats.roundTrip
-    }
+    return connectionStats(this.owners, now)
   }
 }

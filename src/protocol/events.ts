@@ -25,8 +25,8 @@ export class StreamEvent<Tag extends "Opened" | "Readable" | "Writable" | "Finis
  * - `Readable`, `Writable`: the stream's last read or write was refused, and would now do something.
  * - `Finished`: the stream left the table, both directions ended in order.
  * - `Failed`: the stream left the table, and `failure` says why.
- * - `BytesLost`: bytes that the application had written were detached before they were sent; `Failed` follows.
- * - `OpenAvailable`: an `open` that found no room would now succeed.
+ * - `BytesLost`: bytes of a live stream were detached before they were sent, or before they were read; the stream is reset.
+ * - `OpenAvailable`: there is room again for an `open` that found none.
  * - `Pong`, `PingLost`: a heartbeat was answered (round trip in milliseconds), or never will be.
  * - `GoneAway`: the peer sent GOAWAY.
  * - `Idle`: while draining, the last stream has ended and everything was sent.

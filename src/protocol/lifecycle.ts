@@ -40,7 +40,7 @@ const DRAINING: Phase = { _tag: "Draining" }
 const CLOSING: Phase = { _tag: "Closing" }
 
 /**
- * Which phase a session is in, and its two farewells.
+ * Which phase a session is in, and what each side has said of why it leaves.
  *
  * @since 0.1.0
  * @category models
@@ -86,7 +86,7 @@ export class Lifecycle {
     return this.phase._tag === "Closing"
   }
 
-  /** Streams of the peer are refused because this side leaves, which a peer cannot know at once. */
+  /** This side drains, closes or is over. The peer cannot know that at once. */
   get isLeaving(): boolean {
     return this.phase._tag !== "Open"
   }
@@ -106,12 +106,12 @@ export class Lifecycle {
     return this.phase._tag === "Ended" ? this.phase.end : undefined
   }
 
-  /** Why no more streams are opened or taken here, once that is so. */
+  /** Why no more streams are opened here, once that is so. */
   get refusal(): SessionEnd | undefined {
     return this.phase._tag === "Ended" ? this.phase.end : this.phase._tag === "Open" ? undefined : this.said
   }
 
-  /** The end that this side's own leaving is. */
+  /** The end of a session that this side closes, with what it has said of why. */
   get closed(): Closed {
     return this.said
   }

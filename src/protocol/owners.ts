@@ -108,3 +108,11 @@ export const makeOwners = (options: ConnectionOptions, now: number) => {
     writers
   }
 }
+
+/**
+ * The owners of one session.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Owners = ReturnType<typeof makeOwners>

@@ -60,9 +60,8 @@ export class SessionEndings {
   /** Fails every stream here. What they had accepted still goes out, and then the GOAWAY. */
   close(code: ErrorCode, text: string): void {
     const { credit, lifecycle, scheduler, streamEndings, table, untyped, writers } = this.owners
-    if (lifecycle.isClosing) return
-    lifecycle.say(code, text)
     if (!lifecycle.close()) return
+    lifecycle.say(code, text)
     const { closed } = lifecycle
     for (const stream of table.values()) streamEndings.failAndFlush(stream, closed)
     untyped.clear()

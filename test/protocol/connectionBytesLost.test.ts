@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { data } from "../../src/protocol/wire/frame.js"
+import { data, rst } from "../../src/protocol/wire/frame.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
 
@@ -86,4 +86,50 @@ it("received bytes whose memory is gone before they are read reset their stream,
   assert.deepStrictEqual(server.events(), ["BytesLost 3", `Failed 3: ${LOST}`])
   assert.deepStrictEqual(server.sent(), ["RST 3 code 2"])
   assertAtRest(server.connection)
+})
+
+describe("received bytes whose memory is gone before they are read, on a stream that is over", () => {
+  /** A stream of the peer that has arrived whole, with its FIN, and was not read. */
+  const arrived = () => {
+    const server = new Scripted("server").receive(data(3, new Uint8Array(0), { syn: true }))
+    const stream = server.stream(3)
+    server.connection.accept(stream)
+    const payload = new Uint8Array(20_000)
+    server.connection.receive(data(3, payload, { fin: true }))
+    server.events()
+    return { server, stream, payload }
+  }
+
+  const ends: ReadonlyArray<readonly [string, (server: Scripted, stream: StreamCore) => unknown, string]> = [
+    ["its session was aborted", ({ connection }) => connection.abort(), "SessionEnded (Closed), processed maybe"],
+    ["its session was closed", ({ connection }) => connection.close(), "SessionEnded (Closed), processed maybe"],
+    ["the peer has reset it", (server) => server.receive(rst(3, 1)), "Reset 1 by Remote, processed maybe"],
+    ["both sides had finished it", ({ connection }, stream) => connection.finish(stream), LOST]
+  ]
+  for (const [name, end, failure] of ends) {
+    it(`are not taken for its end: ${name}`, () => {
+      const { payload, server, stream } = arrived()
+      end(server, stream)
+      server.sent()
+      server.events()
+      detach(payload)
+      assert.strictEqual(server.read(stream), failure)
+      assert.strictEqual(server.read(stream), failure)
+      assert.deepStrictEqual(server.events(), [], "its end was told before")
+      assert.deepStrictEqual(server.sent(), [], "nothing is sent on an id that is over, nor after the GOAWAY")
+      assert.strictEqual(server.connection.stats().heldBytes, 0)
+      assertAtRest(server.connection)
+    })
+  }
+})
+
+it("bytes of a write that is lost after its stream has finished draw no RST on its id", () => {
+  const server = new Scripted("server").receive(data(3, new Uint8Array(0), { syn: true }))
+  const stream = server.stream(3)
+  server.connection.receive(data(3, new Uint8Array(0), { fin: true }))
+  server.connection.finish(stream)
+  assert.deepStrictEqual(server.sent(), ["FIN 3 (0)"])
+  server.events()
+  server.connection.bytesLost(stream)
+  assert.deepStrictEqual([...server.events(), ...server.sent()], [])
 })

@@ -31,12 +31,18 @@ export class BlockedWriters {
     private readonly time: Time
   ) {}
 
-  /** A write was not taken whole. */
+  /** A write was not taken whole. Its writer waits for one thing, whatever it waited for before. */
   block(stream: StreamCore): void {
     stream.writing = "Blocked"
-    if (stream.sendWindow.credit === 0) return
-    if (this.capacity.available(stream) === 0) this.capacity.wait(stream)
-    else this.waitingForCredit.add(stream, this.time.now)
+    if (stream.sendWindow.credit === 0) {
+      this.forget(stream)
+    } else if (this.capacity.available(stream) === 0) {
+      this.waitingForCredit.delete(stream)
+      this.capacity.wait(stream)
+    } else {
+      this.capacity.stopWaiting(stream)
+      this.waitingForCredit.add(stream, this.time.now)
+    }
   }
 
   /** No writer waits on this stream any more. */
@@ -75,7 +81,7 @@ export class BlockedWriters {
     return this.waitingForCredit.next()
   }
 
-  /** A stream has left the session. */
+  /** The writer of a stream waits for nothing more: it goes on with an increment, or the stream has ended. */
   forget(stream: StreamCore): void {
     this.capacity.stopWaiting(stream)
     this.waitingForCredit.delete(stream)
@@ -91,6 +97,6 @@ export class BlockedWriters {
     if (stream.writing !== "Blocked") return
     stream.writing = "Ready"
     this.waitingForCredit.delete(stream)
-    if (!stream.isHeartbeat) this.events.emit(new StreamEvent("Writable", stream))
+    this.events.emit(new StreamEvent("Writable", stream))
   }
 }

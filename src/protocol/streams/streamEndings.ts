@@ -97,6 +97,18 @@ export class StreamEndings {
   }
 
   /**
+   * Bytes that arrived cannot be read: the memory of the transport's chunk was detached. What is left of them is dropped,
+   * so that a FIN behind them is no end. A stream that is over on the wire fails for its reader alone.
+   */
+  receivedBytesLost(stream: StreamCore): void {
+    const { received, table } = this.owners
+    received.truncate(stream)
+    if (stream.failure !== undefined) return
+    if (table.get(stream.id) === stream) return this.bytesLost(stream)
+    stream.fail({ _tag: "Reset", code: ErrorCode.InternalError, initiator: "Local", processed: "maybe" })
+  }
+
+  /**
    * Makes room for the bytes that a frame announces (see `ReceiveBuffer.makeRoom`). Resets the streams that hold most, if
    * it must. False if there is no room for so many bytes.
    */

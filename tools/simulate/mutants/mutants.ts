@@ -265,7 +265,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "sending/blockedWriters",
     "wake-up of a writer lost",
     "a blocked writer is told",
-    `if (!stream.isHeartbeat) this.events.emit(new StreamEvent("Writable", stream))`,
+    `    this.events.emit(new StreamEvent("Writable", stream))\n`,
     ""
   ),
   inCore(
@@ -286,8 +286,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "sending/blockedWriters",
     "timer of a writer that waits for credit never armed",
     "a little credit is used in the end",
-    "this.capacity.wait(stream)\n    else this.waitingForCredit.add(stream, this.time.now)",
-    "this.capacity.wait(stream)"
+    "this.capacity.stopWaiting(stream)\n      this.waitingForCredit.add(stream, this.time.now)",
+    "this.capacity.stopWaiting(stream)"
   ),
   inCore(
     "sending/blockedWriters",
