@@ -18,6 +18,7 @@ import { describe } from "./internal/support/describe.js"
 import { drive } from "./internal/session/shutdown.js"
 import { SessionState } from "./internal/session/state.js"
 import { fromRuntime, saying } from "./internal/session/service.js"
+import { fastPathFault } from "./internal/transport/fastPath.js"
 import { simulatedBy } from "./internal/transport/simulated.js"
 import type { OpenError, SessionError, StreamReset } from "./MuxadoError.js"
 import { InvalidOptions } from "./MuxadoError.js"
@@ -205,13 +206,19 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
     const detail = `a session needs a transport with read, write, end and destroy, not ${describe(transport)}`
     return yield* new InvalidOptions({ detail })
   }
+  const reader = yield* FrameReader.FrameReader
+  const writer = yield* FrameWriter.FrameWriter
+  const fault =
+    fastPathFault(transport, "transport", ["each", "tryWrite"]) ??
+    fastPathFault(reader, "reader", ["each"]) ??
+    fastPathFault(writer, "writer", ["tryWrite"])
+  if (fault !== undefined) return yield* new InvalidOptions({ detail: fault })
   if (carriers.has(transport)) return yield* new InvalidOptions({ detail: CARRIES_ONE })
   carriers.add(transport)
   const runtime = yield* SessionState.make(toConnectionOptions(role, resolved))
-  const parts = { reader: yield* FrameReader.FrameReader, writer: yield* FrameWriter.FrameWriter }
   const { frameLog } = resolved
   const driver = yield* drive(runtime, {
-    ...(frameLog === false ? parts : FrameLog.make(parts.reader, parts.writer, frameLog)),
+    ...(frameLog === false ? { reader, writer } : FrameLog.make(reader, writer, frameLog)),
     transport,
     closeTimeout: resolved.closeTimeout
   })

@@ -12,7 +12,6 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
 import * as TestClock from "effect/TestClock"
-import { directTransport } from "../../src/internal/transport/fastPath.js"
 import { encode } from "../../src/protocol/wire/encoder.js"
 import {
   echo,
@@ -209,9 +208,9 @@ it.effect("a handler that is interrupted before its first operation gives its pl
 
 it.effect("a chunk that comes before the frames of the last one were received does not take their place", () =>
   Effect.gen(function* () {
-    const { client: transport } = yield* SimulatedTransport.makePair()
+    const { client } = yield* SimulatedTransport.makePair()
     let take: (chunk: Uint8Array) => void = () => assert.fail("nobody listens")
-    directTransport.set(transport, {
+    const transport = Transport.withFastPath(client, {
       each: (onChunk) => {
         take = onChunk
         return Effect.never

@@ -8,12 +8,11 @@ import type { FrameReaderService } from "../../FrameReader.js"
 import type { FrameWriterService } from "../../FrameWriter.js"
 import { ErrorCode } from "../../protocol/wire/errorCode.js"
 import type { TransportService } from "../../Transport.js"
-import { directWriter } from "../transport/fastPath.js"
 import { outsideScheduler } from "../support/outside.js"
 import { failed } from "./failed.js"
 import { readLoop } from "./reading.js"
 import type { SessionState } from "./state.js"
-import { writeLoop } from "./writing.js"
+import { tryWriteOf, writeLoop } from "./writing.js"
 
 interface Parts {
   readonly reader: FrameReaderService
@@ -32,7 +31,7 @@ export const drive = (runtime: SessionState, parts: Parts): Effect.Effect<Driver
   Effect.gen(function* () {
     // a drain that has grace left gives it to the last bytes, too
     let sending = parts.closeTimeout
-    runtime.tryWrite = directWriter.get(parts.writer)
+    runtime.tryWrite = tryWriteOf(parts.writer)
     const reading = yield* forkOutside(readLoop(runtime, parts.reader))
     const writing = yield* forkOutside(writeLoop(runtime, parts.writer))
     const timer = runtime.startTimer((cause) => failed(runtime, "Read", cause))

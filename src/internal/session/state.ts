@@ -11,6 +11,7 @@ import * as Runtime from "effect/Runtime"
 import type { Scheduler } from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
 import type { FrameBatch } from "../../FrameReader.js"
+import type { FastPath as WriterFastPath } from "../../FrameWriter.js"
 import type { SessionError } from "../../MuxadoError.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import { Connection } from "../../protocol/connection.js"
@@ -22,7 +23,6 @@ import type { Frame, InboundFrame } from "../../protocol/wire/frame.js"
 import { Piece } from "../../protocol/wire/frame.js"
 import type { StreamCore } from "../../protocol/streams/streamCore.js"
 import { AcceptQueue } from "./acceptQueue.js"
-import type { TryWrite } from "../transport/fastPath.js"
 import { sessionError } from "./toError.js"
 import { outsideScheduler } from "../support/outside.js"
 import { OpenQueue } from "./openQueue.js"
@@ -50,7 +50,7 @@ export class SessionState {
   /** One of the sides leaves. */
   readonly draining: Deferred.Deferred<SessionEnd>
   /** Writes frames without a fiber's turn, where the transport can. */
-  tryWrite: TryWrite<Frame> | undefined = undefined
+  tryWrite: WriterFastPath["tryWrite"] | undefined = undefined
 
   readonly totals = new SessionTotals()
 
@@ -188,7 +188,7 @@ export class SessionState {
     })
   }
 
-  private flush(tryWrite: TryWrite<Frame> | undefined): void {
+  private flush(tryWrite: WriterFastPath["tryWrite"] | undefined): void {
     // bulk is the writer's: it waits for the transport
     if (tryWrite === undefined || !this.output.isAwaited || this.connection.queuedBytes > DIRECT) {
       return this.output.notify()
