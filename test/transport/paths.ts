@@ -66,17 +66,17 @@ export const without = (transport: TransportService, early: Uint8Array, isCut: (
   }
   const read: TransportService["read"] = Effect.suspend(() => {
     if (rest.length > 0) return take
-    return transport.read.pipe(
-      Effect.tapError((error) =>
-        Effect.sync(() => {
-          if (error.reason === "Ended" && !isCut()) assert.strictEqual(at, early.length, "early bytes are missing")
-        })
-      ),
-      Effect.flatMap((chunk) => {
+    // In one step: with `tapError` before it there would be two, and an interruption between them would lose the chunk.
+    return Effect.matchEffect(transport.read, {
+      onFailure: (error) => {
+        if (error.reason === "Ended" && !isCut()) assert.strictEqual(at, early.length, "early bytes are missing")
+        return Effect.fail(error)
+      },
+      onSuccess: (chunk) => {
         strip(chunk)
         return rest.length > 0 ? take : read
-      })
-    )
+      }
+    })
   })
   return { ...transport, read }
 }
