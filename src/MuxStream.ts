@@ -4,23 +4,21 @@
  * @since 0.1.0
  */
 import type { Socket } from "@effect/platform/Socket"
-import type * as Cause from "effect/Cause"
-import * as Channel from "effect/Channel"
-import * as Chunk from "effect/Chunk"
-import * as Deferred from "effect/Deferred"
+import type * as Channel from "effect/Channel"
+import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import * as Option from "effect/Option"
+import type * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
-import * as Sink from "effect/Sink"
-import * as Stream from "effect/Stream"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
 import { describe } from "./internal/support/describe.js"
-import { race } from "./internal/support/race.js"
-import { uncut } from "./internal/stream/uncut.js"
-import { toSocket as toSocketInternal } from "./internal/stream/toSocket.js"
+import { toChannel as toChannelInternal } from "./internal/stream/conversions/toChannel.js"
+import { toSink as toSinkInternal } from "./internal/stream/conversions/toSink.js"
+import { toSocket as toSocketInternal } from "./internal/stream/conversions/toSocket.js"
+import { toStream as toStreamInternal } from "./internal/stream/conversions/toStream.js"
 import type { Initiator, StreamError } from "./MuxadoError.js"
 import { InvalidOptions } from "./MuxadoError.js"
-import { ErrorCode } from "./protocol/wire/errorCode.js"
 
 /**
  * A stream, as both of its ends hold it.
@@ -163,12 +161,7 @@ export const stopReading = (self: MuxStream): Effect.Effect<void> => self.stopRe
  * @since 0.1.0
  * @category conversions
  */
-export const toStream = (self: MuxStream): Stream.Stream<Uint8Array, StreamError> =>
-  Stream.repeatEffectOption(
-    Effect.flatMap(Effect.mapError(self.read, Option.some), (chunk) =>
-      chunk._tag === "None" ? Effect.fail(Option.none()) : Effect.succeed(chunk.value)
-    )
-  )
+export const toStream: (self: MuxStream) => Stream.Stream<Uint8Array, StreamError> = toStreamInternal
 
 /**
  * The outbound direction as a `Sink`, which finishes the stream when its input ends. When the input fails, dies or is
@@ -178,57 +171,23 @@ export const toStream = (self: MuxStream): Stream.Stream<Uint8Array, StreamError
  * @since 0.1.0
  * @category conversions
  */
-export const toSink = (self: MuxStream): Sink.Sink<void, Uint8Array | string, never, StreamError> =>
-  Sink.unwrapScoped(
-    Effect.map(uncut(self), (whole) =>
-      Sink.zipRight(
-        Sink.forEach((data: Uint8Array | string) => self.write(data)),
-        Sink.fromEffect(Effect.zipRight(self.finish, whole))
-      )
-    )
-  )
+export const toSink: (self: MuxStream) => Sink.Sink<void, Uint8Array | string, never, StreamError> = toSinkInternal
 
 /**
  * Both directions as a `Channel`: its input is written, and its end finishes the stream; what arrives is its output. It
  * is done when the peer has finished. When it ends before its input has (the input fails, the consumer stops,
  * the peer finishes first), the stream is reset with StreamCancelled, since what was written is not the whole.
  *
+ * Its elements are `Chunk`s, which nothing else of this library uses: a `Stream` of Effect 3 is a channel of `Chunk`s, and
+ * `Stream.pipeThroughChannel` and the channels of `@effect/platform` take no other.
+ *
  * @since 0.1.0
  * @category conversions
  */
-export const toChannel = <IE = never>(
+export const toChannel: <IE = never>(
   self: MuxStream
-): Channel.Channel<Chunk.Chunk<Uint8Array>, Chunk.Chunk<Uint8Array | string>, StreamError | IE, IE, void, unknown> =>
-  Channel.unwrapScoped(
-    Effect.map(Effect.zip(Deferred.make<never, StreamError | IE>(), uncut(self)), ([inputFailed, whole]) => {
-      const fail = (cause: Cause.Cause<StreamError | IE>) =>
-        Effect.zipRight(Deferred.failCause(inputFailed, cause), self.reset(ErrorCode.StreamCancelled))
-      const output: Channel.Channel<
-        Chunk.Chunk<Uint8Array>,
-        unknown,
-        StreamError | IE,
-        unknown,
-        void,
-        unknown
-      > = Channel.flatMap(
-        Channel.fromEffect(race(Deferred.await(inputFailed), self.read)),
-        Option.match({
-          onNone: () => Channel.void,
-          onSome: (bytes) => Channel.zipRight(Channel.write(Chunk.of(bytes)), output)
-        })
-      )
-      return Channel.embedInput(output, {
-        awaitRead: () => Effect.void,
-        emit: (chunk: Chunk.Chunk<Uint8Array | string>) =>
-          Effect.catchAllCause(
-            Effect.forEach(chunk, (data) => self.write(data), { discard: true }),
-            fail
-          ),
-        error: (cause: Cause.Cause<IE>) => fail(cause),
-        done: () => Effect.catchAllCause(Effect.zipRight(self.finish, whole), fail)
-      })
-    })
-  )
+) => Channel.Channel<Chunk.Chunk<Uint8Array>, Chunk.Chunk<Uint8Array | string>, StreamError | IE, IE, void, unknown> =
+  toChannelInternal
 
 /**
  * The stream as a platform `Socket`, for programs that take one.

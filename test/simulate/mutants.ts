@@ -382,25 +382,25 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/session/openQueue",
     "stream lost when open is interrupted",
     "interruption leaks no stream",
-    "request.opened?.endWith(Exit.interrupt(FiberId.none))",
+    "request.opened?.endWith(interrupted)",
     ""
   ),
   inSessions(
     "internal/session/acceptQueue",
     "wake-up of an acceptor lost",
     "who accepts is told",
-    "if (!MutableQueue.offer(this.waiting, handle)) return handle.refuse()\n    this.acceptors.notifyAll()",
-    "if (!MutableQueue.offer(this.waiting, handle)) return handle.refuse()"
+    "this.waiting.push(handle)\n    this.acceptors.notifyAll()",
+    "this.waiting.push(handle)"
   ),
   inSessions(
     "internal/session/state",
     "wake-up of the writer lost",
     "what is due is sent",
-    "if (this.connection.hasFrames) this.announceOutput()",
+    "if (this.connection.hasFrames) this.writing.announce()",
     ""
   ),
   inSessions(
-    "internal/session/state",
+    "internal/session/writing",
     "frames lost that the transport did not take at once",
     "what is due is sent",
     "    this.unsent = frames.map(withOwnPayload)\n",
@@ -410,8 +410,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "FrameReader",
     "the rest of a long chunk dropped where chunks come by callback",
     "every byte arrives",
-    "for (take(decode(chunk)); rest.length > 0;) take(decode(rest))",
-    "take(decode(chunk))"
+    "return asksForMore && rest.length === 0 && !broken.isDone",
+    "rest = NO_BYTES\n        return asksForMore && !broken.isDone"
   ),
   inTest(
     "test/session/layers.test.ts",
@@ -431,19 +431,19 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/session/foreignParts.test.ts",
-    "internal/session/writing",
+    "internal/session/shutdown",
     "a write that throws leaves a session without its writer",
     "a part of somebody else's that throws ends the session",
-    '  return Effect.catchAllCause(loop, (cause) => Effect.sync(() => failed(runtime, "Write", cause)))',
-    "  return Effect.orDie(loop)"
+    'Effect.sync(() => failed(session, "Write", cause))',
+    "Effect.failCause(cause)"
   ),
   inTest(
     "test/session/fastPath.test.ts",
-    "internal/session/state",
+    "internal/session/writing",
     "a write at once that throws is nobody's",
     "a part of somebody else's that throws ends the session",
-    "      try {\n        this.flush(this.tryWrite)\n      } catch (error) {",
-    "      this.flush(this.tryWrite)\n      try {\n        void 0\n      } catch (error) {"
+    "    try {\n      isLeft = !this.writeNow()\n    } catch (cause) {",
+    "    isLeft = !this.writeNow()\n    try {\n      void 0\n    } catch (cause) {"
   ),
   inTest(
     "test/session/writing.test.ts",
@@ -455,7 +455,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/session/cut.test.ts",
-    "internal/stream/uncut",
+    "internal/stream/conversions/uncut",
     "a cut upload is finished",
     "a stream that was cut never looks like one that ended",
     "return whole ? Effect.void : stream.reset(ErrorCode.StreamCancelled)",
@@ -502,7 +502,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/stream/streamHandle",
     "writers left waiting when the stream fails",
     "every operation ends",
-    "if (this.writes.length > 0) this.failWrites(streamError(this.id, failure))",
+    "if (writes.length > 0) failAll(writes, streamError(this.id, failure))",
     ""
   ),
   inSessions(

@@ -19,8 +19,8 @@ const FRAMES_PER_TURN = 16
  * Frames in. It waits for the transport and for the turns of what has arrived, never for a write or for the application.
  * The next chunk is read when the last has been received. A callback may bring one more batch before that.
  */
-export const readLoop = (runtime: SessionState, reader: FrameReaderService): Effect.Effect<void> => {
-  const receiver = new BatchReceiver(runtime)
+export const readLoop = (session: SessionState, reader: FrameReaderService): Effect.Effect<void> => {
+  const receiver = new BatchReceiver(session)
   const fastPath = fastPathOf(reader, ["each"])
   const batches =
     fastPath === undefined
@@ -32,7 +32,7 @@ export const readLoop = (runtime: SessionState, reader: FrameReaderService): Eff
   return Effect.zipRight(batches, receiver.received).pipe(
     Effect.forever,
     // what came before the failure counts
-    Effect.catchAllCause((cause) => Effect.map(receiver.rest, () => failed(runtime, "Read", cause)))
+    Effect.catchAllCause((cause) => Effect.map(receiver.rest, () => failed(session, "Read", cause)))
   )
 }
 
@@ -45,7 +45,7 @@ class BatchReceiver {
   private readonly done = new Signal()
   private fault: { readonly error: unknown } | undefined = undefined
 
-  constructor(private readonly runtime: SessionState) {}
+  constructor(private readonly session: SessionState) {}
 
   /** Begins to receive a batch. False if an earlier one is not done: then no more should be given until `received`. */
   receive(batch: FrameBatch): boolean {
@@ -53,7 +53,7 @@ class BatchReceiver {
     return this.guard(() => {
       checkBatch(batch)
       // even a batch without a frame is heard, and may bring a deadline with it
-      this.runtime.heard(batch)
+      this.session.heard(batch)
       if (this.batch !== undefined) {
         this.waiting.push(batch)
         return false
@@ -79,12 +79,12 @@ class BatchReceiver {
     const start = this.from
     const end = Math.min(frames.length, start + FRAMES_PER_TURN)
     this.from = end
-    this.runtime.receive(frames, start, end)
+    this.session.receive(frames, start, end)
     if (end === frames.length) {
       this.batch = this.waiting.shift()
       this.from = 0
     }
-    if (this.batch !== undefined) this.runtime.schedule(this.goOn)
+    if (this.batch !== undefined) this.session.schedule(this.goOn)
     else this.done.notify()
   }
 
@@ -103,7 +103,7 @@ class BatchReceiver {
       return task()
     } catch (error) {
       this.fault = { error }
-      failed(this.runtime, "Read", Cause.die(error))
+      failed(this.session, "Read", Cause.die(error))
       this.done.notify()
       return false
     }

@@ -1,8 +1,7 @@
-/** What a program holds of a session: the operations of `SessionService`, over the session's runtime. */
-import * as Deferred from "effect/Deferred"
+/** What a program holds of a session: the operations of `SessionService`, over its state. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
+import { nonce } from "../support/nonce.js"
 import type { OpenError } from "../../MuxadoError.js"
 import { InvalidOptions } from "../../MuxadoError.js"
 import type { MuxStream } from "../../MuxStream.js"
@@ -24,7 +23,7 @@ import { Using } from "../stream/using.js"
 export const fromRuntime = (
   role: "client" | "server",
   peer: Peer | undefined,
-  runtime: SessionState,
+  session: SessionState,
   options: ResolvedOptions,
   endings: Pick<SessionService, "close" | "closeWith" | "drain">
 ): SessionService => {
@@ -43,11 +42,11 @@ export const fromRuntime = (
   /** At once, if there is room. */
   const openNow = (requested: OpenOptions | undefined): StreamHandle | undefined => {
     const type = typeOf(requested)
-    return typeof type === "object" ? undefined : runtime.opening.openNow(type)
+    return typeof type === "object" ? undefined : session.opening.openNow(type)
   }
   const open = (requested: OpenOptions | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> => {
     const type = typeOf(requested)
-    return typeof type === "object" ? Effect.fail(type) : runtime.opening.open(type, restore)
+    return typeof type === "object" ? Effect.fail(type) : session.opening.open(type, restore)
   }
   const withStream = <A, E, R>(
     requested: OpenOptions | undefined,
@@ -74,7 +73,7 @@ export const fromRuntime = (
         | readonly [options: OpenOptions, use: (stream: MuxStream) => Effect.Effect<A, E, R>]
     ) => (args.length === 1 ? withStream(undefined, args[0]) : withStream(args[0], args[1])),
     accept: Effect.uninterruptibleMask((restore) =>
-      Effect.tap(runtime.accepting.accept(restore), (stream) =>
+      Effect.tap(session.accepting.accept(restore), (stream) =>
         Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
       )
     ),
@@ -85,22 +84,20 @@ export const fromRuntime = (
         const { concurrency = "unbounded", resetCode } = served ?? {}
         const fault = serveFault(handler, concurrency, resetCode)
         return fault === undefined
-          ? serve(runtime, handler, concurrency === "unbounded" ? Infinity : concurrency, resetCode)
+          ? serve(session, handler, concurrency === "unbounded" ? Infinity : concurrency, resetCode)
           : Effect.die(new InvalidOptions({ detail: `serve: ${fault}` }))
       }),
     ping: options.typed
-      ? Effect.flatMap(Random.nextIntBetween(0, HEARTBEAT_TYPE), (nonce) =>
-          Effect.map(runtime.pings.ping(nonce), Duration.millis)
-        )
+      ? Effect.flatMap(nonce, (number) => Effect.map(session.pings.ping(number), Duration.millis))
       : invalid(`ping: ${UNTYPED}`),
     goAway: (reason) =>
       saying("goAway", reason, (code, debug) =>
-        Effect.sync(() => runtime.step((connection) => connection.goAway(code, debug)))
+        Effect.sync(() => session.step((connection) => connection.goAway(code, debug)))
       ),
     ...endings,
-    draining: Effect.map(Deferred.await(runtime.draining), (end) => sessionError(end, "maybe")),
-    closed: Effect.map(Deferred.await(runtime.ended), (end) => sessionError(end, "maybe")),
-    stats: Effect.sync(() => ({ ...runtime.connection.stats(runtime.now()), ...runtime.totals.numbers }))
+    draining: Effect.map(session.draining.await, (end) => sessionError(end, "maybe")),
+    closed: Effect.map(session.ended.await, (end) => sessionError(end, "maybe")),
+    stats: Effect.sync(() => ({ ...session.connection.stats(session.now()), ...session.totals.numbers }))
   }
 }
 

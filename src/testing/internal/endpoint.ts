@@ -105,12 +105,13 @@ export const makeEndpoint = (
           refused = true
           return failed("Write", "Remote", "reset by the peer")
         }
+        // before the offer, which may wake a reader that makes room at once
+        outbound.writable.unsafeClose()
         if (!outbound.isStalled(now)) {
           offset += outbound.offer(now, bytes.subarray(offset))
           if (hangs.write > now && offset === bytes.length) return Effect.void
         }
         if (hangs.write <= now) return never("write", "neverWrite")
-        outbound.writable.unsafeClose()
         const until = inbound.goneAt()
         const wait: Wait = {
           operation: "write",
