@@ -152,10 +152,13 @@ export const make = (transport: TransportService): FrameReaderService => {
       // the rest of a long chunk comes as it does without a fast path: bit by bit, and with turns of the event loop
       const next =
         rest.length > 0
-          ? Effect.map(reader.take, (batch) => {
+          ? // not `map`, which has a step of its own: an interruption before it would lose the batch
+            Effect.flatMap(reader.take, (batch) => {
               asksForMore = take(batch)
+              return Effect.void
             })
-          : race(runEach("transport", fastPath, onChunk), broken.await)
+          : // as exits, since Effect logs a fiber that fails
+            Effect.flatten(race(Effect.exit(runEach("transport", fastPath, onChunk)), Effect.exit(broken.await)))
       return Effect.flatMap(next, () => (asksForMore ? each(take) : Effect.void))
     })
   return withFastPath(reader, { each })

@@ -78,18 +78,20 @@ for (const medium of media) {
       })
     )
 
-    it.scopedLive("asked to pause, it hands over nothing more and completes; the rest is for the next, or for read", () =>
-      Effect.gen(function* () {
-        const { far, fastPath, sent, transport } = yield* full(medium)
-        const got: Array<Uint8Array> = []
-        yield* fastPath.each((chunk) => got.push(chunk) > 1)
-        assert.lengthOf(got, 1)
-        yield* fastPath.each((chunk) => got.push(chunk) < 3)
-        assert.lengthOf(got, 3)
-        far.end()
-        got.push(yield* readToEnd(transport))
-        assert.isTrue(Buffer.concat(got).equals(sent))
-      })
+    it.scopedLive(
+      "asked to pause, it hands over nothing more and completes; the rest is for the next, or for read",
+      () =>
+        Effect.gen(function* () {
+          const { far, fastPath, sent, transport } = yield* full(medium)
+          const got: Array<Uint8Array> = []
+          yield* fastPath.each((chunk) => got.push(chunk) > 1)
+          assert.lengthOf(got, 1)
+          yield* fastPath.each((chunk) => got.push(chunk) < 3)
+          assert.lengthOf(got, 3)
+          far.end()
+          got.push(yield* readToEnd(transport))
+          assert.isTrue(Buffer.concat(got).equals(sent))
+        })
     )
 
     it.scopedLive("a callback that throws ends the reading with that defect, and harms no later chunk", () =>

@@ -260,7 +260,7 @@ it.scopedLive("a server that has stopped listening says so when it is run again"
     yield* yields(50)
     yield* Fiber.interrupt(running)
     const error = yield* Effect.flip(server.run(() => Effect.void))
-    assert.strictEqual(error._tag, "SocketServerError")
+    assert.strictEqual(error._tag, "ServerFailed")
   })
 )
 

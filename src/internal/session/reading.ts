@@ -22,14 +22,18 @@ const FRAMES_PER_TURN = 16
 export const readLoop = (session: SessionState, reader: FrameReaderService): Effect.Effect<void> => {
   const receiver = new BatchReceiver(session)
   const fastPath = fastPathOf(reader, ["each"])
-  const batches =
+  const receive = (batch: FrameBatch): boolean => receiver.receive(batch)
+  const reading =
     fastPath === undefined
-      ? Effect.map(
+      ? Effect.flatMap(
           Effect.suspend(() => reader.take),
-          (batch) => receiver.receive(batch)
+          (batch) => {
+            receive(batch)
+            return receiver.received
+          }
         )
-      : runEach("reader", fastPath, (batch) => receiver.receive(batch))
-  return Effect.zipRight(batches, receiver.received).pipe(
+      : Effect.flatMap(runEach("reader", fastPath, receive), () => receiver.received)
+  return reading.pipe(
     Effect.forever,
     // what came before the failure counts
     Effect.catchAllCause((cause) => Effect.map(receiver.rest, () => failed(session, "Read", cause)))
