@@ -7,9 +7,13 @@
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import { directReader, directTransport } from "./internal/transport/fastPath.js"
+import { fastPathOf, offerFastPath, runEach } from "./internal/transport/fastPath.js"
+import { concat } from "./internal/support/concat.js"
 import { isBytes, notBytes } from "./internal/support/bytes.js"
+import { race } from "./internal/support/race.js"
+import { Once } from "./internal/support/waiters.js"
 import { TransportFailed } from "./MuxadoError.js"
 import { Decoder } from "./protocol/wire/decoder.js"
 import type { InboundFrame } from "./protocol/wire/frame.js"
@@ -51,6 +55,25 @@ export interface FrameReaderService {
    * once it has failed. Only one fiber takes.
    */
   readonly take: Effect.Effect<FrameBatch, TransportFailed>
+  /** Batches without a fiber's turn. A copy of the reader does not have it. */
+  readonly fastPath?: FastPath | undefined
+}
+
+/**
+ * Frames without a fiber's turn. `each` calls `take` with each batch in the step in which its bytes arrive, and keeps every
+ * promise that `FrameReaderService.take` makes. `take` gives `false` to ask for a pause: then `each` completes, and what it
+ * has not handed over is for the next call. It fails with what `FrameReaderService.take` fails with, after the last batch.
+ * Interrupting it loses nothing. `Transport.FastPath` says the same of chunks.
+ *
+ * A session uses the fast path of the object that `owner` is, and of no other object.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FastPath {
+  /** The reader that offers it. */
+  readonly owner: FrameReaderService
+  readonly each: (take: (batch: FrameBatch) => boolean) => Effect.Effect<void, TransportFailed>
 }
 
 /**
@@ -62,7 +85,21 @@ export interface FrameReaderService {
 export class FrameReader extends Context.Tag("effect-muxado/FrameReader")<FrameReader, FrameReaderService>() {}
 
 /**
- * A reader of one transport; it holds the decoder's state, so there must be only one.
+ * A new reader with the `take` of `reader` and a fast path: see `FastPath` for what `each` must do. The new reader is
+ * frozen. A copy of it and a Proxy have no fast path. A session over a reader whose `each` is no function fails with
+ * `InvalidOptions`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const withFastPath = (reader: FrameReaderService, fastPath: Omit<FastPath, "owner">): FrameReaderService => {
+  const owner: FrameReaderService = { take: reader.take }
+  return offerFastPath(owner, { ...fastPath, owner })
+}
+
+/**
+ * A reader of one transport; it holds the decoder's state, so there must be only one. It has a fast path if the transport
+ * has one.
  *
  * @example
  * ```ts
@@ -109,15 +146,40 @@ export const make = (transport: TransportService): FrameReaderService => {
       return aTurnLater
     })
   })
-  const direct = directTransport.get(transport)
-  if (direct !== undefined) {
-    directReader.set(reader, (take) =>
-      direct.each((chunk) => {
-        for (take(decode(chunk)); rest.length > 0;) take(decode(rest))
-      })
-    )
-  }
-  return reader
+  const fastPath = fastPathOf(transport, ["each", "tryWrite"])
+  if (fastPath === undefined) return reader
+  /** The transport hands over what is no chunk. */
+  const broken = new Once<never, TransportFailed>()
+  const each = (take: (batch: FrameBatch) => boolean): Effect.Effect<void, TransportFailed> =>
+    Effect.suspend(() => {
+      if (broken.isDone) return broken.await
+      let asksForMore = true
+      const onChunk = (chunk: Uint8Array): boolean => {
+        if (broken.isDone) return false
+        if (!isBytes(chunk)) {
+          broken.complete(Exit.fail(readFailed(notBytes(chunk))))
+        } else if (rest.length > 0) {
+          // the transport goes on although it was asked to pause
+          rest = concat([rest, chunk])
+        } else if (chunk.length > 0) {
+          stretch = 0
+          asksForMore = take(decode(chunk))
+        }
+        return asksForMore && rest.length === 0 && !broken.isDone
+      }
+      // the rest of a long chunk comes as it does without a fast path: bit by bit, and with turns of the event loop
+      const next =
+        rest.length > 0
+          ? // not `map`, which has a step of its own: an interruption before it would lose the batch
+            Effect.flatMap(reader.take, (batch) => {
+              asksForMore = take(batch)
+              return Effect.void
+            })
+          : // as exits, since Effect logs a fiber that fails
+            Effect.flatten(race(Effect.exit(runEach("transport", fastPath, onChunk)), Effect.exit(broken.await)))
+      return Effect.flatMap(next, () => (asksForMore ? each(take) : Effect.void))
+    })
+  return withFastPath(reader, { each })
 }
 
 const readFailed = (cause: unknown): TransportFailed =>

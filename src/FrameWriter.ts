@@ -7,7 +7,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { directTransport, directWriter } from "./internal/transport/fastPath.js"
+import { fastPathOf, offerFastPath } from "./internal/transport/fastPath.js"
 import type { TransportFailed } from "./MuxadoError.js"
 import { encode } from "./protocol/wire/encoder.js"
 import type { Frame } from "./protocol/wire/frame.js"
@@ -28,6 +28,23 @@ export interface FrameWriterService {
    * transport's `TransportFailed`. Only one fiber writes.
    */
   readonly write: (frames: ReadonlyArray<Frame>) => Effect.Effect<void, TransportFailed>
+  /** Writing without a fiber's turn. A copy of the writer does not have it. */
+  readonly fastPath?: FastPath | undefined
+}
+
+/**
+ * Frames out without a fiber's turn. `tryWrite` writes the whole batch at once and gives `true`, or writes nothing and gives
+ * `false`. It is never called while a `write` is under way. `Transport.FastPath` says the same of chunks.
+ *
+ * A session uses the fast path of the object that `owner` is, and of no other object.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FastPath {
+  /** The writer that offers it. */
+  readonly owner: FrameWriterService
+  readonly tryWrite: (frames: ReadonlyArray<Frame>) => boolean
 }
 
 /**
@@ -39,7 +56,20 @@ export interface FrameWriterService {
 export class FrameWriter extends Context.Tag("effect-muxado/FrameWriter")<FrameWriter, FrameWriterService>() {}
 
 /**
- * A writer to one transport.
+ * A new writer with the `write` of `writer` and a fast path: see `FastPath` for what `tryWrite` must do. The new writer is
+ * frozen. A copy of it and a Proxy have no fast path. A session over a writer whose `tryWrite` is no function fails with
+ * `InvalidOptions`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const withFastPath = (writer: FrameWriterService, fastPath: Omit<FastPath, "owner">): FrameWriterService => {
+  const owner: FrameWriterService = { write: (frames) => writer.write(frames) }
+  return offerFastPath(owner, { ...fastPath, owner })
+}
+
+/**
+ * A writer to one transport. It has a fast path if the transport has one.
  *
  * @example
  * ```ts
@@ -56,9 +86,9 @@ export const make = (transport: TransportService): FrameWriterService => {
   const writer = FrameWriter.of({
     write: (frames) => Effect.suspend(() => transport.write(encode(mergeFrames(frames))))
   })
-  const direct = directTransport.get(transport)
-  if (direct !== undefined) directWriter.set(writer, (frames) => direct.tryWrite(encode(mergeFrames(frames))))
-  return writer
+  const fastPath = fastPathOf(transport, ["each", "tryWrite"])
+  if (fastPath === undefined) return writer
+  return withFastPath(writer, { tryWrite: (frames) => fastPath.tryWrite(encode(mergeFrames(frames))) })
 }
 
 /**

@@ -281,6 +281,32 @@ export class InvalidOptions extends Data.TaggedError("InvalidOptions")<{
 }
 
 /**
+ * A server cannot listen or run. `detail` says where and why, `cause` is the error of the system, with its `code`.
+ *
+ * - `"AddressInUse"`: something else listens there, or a file has the path of the unix socket.
+ * - `"PermissionDenied"`: this process may not listen there.
+ * - `"NoSuchAddress"`: this machine does not have the host or the address, or the file system not the folder.
+ * - `"Listen"`: it cannot listen for another reason: a wrong certificate, no file descriptor left.
+ * - `"RunBefore"`: `run` was called before. A server runs once.
+ * - `"Stopped"`: the scope of the server has closed, or its listener has failed or ended.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ServerFailed extends Data.TaggedError("ServerFailed")<{
+  readonly reason: "AddressInUse" | "PermissionDenied" | "NoSuchAddress" | "Listen" | "RunBefore" | "Stopped"
+  readonly detail: string
+  readonly cause?: unknown
+}> {
+  readonly initiator: Initiator = "Local"
+  readonly processed: Processed = "no"
+
+  override get message(): string {
+    return this.detail
+  }
+}
+
+/**
  * Why a session ended, or why nothing more can be asked of it.
  *
  * @since 0.1.0
@@ -311,7 +337,7 @@ export type OpenError = SessionError | StreamsExhausted | InvalidOptions
  * @since 0.1.0
  * @category errors
  */
-export type MuxadoError = StreamError | OpenError
+export type MuxadoError = StreamError | OpenError | ServerFailed
 
 /**
  * Whether a value is an error of this library. Errors of another copy of the library count too.
@@ -343,6 +369,7 @@ const TAGS: ReadonlySet<string> = new Set<MuxadoError["_tag"]>([
   "ProtocolViolation",
   "ReadLimitExceeded",
   "RemoteGoneAway",
+  "ServerFailed",
   "SessionClosed",
   "SessionDead",
   "StreamClosed",
@@ -387,6 +414,7 @@ export const retry = (error: unknown): "SameSession" | "NewSession" | "Never" =>
       return error.initiator === "Remote" ? "SameSession" : "Never"
     case "InvalidOptions":
     case "ReadLimitExceeded":
+    case "ServerFailed":
     case "StreamClosed":
       return "Never"
     case "ProtocolViolation":

@@ -21,6 +21,7 @@ import { isMarked, SessionTypeId } from "./internal/support/typeIds.js"
 import { drive } from "./internal/session/shutdown.js"
 import { SessionState } from "./internal/session/state.js"
 import { fromRuntime, saying } from "./internal/session/service.js"
+import { fastPathFault } from "./internal/transport/fastPath.js"
 import { simulatedBy } from "./internal/transport/simulated.js"
 import type { OpenError, SessionError, StreamReset } from "./MuxadoError.js"
 import { InvalidOptions } from "./MuxadoError.js"
@@ -258,13 +259,19 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
   const { resolved, role } = yield* resolving
   const transport = yield* Transport
   if (!hasOperations(transport)) return yield* new InvalidOptions({ detail: noTransport(transport) })
+  const reader = yield* FrameReader.FrameReader
+  const writer = yield* FrameWriter.FrameWriter
+  const fault =
+    fastPathFault(transport, "transport", ["each", "tryWrite"]) ??
+    fastPathFault(reader, "reader", ["each"]) ??
+    fastPathFault(writer, "writer", ["tryWrite"])
+  if (fault !== undefined) return yield* new InvalidOptions({ detail: fault })
   if (carriers.has(transport)) return yield* new InvalidOptions({ detail: CARRIES_ONE })
   carriers.add(transport)
   const runtime = yield* SessionState.make(toConnectionOptions(role, resolved))
-  const parts = { reader: yield* FrameReader.FrameReader, writer: yield* FrameWriter.FrameWriter }
   const { frameLog } = resolved
   const driver = yield* drive(runtime, {
-    ...(frameLog === false ? parts : FrameLog.make(parts.reader, parts.writer, frameLog)),
+    ...(frameLog === false ? { reader, writer } : FrameLog.make(reader, writer, frameLog)),
     transport,
     closeTimeout: resolved.closeTimeout
   })

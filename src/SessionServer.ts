@@ -12,10 +12,20 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { runConnections } from "./internal/server/connections.js"
 import { subscribe } from "./internal/server/socketServer.js"
-import type { InvalidOptions } from "./MuxadoError.js"
+import type { InvalidOptions, ServerFailed } from "./MuxadoError.js"
 import type { SessionService } from "./Session.js"
 import type { ResolvedServerOptions, ServerOptions } from "./SessionOptions.js"
 import { resolveServer } from "./SessionOptions.js"
+
+/**
+ * Where a server listens: its host and port, or the path of its unix socket.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Address =
+  | { readonly _tag: "TcpAddress"; readonly hostname: string; readonly port: number }
+  | { readonly _tag: "UnixAddress"; readonly path: string }
 
 /**
  * Gives every connection a session, in a fiber and a scope of its own, and runs `handler` with it. When the handler
@@ -24,7 +34,7 @@ import { resolveServer } from "./SessionOptions.js"
  *
  * It runs once, until it is interrupted: then it stops listening, drains all sessions at once (their handlers see
  * `draining`; `serve` completes by itself), and interrupts the handlers that are left. A second `run` fails with
- * `SocketServerError`.
+ * `ServerFailed` (`"RunBefore"`), and one whose server ends by itself or by its scope with `ServerFailed` (`"Stopped"`).
  *
  * Clients that connect before `run` wait: up to 128 of them, with up to 64 KiB of what they send, or 1 MiB where the
  * medium cannot pause. They are served once `run` is called, and closed when the server's scope ends.
@@ -38,14 +48,14 @@ import { resolveServer } from "./SessionOptions.js"
  */
 export interface SessionServerService {
   /** Where it listens; with port 0 given, the port that was free. */
-  readonly address: SocketServer.Address
+  readonly address: Address
   /**
    * Runs `handler` for each connection, in a fiber and a scope of its own, until it is interrupted. Fails with
-   * `SocketServerError` when listening fails, and when it has run before.
+   * `ServerFailed` when listening fails, and when it has run before.
    */
   readonly run: <A, E, R>(
     handler: (session: SessionService) => Effect.Effect<A, E, R>
-  ) => Effect.Effect<never, SocketServer.SocketServerError, Exclude<R, Scope.Scope>>
+  ) => Effect.Effect<never, ServerFailed, Exclude<R, Scope.Scope>>
 }
 
 /**
@@ -64,7 +74,7 @@ export class SessionServer extends Context.Tag("effect-muxado/SessionServer")<Se
  */
 export const run = <A, E, R>(
   handler: (session: SessionService) => Effect.Effect<A, E, R>
-): Effect.Effect<never, SocketServer.SocketServerError, SessionServer | Exclude<R, Scope.Scope>> =>
+): Effect.Effect<never, ServerFailed, SessionServer | Exclude<R, Scope.Scope>> =>
   Effect.flatMap(SessionServer, (server) => server.run(handler))
 
 /**

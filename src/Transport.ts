@@ -11,9 +11,12 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { SocketOptions } from "./internal/transport/fromSocket.js"
 import * as socketTransport from "./internal/transport/fromSocket.js"
+import { offerFastPath } from "./internal/transport/fastPath.js"
 import type { WebSocketOptions } from "./internal/transport/webSocket.js"
 import * as webSocket from "./internal/transport/webSocket.js"
+import { describe } from "./internal/support/describe.js"
 import type { TransportFailed } from "./MuxadoError.js"
+import { InvalidOptions } from "./MuxadoError.js"
 
 /**
  * What TLS knows of a peer. `authorized` is true when the peer showed a certificate and this side verified it;
@@ -123,6 +126,84 @@ export interface TransportService {
   readonly end: Effect.Effect<void>
   /** Drops the medium at once: pending reads and writes fail. Never fails, never waits, and is idempotent. */
   readonly destroy: Effect.Effect<void>
+  /** Reading and writing without a fiber's turn. `withFastPath` makes it; a copy of the transport does not have it. */
+  readonly fastPath?: FastPath | undefined
+}
+
+/**
+ * Reading and writing without a fiber's turn, for a medium that calls back. To wake a fiber for each chunk, and another
+ * for each answer, costs more than a small message itself. It keeps every promise that `read` and `write` make:
+ *
+ * - `each` calls `take` with each chunk, in order, in the step in which the chunk arrives. It begins with what has arrived
+ *   already, whatever its size. When the medium ends or fails, `each` hands over the last byte first, and then fails with
+ *   what `read` fails with, again and again.
+ * - `take` gives `false` to ask for a pause. Then `each` hands over nothing more and completes; what it has not handed over
+ *   is for the next `read` or `each`. A chunk that is handed over nevertheless is held in memory. While `take` gives `true`,
+ *   `each` does not complete.
+ * - Interrupting `each` loses nothing, as with `read`. It calls `take` no more.
+ * - `take` never throws, and may be called at any time but in `tryWrite`. A chunk belongs to the session, as with `read`.
+ * - The event loop gets its turns. After 1 MiB without one, `each` waits for one.
+ * - `tryWrite` writes all chunks at once, in order, and gives `true`; or it writes nothing and gives `false`, and the session
+ *   calls `write`. It gives `false` where the medium is not ready for more. It is never called while a `write` is under
+ *   way, and takes up to about 8 KiB. As with `write`, copy chunks that are kept for later.
+ * - If `each` or `tryWrite` throws, dies or gives something else, the session ends with `TransportFailed`.
+ *
+ * A session uses the fast path of the object that `owner` is, and of no other object.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FastPath {
+  /** The transport that offers it. */
+  readonly owner: TransportService
+  readonly each: (take: (chunk: Uint8Array) => boolean) => Effect.Effect<void, TransportFailed>
+  readonly tryWrite: (chunks: ReadonlyArray<Uint8Array>) => boolean
+}
+
+/**
+ * A new transport with the operations of `transport` and a fast path: see `FastPath` for what `each` and `tryWrite` must do.
+ * The new transport is frozen. A copy of it (a spread, `Object.assign`, `Object.create`) and a Proxy have no fast path, so
+ * whatever their `read` and `write` do is done. Throws `InvalidOptions` if `transport` is no object. A session over a
+ * transport whose `each` or `tryWrite` is no function fails with `InvalidOptions`.
+ *
+ * @example
+ * ```ts
+ * import { Transport } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * interface Port {
+ *   // keeps what arrives while there is no listener
+ *   readonly onChunk: (listener: ((chunk: Uint8Array) => void) | undefined) => void
+ *   readonly post: (chunk: Uint8Array) => boolean
+ * }
+ *
+ * export const fast = (transport: Transport.TransportService, port: Port): Transport.TransportService =>
+ *   Transport.withFastPath(transport, {
+ *     each: (take) =>
+ *       Effect.async((resume) => {
+ *         const pause = () => port.onChunk(undefined)
+ *         port.onChunk((chunk) => {
+ *           if (take(chunk)) return
+ *           pause()
+ *           resume(Effect.void)
+ *         })
+ *         return Effect.sync(pause)
+ *       }),
+ *     tryWrite: ([chunk, ...others]) => chunk !== undefined && others.length === 0 && port.post(chunk)
+ *   })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const withFastPath = (transport: TransportService, fastPath: Omit<FastPath, "owner">): TransportService => {
+  const given: unknown = transport
+  if (typeof given !== "object" || given === null) {
+    throw new InvalidOptions({ detail: `withFastPath: the transport must be an object, not ${describe(given)}` })
+  }
+  const { destroy, end, peer, read } = transport
+  const owner: TransportService = { peer, read, write: (chunks) => transport.write(chunks), end, destroy }
+  return offerFastPath(owner, { ...fastPath, owner })
 }
 
 /**

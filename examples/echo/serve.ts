@@ -1,5 +1,4 @@
 /** The server: sessions whose streams are echoed. */
-import type { SocketServerError } from "@effect/platform/SocketServer"
 import type { MuxadoError, Session, SessionServer } from "effect-muxado"
 import { MuxStream } from "effect-muxado"
 import { NodeSessionServer } from "effect-muxado/node"
@@ -12,7 +11,7 @@ import { throwAwayCertificate } from "../shared/certificate.js"
 import type { Serve } from "./arguments.js"
 import { errorFields, print, printEvent } from "./output.js"
 
-type ListenError = SocketServerError | MuxadoError.InvalidOptions | CertificateFailed
+type ListenError = MuxadoError.ServerFailed | MuxadoError.InvalidOptions | CertificateFailed
 
 /** Serves until `stop`, then drains. */
 export const serve = (command: Serve, stop: Effect.Effect<void>): Effect.Effect<void, ListenError> =>

@@ -2,8 +2,7 @@
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
-import type { SocketServerError } from "@effect/platform/SocketServer"
-import type { Session, SessionOptions } from "effect-muxado"
+import type { MuxadoError, Session, SessionOptions } from "effect-muxado"
 import { ErrorCode, MuxStream } from "effect-muxado"
 import { NodeSessionServer } from "effect-muxado/node"
 import * as Console from "effect/Console"
@@ -45,7 +44,7 @@ export const serveInto = Effect.fn("serveInto")(function* (
   const { address, run } = yield* NodeSessionServer.makeTls({ host: "127.0.0.1", port: 0, ...identity }, options)
   if (address._tag !== "TcpAddress") return yield* new ServerFailed({ detail: `listening on ${address.path}` })
   yield* Console.log(yield* Schema.encode(Announcement)({ port: address.port, certificate: identity.cert }))
-  const over = yield* Deferred.make<void, SocketServerError>()
+  const over = yield* Deferred.make<void, MuxadoError.ServerFailed>()
   const end = Deferred.succeed(over, undefined)
   const serving = run((session) => Effect.ensuring(receiveFiles(session, directory), end))
   yield* Effect.forkScoped(Effect.intoDeferred(serving, over))

@@ -4,19 +4,17 @@
  * @module
  * @since 0.1.0
  */
-import type { SocketServerError } from "@effect/platform/SocketServer"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { runConnections } from "../internal/server/connections.js"
-import { InvalidOptions } from "../MuxadoError.js"
+import { InvalidOptions, ServerFailed } from "../MuxadoError.js"
 import type { ResolvedServerOptions, ServerOptions } from "../SessionOptions.js"
 import { resolveServer } from "../SessionOptions.js"
 import type { SessionServerService } from "../SessionServer.js"
 import { SessionServer } from "../SessionServer.js"
 import { fromDuplex } from "./internal/duplex.js"
-import { runFailed } from "./internal/explain.js"
 import type { ListenOptions, TlsListenOptions as TlsOptions } from "./internal/listener.js"
 import { listen } from "./internal/listener.js"
 import { listenProblems } from "./internal/where.js"
@@ -69,7 +67,7 @@ const RUN_BEFORE = "The server runs, or has run: it listens once"
 const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
   where: ListenOptions,
   resolving: Either.Either<ResolvedServerOptions, InvalidOptions>
-): Effect.fn.Return<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> {
+): Effect.fn.Return<SessionServerService, ServerFailed | InvalidOptions, Scope.Scope> {
   const problems = listenProblems(where)
   const resolved = yield* Effect.mapError(resolving, (error) =>
     problems.length === 0 ? error : new InvalidOptions({ detail: [...problems, error.detail].join("\n") })
@@ -84,7 +82,7 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
     address: listener.address,
     run: (handler) =>
       Effect.suspend(() => {
-        if (ran) return Effect.fail(runFailed(RUN_BEFORE))
+        if (ran) return Effect.fail(new ServerFailed({ reason: "RunBefore", detail: RUN_BEFORE }))
         ran = true
         return runConnections(resolved, handler, (onConnection) =>
           Effect.scoped(
@@ -100,8 +98,8 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
 
 /**
  * Sessions over plain TCP. Listens from now on. Fails with `InvalidOptions` before anything is created, or with
- * `SocketServerError` (`"Open"`), whose message says where and why. `run` runs once; it fails with `SocketServerError`
- * (`"Unknown"`) the second time, and when the scope of the server has closed.
+ * `ServerFailed`, whose message says where and why. `run` runs once; it fails with `ServerFailed` (`"RunBefore"`) the second
+ * time, and (`"Stopped"`) when the scope of the server has closed.
  *
  * @since 0.1.0
  * @category constructors
@@ -119,7 +117,7 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
 export const makeTcp = (
   where: TcpOptions,
   options?: ServerOptions
-): Effect.Effect<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> =>
+): Effect.Effect<SessionServerService, ServerFailed | InvalidOptions, Scope.Scope> =>
   make({ _tag: "Tcp", ...where }, resolveServer(options))
 
 /**
@@ -138,7 +136,7 @@ export const makeTcp = (
 export const makeTls = (
   where: TlsOptions,
   options?: ServerOptions
-): Effect.Effect<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> =>
+): Effect.Effect<SessionServerService, ServerFailed | InvalidOptions, Scope.Scope> =>
   make({ _tag: "Tls", options: where }, resolveServer(options))
 
 /**
@@ -156,7 +154,7 @@ export const makeTls = (
 export const makeUnix = (
   where: UnixOptions,
   options?: ServerOptions
-): Effect.Effect<SessionServerService, SocketServerError | InvalidOptions, Scope.Scope> =>
+): Effect.Effect<SessionServerService, ServerFailed | InvalidOptions, Scope.Scope> =>
   make({ _tag: "Unix", ...where }, resolveServer(options))
 
 /**
@@ -178,8 +176,7 @@ export const makeUnix = (
 export const layerTcp = (
   where: TcpOptions,
   options?: ServerOptions
-): Layer.Layer<SessionServer, SocketServerError | InvalidOptions> =>
-  Layer.scoped(SessionServer, makeTcp(where, options))
+): Layer.Layer<SessionServer, ServerFailed | InvalidOptions> => Layer.scoped(SessionServer, makeTcp(where, options))
 
 /**
  * `makeTls` as a layer.
@@ -196,8 +193,7 @@ export const layerTcp = (
 export const layerTls = (
   where: TlsOptions,
   options?: ServerOptions
-): Layer.Layer<SessionServer, SocketServerError | InvalidOptions> =>
-  Layer.scoped(SessionServer, makeTls(where, options))
+): Layer.Layer<SessionServer, ServerFailed | InvalidOptions> => Layer.scoped(SessionServer, makeTls(where, options))
 
 /**
  * `makeUnix` as a layer.
@@ -214,5 +210,4 @@ export const layerTls = (
 export const layerUnix = (
   where: UnixOptions,
   options?: ServerOptions
-): Layer.Layer<SessionServer, SocketServerError | InvalidOptions> =>
-  Layer.scoped(SessionServer, makeUnix(where, options))
+): Layer.Layer<SessionServer, ServerFailed | InvalidOptions> => Layer.scoped(SessionServer, makeUnix(where, options))

@@ -47,8 +47,8 @@ describe("echo serve and dial", () => {
         assert.strictEqual(yield* taken.exit, 1)
         assert.strictEqual(taken.stdout, "")
         assert.containSubset(JSON.parse(taken.stderr), {
-          tag: "SocketServerError",
-          reason: "Open",
+          tag: "ServerFailed",
+          reason: "AddressInUse",
           errno: "EADDRINUSE"
         })
 

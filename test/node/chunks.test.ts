@@ -2,7 +2,6 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { Duplex } from "node:stream"
 import { runInNewContext } from "node:vm"
-import { directTransport } from "../../src/internal/transport/fastPath.js"
 import type { TransportFailed } from "../../src/MuxadoError.js"
 import { NodeTransport } from "../../src/node/index.js"
 import { connected, media, pair, text, turns } from "../support/node/support.js"
@@ -26,11 +25,10 @@ for (const medium of media) {
   it.scopedLive(`${medium}: a batch with anything but Uint8Arrays fails as a whole, and the next is written`, () =>
     Effect.gen(function* () {
       const { client, server } = yield* connected(medium)
-      const direct = directTransport.get(client)
       for (const [value, what] of wrong) {
         assertNames(yield* Effect.flip(client.write([Uint8Array.of(1), value as never])), what)
         assertNames(yield* Effect.flip(client.write(value as never)), what)
-        assert.isFalse(direct?.tryWrite([Uint8Array.of(1), value as never]))
+        assert.isFalse(client.fastPath?.tryWrite([Uint8Array.of(1), value as never]))
       }
       const foreign = runInNewContext("Uint8Array.of(104, 105)") as Uint8Array
       assert.notInstanceOf(foreign, Uint8Array)

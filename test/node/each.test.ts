@@ -3,30 +3,29 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import { directTransport } from "../../src/internal/transport/fastPath.js"
 import { NodeTransport } from "../../src/node/index.js"
 import { MAX_STRETCH } from "../../src/node/internal/turns.js"
 import { media, pattern, readToEnd, socketPair, turns } from "../support/node/support.js"
 
 const SIZE = 3 * MAX_STRETCH + 5
 
-/** A socket whose source is full, with its direct path. */
+/** A socket whose source is full, with its fast path. */
 const full = (medium: (typeof media)[number]) =>
   Effect.gen(function* () {
     const [near, far] = yield* socketPair(medium)
     const transport = yield* NodeTransport.fromDuplex(near)
-    const direct = directTransport.get(transport)
-    if (direct === undefined) return assert.fail("no direct path")
+    const { fastPath } = transport
+    assert.isDefined(fastPath)
     const sent = pattern(SIZE, 3)
     near.unshift(sent)
-    return { near, far, transport, direct, sent }
+    return { near, far, transport, fastPath, sent }
   })
 
 for (const medium of media) {
   describe(`chunks handed over by callbacks, ${medium}`, () => {
     it.scopedLive("a source that is full lets the event loop turn after each MiB, and gives its end last", () =>
       Effect.gen(function* () {
-        const { direct, far, sent } = yield* full(medium)
+        const { fastPath, far, sent } = yield* full(medium)
         const got: Array<Uint8Array> = []
         const perTurn = [0]
         const count = (): void => {
@@ -36,9 +35,10 @@ for (const medium of media) {
         let counting = setImmediate(count)
         far.end()
         const error = yield* Effect.flip(
-          direct.each((chunk) => {
+          fastPath.each((chunk) => {
             got.push(chunk)
             perTurn[perTurn.length - 1] = (perTurn.at(-1) ?? 0) + chunk.length
+            return true
           })
         )
         clearImmediate(counting)
@@ -50,12 +50,13 @@ for (const medium of media) {
 
     it.scopedLive("a failure comes after the bytes that were there before it", () =>
       Effect.gen(function* () {
-        const { direct, near, sent } = yield* full(medium)
+        const { fastPath, near, sent } = yield* full(medium)
         let got = 0
         const error = yield* Effect.flip(
-          direct.each((chunk) => {
+          fastPath.each((chunk) => {
             if (got === 0) near.destroy(new Error("cut"))
             got += chunk.length
+            return true
           })
         )
         assert.strictEqual(got, sent.length)
@@ -65,9 +66,9 @@ for (const medium of media) {
 
     it.scopedLive("interrupted between two MiB, it leaves the rest for read", () =>
       Effect.gen(function* () {
-        const { direct, far, sent, transport } = yield* full(medium)
+        const { fastPath, far, sent, transport } = yield* full(medium)
         const got: Array<Uint8Array> = []
-        const fiber = yield* Effect.fork(direct.each((chunk) => void got.push(chunk)))
+        const fiber = yield* Effect.fork(fastPath.each((chunk) => got.push(chunk) > 0))
         yield* Effect.yieldNow()
         yield* Fiber.interrupt(fiber)
         assert.isBelow(Buffer.concat(got).length, sent.length)
@@ -77,13 +78,29 @@ for (const medium of media) {
       })
     )
 
+    it.scopedLive(
+      "asked to pause, it hands over nothing more and completes; the rest is for the next, or for read",
+      () =>
+        Effect.gen(function* () {
+          const { far, fastPath, sent, transport } = yield* full(medium)
+          const got: Array<Uint8Array> = []
+          yield* fastPath.each((chunk) => got.push(chunk) > 1)
+          assert.lengthOf(got, 1)
+          yield* fastPath.each((chunk) => got.push(chunk) < 3)
+          assert.lengthOf(got, 3)
+          far.end()
+          got.push(yield* readToEnd(transport))
+          assert.isTrue(Buffer.concat(got).equals(sent))
+        })
+    )
+
     it.scopedLive("a callback that throws ends the reading with that defect, and harms no later chunk", () =>
       Effect.gen(function* () {
-        const { direct, far, sent, transport } = yield* full(medium)
+        const { fastPath, far, sent, transport } = yield* full(medium)
         const defect = new Error("thrown by the callback")
         let taken = 0
         const exit = yield* Effect.exit(
-          direct.each((chunk) => {
+          fastPath.each((chunk) => {
             taken = chunk.length
             throw defect
           })
@@ -96,8 +113,8 @@ for (const medium of media) {
 
     it.scopedLive("destroyed while it waits for a turn, it fails at once", () =>
       Effect.gen(function* () {
-        const { direct, transport } = yield* full(medium)
-        const fiber = yield* Effect.fork(Effect.flip(direct.each(() => {})))
+        const { fastPath, transport } = yield* full(medium)
+        const fiber = yield* Effect.fork(Effect.flip(fastPath.each(() => true)))
         yield* Effect.yieldNow()
         yield* transport.destroy
         assert.strictEqual((yield* Fiber.join(fiber)).initiator, "Local")

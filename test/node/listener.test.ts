@@ -98,14 +98,14 @@ describe("a listener", () => {
     })
   )
 
-  it.scopedLive("an address in use, a bad port and bad certificates are Open failures", () =>
+  it.scopedLive("an address in use, a bad port and bad certificates fail with ServerFailed", () =>
     Effect.gen(function* () {
       const one = yield* listen(tcp)
       const used = yield* Effect.flip(listen({ ...tcp, port: portOf(one) }))
-      assert.deepStrictEqual([used._tag, used.reason], ["SocketServerError", "Open"])
-      assert.strictEqual((yield* Effect.flip(listen({ ...tcp, port: 70_000 }))).reason, "Open")
+      assert.deepStrictEqual([used._tag, used.reason], ["ServerFailed", "AddressInUse"])
+      assert.strictEqual((yield* Effect.flip(listen({ ...tcp, port: 70_000 }))).reason, "Listen")
       const bad = yield* Effect.flip(listen({ _tag: "Tls", options: { port: 0, key: "no key", cert: "none" } }))
-      assert.strictEqual(bad.reason, "Open")
+      assert.strictEqual(bad.reason, "Listen")
     })
   )
 

@@ -435,21 +435,21 @@ it.scopedLive("run runs once: not twice, not again after an interruption, not af
     const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
     const running = yield* Effect.fork(server.run(() => Effect.void))
     yield* Effect.yieldNow()
-    assert.strictEqual((yield* Effect.flip(server.run(() => Effect.void)))._tag, "SocketServerError")
+    assert.strictEqual((yield* Effect.flip(server.run(() => Effect.void)))._tag, "ServerFailed")
     yield* Fiber.interrupt(running)
-    assert.strictEqual((yield* Effect.flip(server.run(() => Effect.void)))._tag, "SocketServerError")
+    assert.strictEqual((yield* Effect.flip(server.run(() => Effect.void)))._tag, "ServerFailed")
     const over = yield* Effect.scoped(NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick))
-    assert.strictEqual((yield* Effect.flip(over.run(() => Effect.void)))._tag, "SocketServerError")
+    assert.strictEqual((yield* Effect.flip(over.run(() => Effect.void)))._tag, "ServerFailed")
   })
 )
 
-it.scopedLive("a server that has stopped listening fails with SocketServerError when it is run again", () =>
+it.scopedLive("a server that has stopped listening fails with ServerFailed when it is run again", () =>
   Effect.gen(function* () {
     const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 })
     const running = yield* Effect.fork(server.run(() => Effect.void))
     yield* yields(50)
     yield* Fiber.interrupt(running)
     const error = yield* Effect.flip(server.run(() => Effect.void))
-    assert.strictEqual(error._tag, "SocketServerError")
+    assert.strictEqual(error._tag, "ServerFailed")
   })
 )

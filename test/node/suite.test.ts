@@ -4,7 +4,7 @@ import type * as Scope from "effect/Scope"
 import type { Duplex } from "node:stream"
 import { NodeTransport } from "../../src/node/index.js"
 import type { TransportService } from "../../src/Transport.js"
-import { directly, without } from "../support/transport/paths.js"
+import { byFastPath, without } from "../support/transport/paths.js"
 import type { TransportPair } from "../support/transport/suite.js"
 import { noise, transportSuite } from "../support/transport/suite.js"
 import { media, PairEnd, socketPair, turns } from "../support/node/support.js"
@@ -67,14 +67,15 @@ const pipe: MakeDuplexes = Effect.sync(() => {
   return ends
 })
 
-const makePair = (makeDuplexes: MakeDuplexes, early: Early | undefined, isDirect: boolean) =>
+const makePair = (makeDuplexes: MakeDuplexes, early: Early | undefined, path: "read" | "interrupt" | "pause") =>
   Effect.gen(function* () {
     const [one, other] = yield* makeDuplexes
     const pair: TransportPair = {
       client: yield* NodeTransport.fromDuplex(one),
       server: yield* NodeTransport.fromDuplex(other)
     }
-    const [client, server] = isDirect ? [directly(pair.client), directly(pair.server)] : [pair.client, pair.server]
+    const by = (side: TransportService) => (path === "read" ? side : byFastPath(side, path))
+    const [client, server] = [by(pair.client), by(pair.server)]
     if (early === undefined) return { client, server }
     const [toClient, toServer] = [FIRST_BYTES.subarray(0, early.bytes), FIRST_BYTES.subarray(1, early.bytes + 1)]
     yield* early.fill(one, other, toClient)
@@ -93,17 +94,21 @@ const makePair = (makeDuplexes: MakeDuplexes, early: Early | undefined, isDirect
     }
   })
 
+const PATHS = [
+  ["read", "read"],
+  ["interrupt", "callbacks"],
+  ["pause", "callbacks that ask for a pause after each chunk"]
+] as const
+
 for (const early of earlies) {
   const when = early === undefined ? "" : `, ${early.name},`
   const options = { bytes: early === undefined ? 300_000 : 30_000 }
   for (const medium of media) {
     // More than the kernel holds of a unix socket: the suite writes before it reads.
     if (medium === "unix" && early === ONE_MEBIBYTE) continue
-    for (const path of ["read", "callbacks"]) {
-      const name = `a ${medium} socket, by ${path}${when}`
-      transportSuite(name, makePair(socketPair(medium), early, path === "callbacks"), options)
-    }
+    for (const [path, by] of PATHS)
+      transportSuite(`a ${medium} socket, by ${by}${when}`, makePair(socketPair(medium), early, path), options)
   }
   // It offers callbacks only for sockets.
-  transportSuite(`another Duplex${when}`, makePair(pipe, early, false), options)
+  transportSuite(`another Duplex${when}`, makePair(pipe, early, "read"), options)
 }

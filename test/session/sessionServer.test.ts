@@ -253,14 +253,14 @@ const failing: Record<string, () => unknown> = {
 
 describe("a SocketServer given to SessionServer", () => {
   for (const [way, fault] of Object.entries({ ...failing, "is over at once": () => Effect.void })) {
-    it.scopedLive(`whose run ${way} fails the run of the server with SocketServerError`, () =>
+    it.scopedLive(`whose run ${way} fails the run of the server with ServerFailed`, () =>
       Effect.gen(function* () {
         const platform = wrong<SocketServer.SocketServer["Type"]>({
           address: { _tag: "TcpAddress", hostname: "127.0.0.1", port: 1 },
           run: fault
         })
         const server = yield* SessionServer.make(quick).pipe(Effect.provideService(SocketServer.SocketServer, platform))
-        assert.match(yield* ending(server.run(() => Effect.void)), /^fails SocketServerError: /)
+        assert.match(yield* ending(server.run(() => Effect.void)), /^fails ServerFailed: /)
       })
     )
   }

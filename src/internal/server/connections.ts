@@ -1,5 +1,4 @@
 /** What a server does with its connections, wherever they come from. */
-import type { SocketServerError } from "@effect/platform/SocketServer"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -9,7 +8,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
-import type { TransportFailed } from "../../MuxadoError.js"
+import type { ServerFailed, TransportFailed } from "../../MuxadoError.js"
 import { isMuxadoError } from "../../MuxadoError.js"
 import type { SessionService } from "../../Session.js"
 import * as Session from "../../Session.js"
@@ -45,8 +44,8 @@ export type OnConnection = (transport: MakeTransport, origin?: Origin) => Fiber.
 export const runConnections = <A, E, R>(
   options: Options,
   handler: (session: SessionService) => Effect.Effect<A, E, R>,
-  listen: (onConnection: OnConnection) => Effect.Effect<never, SocketServerError>
-): Effect.Effect<never, SocketServerError, Exclude<R, Scope.Scope>> =>
+  listen: (onConnection: OnConnection) => Effect.Effect<never, ServerFailed>
+): Effect.Effect<never, ServerFailed, Exclude<R, Scope.Scope>> =>
   Effect.scoped(
     Effect.gen(function* () {
       const runner = yield* Runner.current<Exclude<R, Scope.Scope>>()

@@ -4,7 +4,7 @@
  */
 import type * as Socket from "@effect/platform/Socket"
 import type { SocketServer } from "@effect/platform/SocketServer"
-import { SocketServerError } from "@effect/platform/SocketServer"
+import type { SocketServerError } from "@effect/platform/SocketServer"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -16,6 +16,9 @@ import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { OnConnection, Origin } from "./connections.js"
 import { hostAndPort, refuse } from "./connections.js"
+import { describe } from "../support/describe.js"
+import { ServerFailed } from "../../MuxadoError.js"
+import { listenReason } from "./listenReason.js"
 import { race } from "../support/race.js"
 import { interrupted, onExit, Runner } from "../support/run.js"
 import { Once } from "../support/waiters.js"
@@ -26,7 +29,7 @@ import { open } from "../transport/fromSocket.js"
 
 type Server = Context.Tag.Service<typeof SocketServer>
 
-type Listen = (onConnection: OnConnection) => Effect.Effect<never, SocketServerError>
+type Listen = (onConnection: OnConnection) => Effect.Effect<never, ServerFailed>
 
 export interface Subscription {
   /**
@@ -34,8 +37,8 @@ export interface Subscription {
    * ends. Only once, and afterwards new connections are closed.
    */
   readonly whileTaken: <R>(
-    use: (listen: Listen) => Effect.Effect<never, SocketServerError, R>
-  ) => Effect.Effect<never, SocketServerError, R>
+    use: (listen: Listen) => Effect.Effect<never, ServerFailed, R>
+  ) => Effect.Effect<never, ServerFailed, R>
 }
 
 /** How many connections wait for `run`. */
@@ -58,10 +61,9 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
     let ran = false
     const waiting = new Set<Waiting>()
     /** Why the server gives no more connections. */
-    const ended = new Once<never, SocketServerError>()
+    const ended = new Once<never, ServerFailed>()
 
-    const end = (reason: SocketServerError): Effect.Effect<boolean> =>
-      Effect.sync(() => ended.complete(Exit.fail(reason)))
+    const end = (reason: ServerFailed): Effect.Effect<boolean> => Effect.sync(() => ended.complete(Exit.fail(reason)))
 
     const takeAll = (take: OnConnection): void => {
       if (phase._tag === "Refuse") return
@@ -128,7 +130,7 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
     const runner = yield* Runner.current()
     yield* Effect.acquireRelease(
       Effect.sync(() => runner.fork(listening)),
-      (fiber) => end(unknown(SCOPE_ENDED)).pipe(Effect.zipRight(refuseAll), Effect.zipRight(Fiber.interrupt(fiber)))
+      (fiber) => end(stopped(SCOPE_ENDED)).pipe(Effect.zipRight(refuseAll), Effect.zipRight(Fiber.interrupt(fiber)))
     )
 
     const listen: Listen = (onConnection) =>
@@ -140,7 +142,7 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
     return {
       whileTaken: (use) =>
         Effect.uninterruptibleMask((restore) => {
-          if (ran) return Effect.fail(unknown(RUN_BEFORE))
+          if (ran) return Effect.fail(new ServerFailed({ reason: "RunBefore", detail: RUN_BEFORE }))
           ran = true
           // interrupted before it listens, it must not leave those that wait
           return Effect.ensuring(restore(use(listen)), refuseAll)
@@ -177,15 +179,23 @@ const addressOf = (socket: unknown): string | undefined =>
     ? hostAndPort(socket.remoteAddress, socket.remotePort)
     : undefined
 
-const reasonOf = (exit: Exit.Exit<never, SocketServerError>): SocketServerError => {
-  if (Exit.isSuccess(exit)) return unknown(STOPPED)
-  if (Cause.isInterruptedOnly(exit.cause)) return unknown(STOPPED)
+const reasonOf = (exit: Exit.Exit<never, SocketServerError>): ServerFailed => {
+  if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return stopped(STOPPED)
   const error = Cause.squash(exit.cause)
-  return error instanceof SocketServerError ? error : new SocketServerError({ reason: "Unknown", cause: error })
+  if (!isSocketServerError(error)) return stopped(messageOf(error), error)
+  const { cause, reason } = error
+  return reason === "Open"
+    ? new ServerFailed({ reason: listenReason(cause), detail: messageOf(cause), cause })
+    : stopped(messageOf(cause), cause)
 }
 
-const unknown = (message: string): SocketServerError =>
-  new SocketServerError({ reason: "Unknown", cause: new Error(message) })
+const isSocketServerError = (error: unknown): error is SocketServerError =>
+  Predicate.isTagged(error, "SocketServerError") && "reason" in error && "cause" in error
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : describe(error))
+
+const stopped = (detail: string, cause?: unknown): ServerFailed =>
+  new ServerFailed({ reason: "Stopped", detail, ...(cause === undefined ? {} : { cause }) })
 
 const RUN_BEFORE = "The server runs, or has run: it listens once"
 const SCOPE_ENDED = "The server's scope has ended"

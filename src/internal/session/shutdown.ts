@@ -7,11 +7,11 @@ import type { FrameReaderService } from "../../FrameReader.js"
 import type { FrameWriterService } from "../../FrameWriter.js"
 import { ErrorCode } from "../../protocol/wire/errorCode.js"
 import type { TransportService } from "../../Transport.js"
-import { directWriter } from "../transport/fastPath.js"
 import { forkOutside } from "../support/run.js"
 import { failed } from "./failed.js"
 import { readLoop } from "./reading.js"
 import type { SessionState } from "./state.js"
+import { tryWriteOf } from "./writing.js"
 
 interface Parts {
   readonly reader: FrameReaderService
@@ -30,7 +30,7 @@ export const drive = (session: SessionState, parts: Parts): Effect.Effect<Driver
   Effect.gen(function* () {
     // a drain that has grace left gives it to the last bytes, too
     let sending = parts.closeTimeout
-    session.writing.tryWrite = directWriter.get(parts.writer)
+    session.writing.tryWrite = tryWriteOf(parts.writer)
     const reading = yield* forkOutside(readLoop(session, parts.reader))
     const writing = yield* forkOutside(
       Effect.catchAllCause(session.writing.loop(parts.writer), (cause) =>

@@ -1,12 +1,13 @@
 /** Frames out: when they are written, in which batches, and by whom. */
 import * as Effect from "effect/Effect"
-import type { FrameWriterService } from "../../FrameWriter.js"
+import type { FastPath, FrameWriterService } from "../../FrameWriter.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { Connection } from "../../protocol/connection.js"
 import type { Frame } from "../../protocol/wire/frame.js"
 import { Piece } from "../../protocol/wire/frame.js"
+import { describe } from "../support/describe.js"
 import { Signal } from "../support/waiters.js"
-import type { TryWrite } from "../transport/fastPath.js"
+import { fastPathOf } from "../transport/fastPath.js"
 import type { SessionTotals } from "./stats.js"
 
 /** About how many bytes of streams go into one write: an urgent frame must not wait behind more. */
@@ -31,7 +32,7 @@ interface Writes {
  */
 export class Writing {
   /** Writes frames without a fiber's turn, where the transport can. */
-  tryWrite: TryWrite<Frame> | undefined = undefined
+  tryWrite: FastPath["tryWrite"] | undefined = undefined
 
   /** There are frames to write. */
   private readonly output = new Signal()
@@ -118,6 +119,18 @@ export class Writing {
 
   private written(): void {
     this.session.step((connection) => connection.written())
+  }
+}
+
+/** The writer's way without a fiber's turn, if it has one. */
+export const tryWriteOf = (writer: FrameWriterService): FastPath["tryWrite"] | undefined => {
+  const fastPath = fastPathOf(writer, ["tryWrite"])
+  if (fastPath === undefined) return undefined
+  return (frames) => {
+    const written: unknown = fastPath.tryWrite(frames)
+    // if it is unknown whether the frames were written, nothing can follow
+    if (typeof written !== "boolean") throw new TypeError(`tryWrite must give true or false, not ${describe(written)}`)
+    return written
   }
 }
 

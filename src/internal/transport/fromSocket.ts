@@ -12,8 +12,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Runtime from "effect/Runtime"
-import type { Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { TransportService } from "../../Transport.js"
@@ -25,7 +23,9 @@ import { atMost, call, causeOf } from "./foreignCalls.js"
 import { Inbox } from "./inbox.js"
 import type { Medium } from "./medium.js"
 import { findWebSocket, mediumOf } from "./medium.js"
-import { outside, outsideScheduler } from "../support/outside.js"
+import { outside } from "../support/outside.js"
+import { Runner } from "../support/run.js"
+import { Latch } from "../support/waiters.js"
 import { ending } from "./socketEnd.js"
 import { watchFinalizers } from "./watchFinalizers.js"
 
@@ -96,13 +96,13 @@ export const open = (
     let failure: TransportFailed | undefined
 
     /** Open once the socket has opened, or never will. */
-    const ready = Effect.unsafeMakeLatch(false)
+    const ready = new Latch(false)
     /** Open while there is something to read: bytes or the failure. */
-    const readable = Effect.unsafeMakeLatch(false)
+    const readable = new Latch(false)
     /** Open once `failure` is set. */
-    const over = Effect.unsafeMakeLatch(false)
+    const over = new Latch(false)
     /** Open once the socket is to be dropped. */
-    const dropped = Effect.unsafeMakeLatch(false)
+    const dropped = new Latch(false)
 
     const failed = (
       reason: TransportFailed["reason"],
@@ -121,21 +121,21 @@ export const open = (
 
     const settle = (error: TransportFailed): void => {
       failure ??= error
-      readable.unsafeOpen()
-      over.unsafeOpen()
-      ready.unsafeOpen()
       // one that is paused would not hear the peer close
       inbox.resume()
+      readable.open()
+      over.open()
+      ready.open()
     }
 
     const fail = (error: TransportFailed): void => {
       settle(error)
-      dropped.unsafeOpen()
+      dropped.open()
     }
 
     const onOpen = (): void => {
       opened = true
-      ready.unsafeOpen()
+      ready.open()
     }
 
     // --- in
@@ -158,7 +158,7 @@ export const open = (
       if (failure === undefined) {
         onOpen()
         inbox.push(message)
-        readable.unsafeOpen()
+        readable.open()
       }
       if (looked || medium !== undefined) return undefined
       looked = true
@@ -179,7 +179,7 @@ export const open = (
         return Effect.fail(destroyed)
       }
       if (failure !== undefined) return Effect.fail(failure)
-      readable.unsafeClose()
+      readable.close()
       return Effect.zipRight(readable.await, read)
     })
 
@@ -215,14 +215,9 @@ export const open = (
     let endsItsWriting = false
 
     // The socket's events and timers must not carry the context of the request in which it happens to be opened.
-    const fork = yield* Effect.map(
-      Effect.zip(Effect.runtime<never>(), currentScheduler),
-      ([runtime, scheduler]) =>
-        <A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> =>
-          outside(() =>
-            Runtime.runFork(runtime)(Effect.interruptible(effect), { scheduler: outsideScheduler(scheduler) })
-          )
-    )
+    const runner = (yield* Runner.current()).outside
+    const fork = <A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> =>
+      outside(() => runner.fork(Effect.interruptible(effect)))
     // In this very step, not when a forked fiber gets its turn: before that, Deno emits what a WebSocket has received, and
     // a message without a listener is lost.
     let closer: Fiber.RuntimeFiber<unknown> | undefined = undefined
@@ -394,7 +389,3 @@ const CLOSE_TIMEOUT = "2 seconds"
 /** In milliseconds. */
 const MAX_POLL_DELAY = 16
 const MAX_STALLED_POLL_DELAY = 256
-
-const currentScheduler: Effect.Effect<Scheduler> = Effect.withFiberRuntime((fiber) =>
-  Effect.succeed(fiber.currentScheduler)
-)

@@ -1,7 +1,7 @@
 /** What has arrived at a `Socket` and was not read: a bounded amount, since the medium is paused, or the transport fails. */
-import * as MutableQueue from "effect/MutableQueue"
 import type { Initiator } from "../../MuxadoError.js"
 import { describeValue, isBytes } from "../support/bytes.js"
+import { Queue } from "../support/queue.js"
 import type { Medium } from "./medium.js"
 
 interface Received {
@@ -22,7 +22,7 @@ export interface Options {
 }
 
 export class Inbox {
-  private readonly queue = MutableQueue.unbounded<Received>()
+  private readonly queue = new Queue<Received>()
   /** The next to be read, which is in `queue` no more. */
   private front: Received | undefined
   /** Bytes in `queue` and `front`. */
@@ -49,13 +49,13 @@ export class Inbox {
       return onFault("Remote", new RangeError(`more than ${limit} bytes arrived unread`))
     }
     this.buffered += length
-    MutableQueue.offer(this.queue, { bytes, length })
+    this.queue.push({ bytes, length })
     if (this.buffered > (waits ? PAUSE_WAITING_ABOVE : PAUSE_ABOVE)) this.pause()
   }
 
   /** Whether `take` would give bytes, or why it never will. */
   look(): boolean | TypeError {
-    this.front ??= MutableQueue.poll(this.queue, undefined)
+    this.front ??= this.queue.shift()
     if (this.front === undefined) return false
     return this.front.bytes.length === this.front.length || new TypeError("memory that had arrived was transferred")
   }

@@ -7,6 +7,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Net from "node:net"
+import { park } from "../../internal/support/park.js"
 import { outside } from "../../internal/support/outside.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { Peer, TransportService } from "../../Transport.js"
@@ -90,7 +91,7 @@ export const connect = ({
   )
 
 const awaitEvent = (socket: Net.Socket, ready: "connect" | "secureConnect"): Effect.Effect<void, unknown> =>
-  Effect.async((resume) => {
+  park((resume) => {
     const done = (effect: Effect.Effect<void, unknown>): void => {
       forget()
       resume(effect)

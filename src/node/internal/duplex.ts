@@ -4,23 +4,22 @@
  *
  * @since 0.1.0
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import type { Duplex } from "node:stream"
 import { isUint8Array } from "node:util/types"
-import { directTransport } from "../../internal/transport/fastPath.js"
 import { outside } from "../../internal/support/outside.js"
-import { WaitSet } from "../../internal/support/waiters.js"
+import { Once, WaitSet } from "../../internal/support/waiters.js"
 import type { Initiator } from "../../MuxadoError.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { Peer, TransportService } from "../../Transport.js"
-import { changed, sizeOf } from "./chunks.js"
+import { withFastPath } from "../../Transport.js"
+import { DuplexWriter } from "./duplexWriter.js"
 import { guardErrors } from "./errorGuard.js"
 import { endpointOf, peerOf } from "./peer.js"
-import { BYTES_PER_TURN, MAX_STRETCH } from "./turns.js"
+import { MAX_STRETCH } from "./turns.js"
 import { unusable } from "./usable.js"
 
 /**
@@ -57,8 +56,6 @@ interface Adapted {
   readonly release: () => void
 }
 
-type Failure = Effect.Effect<never, TransportFailed>
-
 interface Listener {
   readonly take: (chunk: Uint8Array) => void
   /** `readFailure` was set. */
@@ -67,50 +64,39 @@ interface Listener {
 
 /** Chunks handed over as they come, until `stop` or the outcome. */
 interface Flow {
-  readonly outcome: Deferred.Deferred<never, TransportFailed>
+  readonly outcome: Once<void, TransportFailed>
   readonly stop: () => void
 }
 
 const adapt = (duplex: Duplex, known: Known): Adapted => {
-  /** Waiting for bytes, for room, for the end of writing: each is called once, and then gone. */
   const readers = new WaitSet()
   /** Takes the chunks as they come, and the failure. */
   let listener: Listener | undefined
-  const writers = new Set<() => void>()
-  const enders = new Set<() => void>()
 
   const isSocket = duplex instanceof Net.Socket
   // Taken now: a socket that has closed does not know it any more.
   const peer = known.peer ?? peerOf(duplex)
   const endpoint = known.endpoint ?? (peer === undefined ? undefined : endpointOf(peer))
-  const failure = (reason: "Read" | "Write" | "Ended", initiator: Initiator, cause: unknown): Failure =>
-    Effect.fail(new TransportFailed({ reason, cause, initiator, processed: "maybe", endpoint }))
+  const failure = (reason: "Read" | "Write" | "Ended", initiator: Initiator, cause: unknown): TransportFailed =>
+    new TransportFailed({ reason, cause, initiator, processed: "maybe", endpoint })
 
-  let readFailure: Failure | undefined
-  let writeFailure: Failure | undefined
+  let readFailure: TransportFailed | undefined
   /** Dropped by this side: what is still buffered is not read any more. */
   let discarded = false
   /** Taken out of the duplex, and not yet handed to the reader. */
   let held: Uint8Array = NOTHING
-  /** Written since the event loop last turned, as far as is known here. */
-  let bytesSinceTurn = 0
 
   // --- events ---
 
-  const failReading = (reason: "Read" | "Ended", initiator: Initiator, cause?: unknown): void => {
-    readFailure ??= failure(reason, initiator, cause)
+  const wakeReaders = (): void => {
     readers.notifyAll()
     listener?.failed()
-  }
-  const failWriting = (initiator: Initiator, cause: unknown): void => {
-    writeFailure ??= failure("Write", initiator, cause)
-    wake(writers)
   }
   const onReadable = (): void => outside(() => readers.notifyAll())
   const onData = (chunk: unknown): void =>
     outside(() => {
       // The event loop has turned.
-      bytesSinceTurn = 0
+      writer.turned()
       if (isUint8Array(chunk)) listener?.take(chunk)
       else noBytes()
     })
@@ -118,27 +104,42 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     onError(new TypeError("A transport's Duplex carries bytes: no strings (setEncoding), no objects"))
     discard()
   }
-  const onDrain = (): void => outside(() => wake(writers))
+  const onDrain = (): void => outside(() => writer.drained())
   const onEnd = (): void => {
     // Bun emits "end" for a socket that this side has destroyed, too: its "close" says what happened.
-    if (!duplex.destroyed) outside(() => failReading("Ended", "Remote"))
+    if (duplex.destroyed) return
+    readFailure ??= failure("Ended", "Remote", undefined)
+    outside(wakeReaders)
   }
   const onFinish = (): void =>
     outside(() => {
-      failWriting("Local", new Error("The transport was ended"))
-      wake(enders)
+      writer.refuse("Local", new Error("The transport was ended"))
+      writer.wake()
     })
-  const fail = (initiator: Initiator, cause: unknown): void =>
+  // In two steps, so that both directions have failed before the first fiber learns of it.
+  const refuseAll = (initiator: Initiator, cause: unknown): void => {
+    readFailure ??= failure("Read", initiator, cause)
+    writer.refuse(initiator, cause)
+  }
+  const wakeAll = (): void =>
     outside(() => {
-      failReading("Read", initiator, cause)
-      failWriting(initiator, cause)
-      wake(enders)
+      wakeReaders()
+      writer.wake()
     })
-  const onError = (cause: unknown): void => fail("Remote", cause)
+  const writer = new DuplexWriter(duplex, failure, (cause) => {
+    refuseAll("Local", cause)
+    duplex.destroy()
+    wakeAll()
+  })
+  const onError = (cause: unknown): void => {
+    refuseAll("Remote", cause)
+    wakeAll()
+  }
   const onClose = (): void => {
     // What the peer does to a socket shows as an end or an error, so a bare close is this process's doing. Other
     // Duplexes have no such rule.
-    fail(isSocket ? "Local" : "Remote", duplex.errored ?? new Error("The transport was closed"))
+    refuseAll(isSocket ? "Local" : "Remote", duplex.errored ?? new Error("The transport was closed"))
+    wakeAll()
     detach()
   }
   const detach = (): void => {
@@ -151,12 +152,12 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     duplex.off("close", onClose)
   }
   const discard = (): void => {
-    if (!discarded) {
-      discarded = true
-      held = NOTHING
-      fail("Local", new Error("The transport was destroyed"))
-    }
+    if (discarded) return void duplex.destroy()
+    discarded = true
+    held = NOTHING
+    refuseAll("Local", new Error("The transport was destroyed"))
     duplex.destroy()
+    wakeAll()
   }
 
   guardErrors(duplex)
@@ -202,20 +203,21 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     Effect.suspend(() => read)
   )
   const read: Effect.Effect<Uint8Array, TransportFailed> = Effect.suspend(() => {
-    if (discarded && readFailure !== undefined) return readFailure
-    return fill() ? take : (readFailure ?? awaitReadable)
+    if (discarded && readFailure !== undefined) return Effect.fail(readFailure)
+    if (fill()) return take
+    return readFailure === undefined ? awaitReadable : Effect.fail(readFailure)
   })
 
-  // Not with the cleanup of `Effect.async`, which a fiber that yields there and is interrupted never reaches: the source
-  // would flow on, into nothing.
-  const each = (onChunk: (chunk: Uint8Array) => void): Effect.Effect<never, TransportFailed> =>
+  // Not with the cleanup of `park`, which a fiber that yields there and is interrupted never reaches: the source would
+  // flow on, into nothing.
+  const each = (onChunk: (chunk: Uint8Array) => boolean): Effect.Effect<void, TransportFailed> =>
     Effect.acquireUseRelease(
       Effect.sync(() => startEach(onChunk)),
-      ({ outcome }) => Deferred.await(outcome),
+      ({ outcome }) => outcome.await,
       ({ stop }) => Effect.sync(stop)
     )
-  const startEach = (onChunk: (chunk: Uint8Array) => void): Flow => {
-    const outcome = Deferred.unsafeMake<never, TransportFailed>(FiberId.none)
+  const startEach = (onChunk: (chunk: Uint8Array) => boolean): Flow => {
+    const outcome = new Once<void, TransportFailed>()
     /** Handed over since the event loop last turned, as far as is known here. */
     let handed = 0
     let flowing = false
@@ -242,10 +244,10 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
       pause()
       if (!duplex.destroyed) duplex.on("readable", onReadable)
     }
-    const end = (failure: Effect.Effect<never, TransportFailed>): void => {
+    const end = (exit: Exit.Exit<void, TransportFailed>): void => {
       if (isOver) return
       stop()
-      Deferred.unsafeDone(outcome, failure)
+      outcome.complete(exit)
     }
     /** Hands over what is held, as far as this stretch allows. */
     const hand = (): void => {
@@ -254,9 +256,9 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
       held = held.length <= room ? NOTHING : held.subarray(room)
       handed += chunk.length
       try {
-        onChunk(chunk)
+        if (!onChunk(chunk)) end(Exit.void)
       } catch (defect) {
-        end(Effect.die(defect))
+        end(Exit.die(defect))
       }
     }
     const askForTurn = (): void => {
@@ -271,7 +273,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
       while (!isOver && handed < MAX_STRETCH && !discarded && fill()) hand()
       if (isOver) return
       if (handed >= MAX_STRETCH) askForTurn()
-      else if (readFailure !== undefined) end(readFailure)
+      else if (readFailure !== undefined) end(Exit.fail(readFailure))
       else flow()
     }
     listener = {
@@ -284,7 +286,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
         if (handed >= MAX_STRETCH / 4) askForTurn()
       },
       failed: () => {
-        if (discarded && readFailure !== undefined) return end(readFailure)
+        if (discarded && readFailure !== undefined) return end(Exit.fail(readFailure))
         // While it pauses, the failure is found after the bytes that were there before it.
         if (!flowing) return
         pause()
@@ -295,94 +297,16 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     return { outcome, stop }
   }
 
-  // --- writing ---
-
-  const awaitTurn: Effect.Effect<void, TransportFailed> = Effect.async((resume) => {
-    bytesSinceTurn = 0
-    const immediate = outside(() => setImmediate(() => resume(written)))
-    return Effect.sync(() => clearImmediate(immediate))
-  })
-  const awaitDrain: Effect.Effect<void, TransportFailed> = Effect.async((resume) => {
-    // As above: the "drain" may have come while the fiber was on its way.
-    if (writeFailure !== undefined || !duplex.writableNeedDrain) return resume(written)
-    const writer = (): void => resume(written)
-    writers.add(writer)
-    return Effect.sync(() => void writers.delete(writer))
-  })
-  const written: Effect.Effect<void, TransportFailed> = Effect.suspend(
-    () => writeFailure ?? (bytesSinceTurn >= BYTES_PER_TURN ? awaitTurn : Effect.void)
-  )
-  /** Whether there is room for more. */
-  const put = (chunks: ReadonlyArray<Uint8Array>): boolean => {
-    // What Node cannot hand on at once waits in its queue by reference, and would be missing from the bytes of the
-    // connection if its memory were detached meanwhile.
-    const waits =
-      duplex.writableLength > 0 ||
-      duplex.writableCorked > 0 ||
-      (chunks.length > 1 && typeof duplex._writev !== "function")
-    const batch = waits ? [Buffer.concat(chunks)] : chunks
-    let room = true
-    try {
-      if (batch.length > 1) duplex.cork()
-      for (const chunk of batch) {
-        // Some Duplexes take an empty chunk for the end.
-        if (chunk.length > 0) {
-          room = duplex.write(chunk)
-          bytesSinceTurn += chunk.length
-        }
-      }
-      if (batch.length > 1) duplex.uncork()
-    } catch (cause) {
-      // How much of the batch it took is unknown, so no byte may follow.
-      fail("Local", cause)
-      duplex.destroy()
-    }
-    return room
+  const transport: TransportService = {
+    peer,
+    read,
+    write: (chunks) => writer.write(chunks),
+    end: writer.end,
+    destroy: Effect.sync(discard)
   }
-  const write = (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, TransportFailed> => {
-    const size = sizeOf(chunks)
-    return Effect.suspend(() => {
-      if (writeFailure === undefined && !duplex.writable) {
-        failWriting("Local", new Error("The transport was ended or destroyed"))
-      }
-      if (writeFailure !== undefined) return writeFailure
-      if (typeof size !== "number") return failure("Write", "Local", size)
-      // Between the call and now, memory may have been detached: its length is 0 then.
-      const now = sizeOf(chunks)
-      if (now !== size) return failure("Write", "Local", typeof now === "number" ? changed(size, now) : now)
-      const room = put(chunks)
-      // What the kernel took at once is gone by now, although its "drain" is only due in the next tick.
-      const drained = duplex.writableNeedDrain && duplex.writableLength < duplex.writableHighWaterMark
-      return (room || drained) && duplex.writable ? written : awaitDrain
-    })
-  }
-
-  const tryWrite = (chunks: ReadonlyArray<Uint8Array>): boolean => {
-    if (writeFailure !== undefined || !duplex.writable || bytesSinceTurn >= BYTES_PER_TURN) return false
-    const size = sizeOf(chunks)
-    // `write` says what is wrong with it.
-    if (typeof size !== "number") return false
-    if (duplex.writableLength + size >= duplex.writableHighWaterMark || duplex.writableNeedDrain) return false
-    put(chunks)
-    return !isFailed()
-  }
-  const isFailed = (): boolean => writeFailure !== undefined
-
-  const end: Effect.Effect<void> = Effect.async((resume) => {
-    if (duplex.writableFinished || duplex.destroyed || duplex.errored) return resume(Effect.void)
-    const ender = (): void => resume(Effect.void)
-    enders.add(ender)
-    // "drain" is not emitted any more once the end is due, so a write that waits for it is told now.
-    failWriting("Local", new Error("The transport was ended"))
-    if (!duplex.writableEnded) duplex.end()
-    return Effect.sync(() => void enders.delete(ender))
-  })
-
-  const transport: TransportService = { peer, read, write, end, destroy: Effect.sync(discard) }
-  // Another Duplex may call back from within `write`, in the middle of a step of the session.
-  if (isSocket) directTransport.set(transport, { each, tryWrite })
   return {
-    transport,
+    // Another Duplex may call back from within `write`, in the middle of a step of the session.
+    transport: isSocket ? withFastPath(transport, { each, tryWrite: (chunks) => writer.tryWrite(chunks) }) : transport,
     release: () => {
       discard()
       detach()
@@ -391,10 +315,3 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
 }
 
 const NOTHING = new Uint8Array(0)
-
-const wake = (waiting: Set<() => void>): void => {
-  for (const resume of waiting) {
-    waiting.delete(resume)
-    resume()
-  }
-}

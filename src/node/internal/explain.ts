@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import { SocketServerError } from "@effect/platform/SocketServer"
+import { listenReason } from "../../internal/server/listenReason.js"
+import { ServerFailed } from "../../MuxadoError.js"
 
 const MEANINGS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
@@ -85,28 +86,9 @@ export const explained = (cause: unknown): unknown => {
  * @since 0.1.0
  * @category errors
  */
-export const listenFailed = (endpoint: string, cause: unknown): SocketServerError => {
-  const error = new Error(`cannot listen on ${endpoint}: ${meaningOf(cause)}`, { cause })
-  // Where it is made is where the error below it was caught, which says nothing.
-  error.stack = `Error: ${error.message}`
-  const code = codeOf(cause)
-  return new ReadableServerError({ reason: "Open", cause: code === undefined ? error : withCode(error, code) })
-}
-
-/**
- * A server that cannot be run, and why.
- *
- * @since 0.1.0
- * @category errors
- */
-export const runFailed = (why: string): SocketServerError =>
-  new ReadableServerError({ reason: "Unknown", cause: new Error(why) })
-
-/** The platform's message is the reason alone: `Open`. */
-class ReadableServerError extends SocketServerError {
-  override get message(): string {
-    return this.cause instanceof Error ? this.cause.message : this.reason
-  }
+export const listenFailed = (endpoint: string, cause: unknown): ServerFailed => {
+  const detail = `cannot listen on ${endpoint}: ${meaningOf(cause)}`
+  return new ServerFailed({ reason: listenReason(cause), detail, cause })
 }
 
 const withCode = (error: Error, code: string): Error => Object.assign(error, { code })

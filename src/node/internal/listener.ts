@@ -3,18 +3,21 @@
  *
  * @since 0.1.0
  */
-import type { Address, SocketServerError } from "@effect/platform/SocketServer"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Runtime from "effect/Runtime"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import * as Tls from "node:tls"
 import { outside } from "../../internal/support/outside.js"
+import { park } from "../../internal/support/park.js"
+import { Runner } from "../../internal/support/run.js"
+import { Once } from "../../internal/support/waiters.js"
+import { ServerFailed } from "../../MuxadoError.js"
+import type { Address } from "../../SessionServer.js"
 import type { Peer } from "../../Transport.js"
 import { KEEP_ALIVE_DELAY } from "./connect.js"
 import { guardErrors } from "./errorGuard.js"
-import { listenFailed, meaningOf, runFailed } from "./explain.js"
+import { listenFailed, meaningOf } from "./explain.js"
 import { endpointOf, peerOf, tcpEndpoint, unixEndpoint } from "./peer.js"
 import * as SocketFile from "./socketFile.js"
 import { isSocketFile } from "./where.js"
@@ -67,7 +70,7 @@ export interface Listener {
   readonly subscribe: (onConnection: OnConnection) => Effect.Effect<void, never, Scope.Scope>
   readonly stopListening: Effect.Effect<void>
   /** Fails once the scope of the listener has closed. */
-  readonly closed: Effect.Effect<never, SocketServerError>
+  readonly closed: Effect.Effect<never, ServerFailed>
 }
 
 /**
@@ -91,19 +94,20 @@ const MAX_SHAKING = 1024
 const HANDSHAKE_TIMEOUT = 10_000
 
 /**
- * Listens until the scope closes. Fails with SocketServerError `"Open"`. What goes wrong with a single connection
+ * Listens until the scope closes. Fails with `ServerFailed`. What goes wrong with a single connection
  * later (a failed handshake, no file descriptor left for it) costs that connection alone.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const listen = (options: ListenOptions): Effect.Effect<Listener, SocketServerError, Scope.Scope> =>
+export const listen = (options: ListenOptions): Effect.Effect<Listener, ServerFailed, Scope.Scope> =>
   Effect.gen(function* () {
-    const runtime = yield* Effect.runtime<never>()
-    const log = (effect: Effect.Effect<void>): void => void Runtime.runFork(runtime)(effect)
+    const runner = yield* Runner.current()
+    const log = (effect: Effect.Effect<void>): void => void runner.fork(effect)
     const endpoint = endpointOfListener(options)
-    const closed = yield* Deferred.make<never, SocketServerError>()
-    yield* Effect.addFinalizer(() => Deferred.fail(closed, runFailed(`The server on ${endpoint} is closed`)))
+    const closed = new Once<never, ServerFailed>()
+    const stopped = new ServerFailed({ reason: "Stopped", detail: `The server on ${endpoint} is closed` })
+    yield* Effect.addFinalizer(() => Effect.sync(() => closed.complete(Exit.fail(stopped))))
     const broker = yield* Effect.acquireRelease(
       Effect.sync(() => makeBroker((text) => log(Effect.logDebug(text)))),
       (broker) => Effect.sync(broker.close)
@@ -136,7 +140,7 @@ export const listen = (options: ListenOptions): Effect.Effect<Listener, SocketSe
       address,
       subscribe: broker.subscribe,
       stopListening: Effect.sync(() => stop(server, file)),
-      closed: Deferred.await(closed)
+      closed: closed.await
     }
   })
 
@@ -182,7 +186,7 @@ const create = (options: ListenOptions, broker: Broker): Net.Server => {
 }
 
 const awaitListening = (server: Net.Server, options: ListenOptions): Effect.Effect<void, unknown> =>
-  Effect.async((resume) => {
+  park((resume) => {
     const onListening = (): void => done(Effect.void)
     const onError = (cause: unknown): void => done(Effect.fail(cause))
     const done = (effect: Effect.Effect<void, unknown>): void => {

@@ -13,6 +13,7 @@ import { randomBytes } from "node:crypto"
 import * as Fs from "node:fs"
 import * as Net from "node:net"
 import * as Path from "node:path"
+import { park } from "../../internal/support/park.js"
 import { PathInUse } from "./explain.js"
 import { maxPathBytes } from "./where.js"
 
@@ -177,7 +178,7 @@ const isCode = (error: unknown, codes: ReadonlyArray<string>): boolean =>
 
 /** Connects: `undefined` if a server answers, and otherwise the error's code. */
 const probe = (path: string): Effect.Effect<string | undefined> =>
-  Effect.async((resume) => {
+  park((resume) => {
     const socket = Net.connect({ path })
     socket.on("error", (error) => resume(Effect.succeed("code" in error ? String(error.code) : error.message)))
     socket.on("connect", () => {

@@ -2,33 +2,35 @@
 import { assert } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import { directTransport } from "../../../src/internal/transport/fastPath.js"
 import type { TransportFailed } from "../../../src/MuxadoError.js"
 import type { TransportService } from "../../../src/Transport.js"
 
 /**
- * The same transport, used as a session does that goes around the fibers: reads begin `each` and interrupt it at the
- * first chunk, and writes are `tryWrite` where that takes them.
+ * The same transport by its fast path: reads begin `each` and interrupt it at the first chunk, or ask it to pause, and
+ * writes are `tryWrite` where that takes them.
  */
-export const directly = (transport: TransportService): TransportService => {
-  const direct = directTransport.get(transport)
-  if (direct === undefined) return assert.fail("the transport offers no direct path")
+export const byFastPath = (transport: TransportService, ending: "interrupt" | "pause"): TransportService => {
+  const { fastPath } = transport
+  if (fastPath === undefined) return assert.fail("the transport offers no fast path")
   const queue: Array<Uint8Array> = []
   const take = Effect.sync(() => queue.shift() ?? new Uint8Array(0))
   // Not a race: an interruption must not leave before `each` has stopped.
   const fetch = Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const arrived = Deferred.unsafeMake<void, TransportFailed>(FiberId.none)
-      const each = direct.each((chunk) => {
+      const each = fastPath.each((chunk) => {
         queue.push(chunk)
         Deferred.unsafeDone(arrived, Effect.void)
+        return ending === "interrupt"
       })
       const fiber = yield* Effect.forkDaemon(Effect.interruptible(each))
       fiber.addObserver((exit) => Deferred.unsafeDone(arrived, exit))
       const exit = yield* Effect.exit(restore(Deferred.await(arrived)))
-      yield* Fiber.interrupt(fiber)
+      if (ending === "interrupt" || Exit.isFailure(exit)) yield* Fiber.interrupt(fiber)
+      else yield* Fiber.join(fiber)
       return yield* exit
     })
   )
@@ -39,7 +41,7 @@ export const directly = (transport: TransportService): TransportService => {
   return {
     ...transport,
     read,
-    write: (chunks) => Effect.suspend(() => (direct.tryWrite(chunks) ? Effect.void : transport.write(chunks)))
+    write: (chunks) => Effect.suspend(() => (fastPath.tryWrite(chunks) ? Effect.void : transport.write(chunks)))
   }
 }
 
@@ -64,17 +66,17 @@ export const without = (transport: TransportService, early: Uint8Array, isCut: (
   }
   const read: TransportService["read"] = Effect.suspend(() => {
     if (rest.length > 0) return take
-    return transport.read.pipe(
-      Effect.tapError((error) =>
-        Effect.sync(() => {
-          if (error.reason === "Ended" && !isCut()) assert.strictEqual(at, early.length, "early bytes are missing")
-        })
-      ),
-      Effect.flatMap((chunk) => {
+    // In one step: with `tapError` before it there would be two, and an interruption between them would lose the chunk.
+    return Effect.matchEffect(transport.read, {
+      onFailure: (error) => {
+        if (error.reason === "Ended" && !isCut()) assert.strictEqual(at, early.length, "early bytes are missing")
+        return Effect.fail(error)
+      },
+      onSuccess: (chunk) => {
         strip(chunk)
         return rest.length > 0 ? take : read
-      })
-    )
+      }
+    })
   })
   return { ...transport, read }
 }

@@ -61,7 +61,10 @@ const handle =
 
 const serverLayer = (
   settings: ServerSettings
-): Layer.Layer<SessionServer.SessionServer, SocketServerError | MuxadoError.InvalidOptions> => {
+): Layer.Layer<
+  SessionServer.SessionServer,
+  SocketServerError | MuxadoError.ServerFailed | MuxadoError.InvalidOptions
+> => {
   switch (settings.medium) {
     case "tcp":
       return NodeSessionServer.layerTcp({ host: HOST, port: 0 })

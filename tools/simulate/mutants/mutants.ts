@@ -410,8 +410,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "FrameReader",
     "the rest of a long chunk dropped where chunks come by callback",
     "every byte arrives",
-    "for (take(decode(chunk)); rest.length > 0;) take(decode(rest))",
-    "take(decode(chunk))"
+    "return asksForMore && rest.length === 0 && !broken.isDone",
+    "rest = NO_BYTES\n        return asksForMore && !broken.isDone"
   ),
   inTest(
     "test/session/layers.test.ts",

@@ -1,8 +1,7 @@
 /** A transport that calls back, as a socket does, over one that is pulled. */
-import type { Transport } from "effect-muxado"
+import { Transport } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { directTransport } from "../../../src/internal/transport/fastPath.js"
 import { Signal } from "../../../src/internal/support/waiters.js"
 import type { Run } from "./run.js"
 
@@ -32,14 +31,11 @@ export const direct = (
       write: (chunks) => Effect.zipRight(settled, transport.write(chunks)),
       end: Effect.zipRight(settled, transport.end)
     }
-    directTransport.set(wrapped, {
+    return Transport.withFastPath(wrapped, {
       each: (take) => {
-        const each: Effect.Effect<never, Effect.Effect.Error<typeof transport.read>> = Effect.flatMap(
+        const each: Effect.Effect<void, Effect.Effect.Error<typeof transport.read>> = Effect.flatMap(
           transport.read,
-          (chunk) => {
-            take(chunk)
-            return each
-          }
+          (chunk) => (take(chunk) ? each : Effect.void)
         )
         return each
       },
@@ -51,5 +47,4 @@ export const direct = (
         return true
       }
     })
-    return wrapped
   })
