@@ -112,20 +112,8 @@ export class Transport extends Context.Tag("effect-muxado/Transport")<Transport,
 
 // --- any Socket of @effect/platform -----------------------------------------------------------------------------------
 
-/**
- * What can be told about a `Socket` that becomes a transport.
- *
- * @since 0.1.0
- * @category models
- */
 export type { SocketOptions } from "./internal/transport/fromSocket.js"
 
-/**
- * What can be chosen about a WebSocket that becomes a transport.
- *
- * @since 0.1.0
- * @category models
- */
 export type { WebSocketOptions } from "./internal/transport/webSocket.js"
 
 /**

@@ -24,117 +24,13 @@ import { makeWaits } from "./internal/waits.js"
 
 // --- models -----------------------------------------------------------------------------------------------------------
 
-/**
- * What the connection is like; every setting holds for each direction by itself.
- *
- * @since 0.1.0
- * @category models
- */
 export type { Options } from "./internal/options.js"
 
-/**
- * What goes wrong: on the way of the bytes (`clientToServer`, `serverToClient`), with what a side does (`client`,
- * `server`), or with the whole connection (`cut`). A fault stays, and the earlier of two of a kind counts.
- *
- * @since 0.1.0
- * @category faults
- */
-export type { Faults } from "./internal/faults.js"
+export type { Faults, DirectionFaults, SideFaults, Corruption, When } from "./internal/faults.js"
 
-/**
- * What goes wrong on the way of the bytes of one direction. Counts and offsets are of bytes of that direction, from
- * the first one that was written.
- *
- * @since 0.1.0
- * @category faults
- */
-export type { DirectionFaults } from "./internal/faults.js"
+export type { Trace, TraceEvent, TraceEventName, TraceOptions, Direction } from "./internal/trace.js"
 
-/**
- * Which operations of a side never complete; they can be interrupted.
- *
- * @since 0.1.0
- * @category faults
- */
-export type { SideFaults } from "./internal/faults.js"
-
-/**
- * A byte that arrives changed.
- *
- * @since 0.1.0
- * @category faults
- */
-export type { Corruption } from "./internal/faults.js"
-
-/**
- * From when on a fault is there: `true` for at once, or how much later; `false` for never.
- *
- * @since 0.1.0
- * @category faults
- */
-export type { When } from "./internal/faults.js"
-
-/**
- * What happened on a pair, as plain data: it can be kept as JSON, and played again.
- *
- * @since 0.1.0
- * @category traces
- */
-export type { Trace } from "./internal/trace.js"
-
-/**
- * One thing that happened. `direction` is the one that the bytes went, and for what a side did the one that it
- * writes.
- *
- * - `"write"`: bytes were put on the line; `"lost"`: so many of them vanish; `"corrupted"`: one of them is changed
- * - `"read"`: bytes were given to the reader; `"ended"`, `"reset"`: it was told of the end, or of the reset
- * - `"end"`, `"destroy"`: the writer's side did this; `"refused"`: its write failed, since the reader is gone
- * - `"fault"`: a fault was injected
- *
- * @since 0.1.0
- * @category traces
- */
-export type { TraceEvent } from "./internal/trace.js"
-
-/**
- * What may happen; `TraceEvent` says what each means.
- *
- * @since 0.1.0
- * @category traces
- */
-export type { TraceEventName } from "./internal/trace.js"
-
-/**
- * What a trace keeps.
- *
- * @since 0.1.0
- * @category traces
- */
-export type { TraceOptions } from "./internal/trace.js"
-
-/**
- * Which way bytes go.
- *
- * @since 0.1.0
- * @category traces
- */
-export type { Direction } from "./internal/trace.js"
-
-/**
- * A transport that is played from a trace.
- *
- * @since 0.1.0
- * @category traces
- */
-export type { Replay } from "./internal/replay.js"
-
-/**
- * What is played again, and how.
- *
- * @since 0.1.0
- * @category traces
- */
-export type { ReplayOptions } from "./internal/replay.js"
+export type { Replay, ReplayOptions } from "./internal/replay.js"
 
 /**
  * What has passed in one direction, in bytes.

@@ -4,9 +4,20 @@ import type { Hangs } from "./endpoint.js"
 import type { Link } from "./link.js"
 import type { Direction } from "./trace.js"
 
-/** `true` for at once, or how much later; `false` for never. */
+/**
+ * From when on a fault is there: `true` for at once, or how much later; `false` for never.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
 export type When = boolean | Duration.DurationInput
 
+/**
+ * A byte that arrives changed.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
 export interface Corruption {
   /** The byte's offset in its direction, 0 for the first one. */
   readonly at: number
@@ -14,6 +25,13 @@ export interface Corruption {
   readonly xor?: number | undefined
 }
 
+/**
+ * What goes wrong on the way of the bytes of one direction. Counts and offsets are of bytes of that direction, from
+ * the first one that was written.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
 export interface DirectionFaults {
   /**
    * The connection is reset, for both sides, when this many bytes of the direction have arrived: no more than these are
@@ -32,6 +50,12 @@ export interface DirectionFaults {
   readonly stallWritesAt?: number | undefined
 }
 
+/**
+ * Which operations of a side never complete; they can be interrupted.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
 export interface SideFaults {
   /** A `write` sends what there is room for, and never completes, not even after `destroy`. */
   readonly neverWrite?: When | undefined
@@ -44,6 +68,13 @@ export interface SideFaults {
   readonly neverDestroy?: When | undefined
 }
 
+/**
+ * What goes wrong: on the way of the bytes (`clientToServer`, `serverToClient`), with what a side does (`client`,
+ * `server`), or with the whole connection (`cut`). A fault stays, and the earlier of two of a kind counts.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
 export interface Faults {
   readonly clientToServer?: DirectionFaults | undefined
   readonly serverToClient?: DirectionFaults | undefined

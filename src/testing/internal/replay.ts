@@ -13,6 +13,12 @@ import type { Direction, Trace } from "./trace.js"
 import type { Wait } from "./waits.js"
 import { makeWaits } from "./waits.js"
 
+/**
+ * What is played again, and how.
+ *
+ * @since 0.1.0
+ * @category traces
+ */
 export interface ReplayOptions {
   /** The direction whose reader the transport plays to. */
   readonly direction: Direction
@@ -25,6 +31,12 @@ export interface ReplayOptions {
   readonly ending?: "recorded" | "end" | "reset" | "silence" | undefined
 }
 
+/**
+ * A transport that is played from a trace.
+ *
+ * @since 0.1.0
+ * @category traces
+ */
 export interface Replay {
   readonly transport: TransportService
   /** All that was written to it. */
