@@ -3,7 +3,7 @@ import { simulate } from "./sessions/simulate.js"
 import { Tally } from "./tally.js"
 
 describe("sessions and everybody who uses them, simulated", () => {
-  it("keep their promises", () => {
+  it("keep their promises", { timeout: 60_000 }, () => {
     const tally = new Tally()
     for (let seed = 1; seed <= 30; seed++) {
       const { failure } = simulate(seed, tally)
