@@ -19,15 +19,17 @@ import type { InboundFrame } from "./protocol/wire/frame.js"
 import { mergeFrames } from "./protocol/wire/mergeFrames.js"
 
 /**
- * How frames are logged: at `level` (`Debug` unless given), each line beginning with the name of the `session`, and the
- * stream types of a typed session by the names that `types` gives them.
+ * How frames are logged.
  *
  * @since 0.1.0
  * @category models
  */
 export interface FrameLogOptions {
+  /** The level of each line. Default `LogLevel.Debug`. */
   readonly level?: LogLevel.LogLevel | undefined
+  /** A name with which each line begins. Default: none. */
   readonly session?: string | undefined
+  /** Names for stream types: `{ 7: "rpc" }`. Default: none. */
   readonly types?: Readonly<Record<number, string>> | undefined
 }
 
@@ -110,7 +112,8 @@ export const make = (
 }
 
 /**
- * Logs each frame between a session and its reader and writer. Provide it between them and `Session.layer`. The option `frameLog` of every client and server does the same without layers.
+ * Logs each frame between a session and its reader and writer. Provide it between them and `Session.layer`. The option
+ * `frameLog` of every client and server does the same without layers.
  *
  * @example
  * ```ts

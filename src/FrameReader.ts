@@ -32,7 +32,9 @@ const NO_BYTES: Uint8Array = new Uint8Array(0)
  * @category models
  */
 export interface FrameBatch {
+  /** In the order of the wire; a large DATA frame comes in pieces. */
   readonly frames: ReadonlyArray<InboundFrame>
+  /** The bytes ended within a frame, of which the rest is still to come. */
   readonly midFrame: boolean
 }
 
@@ -44,6 +46,10 @@ export interface FrameBatch {
  * @category models
  */
 export interface FrameReaderService {
+  /**
+   * The next batch. Waits for the transport's next chunk. Fails with the transport's `TransportFailed`, again and again
+   * once it has failed. Only one fiber takes.
+   */
   readonly take: Effect.Effect<FrameBatch, TransportFailed>
 }
 

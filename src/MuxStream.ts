@@ -5,23 +5,33 @@
  * @since 0.1.0
  */
 import type { Socket } from "@effect/platform/Socket"
-import type * as Cause from "effect/Cause"
-import * as Channel from "effect/Channel"
-import * as Chunk from "effect/Chunk"
-import * as Deferred from "effect/Deferred"
+import type * as Channel from "effect/Channel"
+import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import * as Option from "effect/Option"
+import type { Inspectable } from "effect/Inspectable"
+import type * as Option from "effect/Option"
 import type { Pipeable } from "effect/Pipeable"
-import * as Sink from "effect/Sink"
-import * as Stream from "effect/Stream"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
 import { describe } from "./internal/support/describe.js"
-import { race } from "./internal/support/race.js"
-import { uncut } from "./internal/stream/uncut.js"
-import { toSocket as toSocketInternal } from "./internal/stream/toSocket.js"
+import { isMarked, MuxStreamTypeId } from "./internal/support/typeIds.js"
+import { toChannel as toChannelInternal } from "./internal/stream/conversions/toChannel.js"
+import { toSink as toSinkInternal } from "./internal/stream/conversions/toSink.js"
+import { toSocket as toSocketInternal } from "./internal/stream/conversions/toSocket.js"
+import { toStream as toStreamInternal } from "./internal/stream/conversions/toStream.js"
 import type { Initiator, StreamError } from "./MuxadoError.js"
 import { InvalidOptions } from "./MuxadoError.js"
-import { ErrorCode } from "./protocol/wire/errorCode.js"
+
+export {
+  /**
+   * The mark of a stream: see `isMuxStream`.
+   *
+   * @since 0.1.0
+   * @category symbols
+   */
+  MuxStreamTypeId as TypeId
+} from "./internal/support/typeIds.js"
 
 /**
  * A stream, as both of its ends hold it.
@@ -30,17 +40,29 @@ import { ErrorCode } from "./protocol/wire/errorCode.js"
  * `session.withStream`). When that ends in success the stream is closed; when it ends in failure or interruption the
  * stream is reset with StreamCancelled, after a defect with InternalError, and the peer's handler is interrupted.
  *
+ * In a log and in `JSON.stringify` it shows its id, type, initiator and state, and why it failed.
+ *
  * @since 0.1.0
  * @category models
  */
-export interface MuxStream extends Pipeable {
-  /** Its number on the wire. */
+export interface MuxStream extends Inspectable, Pipeable {
+  /** The mark that `isMuxStream` looks for. */
+  readonly [MuxStreamTypeId]: MuxStreamTypeId
+  /** Its number on the wire: odd if the client opened it, even if the server did. */
   readonly id: number
   /** The 32-bit type that its opener gave it; `undefined` on untyped sessions. */
   readonly type: number | undefined
-  /** Which side opened it. */
+  /** Which side opened it: `"Local"` is this one. */
   readonly initiator: Initiator
+  /**
+   * The next bytes, as many as have arrived together; `None` after the peer's FIN. Waits while there are none. Fails with
+   * `StreamReset`, `StreamClosed`, or the error that ended the session. Details: `MuxStream.read`.
+   */
   readonly read: Effect.Effect<Option.Option<Uint8Array>, StreamError>
+  /**
+   * Everything up to the peer's FIN, at most 16 MiB. Fails as `read` does, or with `ReadLimitExceeded`, and then resets
+   * the stream. Details: `MuxStream.readAll`.
+   */
   readonly readAll: Effect.Effect<Uint8Array, StreamError>
   /** `readAll` with another limit, in bytes. Fails with `InvalidOptions` when that is no number of bytes. */
   readonly readAllWithin: (maxBytes: number) => Effect.Effect<Uint8Array, StreamError>
@@ -50,12 +72,26 @@ export interface MuxStream extends Pipeable {
    * the session. Details: `MuxStream.write`.
    */
   readonly write: (data: Uint8Array | string) => Effect.Effect<void, StreamError>
+  /**
+   * Ends this side's direction: FIN follows what was written. Reading stays open. Fails when the stream or the session had
+   * failed before.
+   */
   readonly finish: Effect.Effect<void, StreamError>
+  /** Ends the stream in good order: sends what was accepted, then FIN, and stops reading. Does not wait for the network. */
   readonly close: Effect.Effect<void>
   /** Ends the stream at once in both directions. `code` is any uint32; another value is a defect (`InvalidOptions`). */
   readonly reset: (code: number) => Effect.Effect<void>
+  /** Drops what has arrived and what will arrive. Writing stays open. */
   readonly stopReading: Effect.Effect<void>
 }
+
+/**
+ * Whether a value is a stream, of this copy of the library or of another. Takes any value, and never throws.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isMuxStream = (value: unknown): value is MuxStream => isMarked(value, MuxStreamTypeId)
 
 /**
  * The next bytes, as many as have arrived together; `None` after the peer's FIN, again and again.
@@ -73,12 +109,13 @@ export interface MuxStream extends Pipeable {
 export const read = (self: MuxStream): Effect.Effect<Option.Option<Uint8Array>, StreamError> => self.read
 
 /**
- * How much `readAll` takes: `maxBytes`, 16,777,216 (16 MiB) unless given.
+ * How much `readAll` takes.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ReadAllOptions {
+  /** In bytes. Default 16,777,216 (16 MiB); more fail with `ReadLimitExceeded`, and reset the stream. */
   readonly maxBytes?: number | undefined
 }
 
@@ -171,12 +208,7 @@ export const stopReading = (self: MuxStream): Effect.Effect<void> => self.stopRe
  * @since 0.1.0
  * @category conversions
  */
-export const toStream = (self: MuxStream): Stream.Stream<Uint8Array, StreamError> =>
-  Stream.repeatEffectOption(
-    Effect.flatMap(Effect.mapError(self.read, Option.some), (chunk) =>
-      chunk._tag === "None" ? Effect.fail(Option.none()) : Effect.succeed(chunk.value)
-    )
-  )
+export const toStream: (self: MuxStream) => Stream.Stream<Uint8Array, StreamError> = toStreamInternal
 
 /**
  * The outbound direction as a `Sink`, which finishes the stream when its input ends. When the input fails, dies or is
@@ -186,57 +218,23 @@ export const toStream = (self: MuxStream): Stream.Stream<Uint8Array, StreamError
  * @since 0.1.0
  * @category conversions
  */
-export const toSink = (self: MuxStream): Sink.Sink<void, Uint8Array | string, never, StreamError> =>
-  Sink.unwrapScoped(
-    Effect.map(uncut(self), (whole) =>
-      Sink.zipRight(
-        Sink.forEach((data: Uint8Array | string) => self.write(data)),
-        Sink.fromEffect(Effect.zipRight(self.finish, whole))
-      )
-    )
-  )
+export const toSink: (self: MuxStream) => Sink.Sink<void, Uint8Array | string, never, StreamError> = toSinkInternal
 
 /**
  * Both directions as a `Channel`: its input is written, and its end finishes the stream; what arrives is its output. It
  * is done when the peer has finished. When it ends before its input has (the input fails, the consumer stops,
  * the peer finishes first), the stream is reset with StreamCancelled, since what was written is not the whole.
  *
+ * Its elements are `Chunk`s, which nothing else of this library uses: a `Stream` of Effect 3 is a channel of `Chunk`s, and
+ * `Stream.pipeThroughChannel` and the channels of `@effect/platform` take no other.
+ *
  * @since 0.1.0
  * @category conversions
  */
-export const toChannel = <IE = never>(
+export const toChannel: <IE = never>(
   self: MuxStream
-): Channel.Channel<Chunk.Chunk<Uint8Array>, Chunk.Chunk<Uint8Array | string>, StreamError | IE, IE, void, unknown> =>
-  Channel.unwrapScoped(
-    Effect.map(Effect.zip(Deferred.make<never, StreamError | IE>(), uncut(self)), ([inputFailed, whole]) => {
-      const fail = (cause: Cause.Cause<StreamError | IE>) =>
-        Effect.zipRight(Deferred.failCause(inputFailed, cause), self.reset(ErrorCode.StreamCancelled))
-      const output: Channel.Channel<
-        Chunk.Chunk<Uint8Array>,
-        unknown,
-        StreamError | IE,
-        unknown,
-        void,
-        unknown
-      > = Channel.flatMap(
-        Channel.fromEffect(race(Deferred.await(inputFailed), self.read)),
-        Option.match({
-          onNone: () => Channel.void,
-          onSome: (bytes) => Channel.zipRight(Channel.write(Chunk.of(bytes)), output)
-        })
-      )
-      return Channel.embedInput(output, {
-        awaitRead: () => Effect.void,
-        emit: (chunk: Chunk.Chunk<Uint8Array | string>) =>
-          Effect.catchAllCause(
-            Effect.forEach(chunk, (data) => self.write(data), { discard: true }),
-            fail
-          ),
-        error: (cause: Cause.Cause<IE>) => fail(cause),
-        done: () => Effect.catchAllCause(Effect.zipRight(self.finish, whole), fail)
-      })
-    })
-  )
+) => Channel.Channel<Chunk.Chunk<Uint8Array>, Chunk.Chunk<Uint8Array | string>, StreamError | IE, IE, void, unknown> =
+  toChannelInternal
 
 /**
  * The stream as a platform `Socket`, for programs that take one.

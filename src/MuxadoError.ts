@@ -2,30 +2,41 @@
  * The errors of a session and of its streams.
  *
  * Each says who caused it (`initiator`) and whether the peer may have acted on what failed (`processed`). `retry` says
- * whether, and over which session, a call can be made again without doing anything twice.
+ * whether, and over which session, a call can be made again without doing anything twice. Their tags have no prefix: no
+ * tag of Effect's own packages is equal to one of them (docs/architecture.md, Decisions).
  *
  * @module
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import type { Initiator, Processed } from "./protocol/endReason.js"
 import type { ErrorCode } from "./protocol/wire/errorCode.js"
 import { ErrorCode as Code, showErrorCode } from "./protocol/wire/errorCode.js"
 
-/**
- * Which side of the session caused something.
- *
- * @since 0.1.0
- * @category models
- */
-export type Initiator = "Local" | "Remote"
+export type {
+  /**
+   * Which side of the session caused something: `"Local"` is this one, `"Remote"` the peer.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  Initiator,
+  /**
+   * Whether the peer may have acted on what failed: `"no"` is a promise, `"maybe"` is not.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  Processed
+} from "./protocol/endReason.js"
 
-/**
- * Whether the peer may have acted on what failed: `"no"` is a promise, `"maybe"` is not.
- *
- * @since 0.1.0
- * @category models
- */
-export type Processed = "no" | "maybe"
+/** What every error says of its cause. */
+interface Caused {
+  /** Which side caused it. */
+  readonly initiator: Initiator
+  /** Whether the peer may have acted on the call that failed. */
+  readonly processed: Processed
+}
 
 /**
  * The rules of the wire were broken, and the session is over. `initiator` is the side that found it and sent the GOAWAY:
@@ -34,12 +45,14 @@ export type Processed = "no" | "maybe"
  * @since 0.1.0
  * @category errors
  */
-export class ProtocolViolation extends Data.TaggedError("ProtocolViolation")<{
-  readonly code: ErrorCode
-  readonly detail: string
-  readonly initiator: Initiator
-  readonly processed: Processed
-}> {
+export class ProtocolViolation extends Data.TaggedError("ProtocolViolation")<
+  Caused & {
+    /** The code of the GOAWAY. */
+    readonly code: ErrorCode
+    /** Which rule was broken, in words of the side that found it. */
+    readonly detail: string
+  }
+> {
   override get message(): string {
     return this.initiator === "Local"
       ? `The peer broke the protocol (${showErrorCode(this.code)})${said(this.detail)}`
@@ -53,12 +66,14 @@ export class ProtocolViolation extends Data.TaggedError("ProtocolViolation")<{
  * @since 0.1.0
  * @category errors
  */
-export class StreamReset extends Data.TaggedError("StreamReset")<{
-  readonly streamId: number
-  readonly code: ErrorCode
-  readonly initiator: Initiator
-  readonly processed: Processed
-}> {
+export class StreamReset extends Data.TaggedError("StreamReset")<
+  Caused & {
+    /** The id of the stream. */
+    readonly streamId: number
+    /** The code of the RST: any uint32. */
+    readonly code: ErrorCode
+  }
+> {
   override get message(): string {
     const who = this.initiator === "Local" ? "this side" : "the peer"
     return `Stream ${this.streamId} was reset by ${who}: ${showErrorCode(this.code)}${hintFor(this.code)}`
@@ -95,15 +110,18 @@ const hintFor = (code: ErrorCode): string => {
  * @since 0.1.0
  * @category errors
  */
-export class SessionDead extends Data.TaggedError("SessionDead")<{
-  readonly reason: "Heartbeat" | "WriteStalled" | "PartialFrame"
-  readonly silentFor: number
-  readonly since: number
-  /** No heartbeat of the session was answered: the peer may not know heartbeats. */
-  readonly neverAnswered?: boolean | undefined
-  readonly initiator: Initiator
-  readonly processed: Processed
-}> {
+export class SessionDead extends Data.TaggedError("SessionDead")<
+  Caused & {
+    /** What the peer did not do: answer a heartbeat, take a write, or finish a frame. */
+    readonly reason: "Heartbeat" | "WriteStalled" | "PartialFrame"
+    /** For how long, in milliseconds. */
+    readonly silentFor: number
+    /** Since when, in milliseconds of the session's clock. */
+    readonly since: number
+    /** No heartbeat of the session was answered: the peer may not know heartbeats. */
+    readonly neverAnswered?: boolean | undefined
+  }
+> {
   override get message(): string {
     const what = {
       Heartbeat: "heartbeats went unanswered",
@@ -122,13 +140,16 @@ export class SessionDead extends Data.TaggedError("SessionDead")<{
  * @since 0.1.0
  * @category errors
  */
-export class RemoteGoneAway extends Data.TaggedError("RemoteGoneAway")<{
-  readonly lastStreamId: number
-  readonly code: ErrorCode
-  readonly debug: string
-  readonly initiator: Initiator
-  readonly processed: Processed
-}> {
+export class RemoteGoneAway extends Data.TaggedError("RemoteGoneAway")<
+  Caused & {
+    /** The highest stream of this side that the peer may have processed; 0 for none. */
+    readonly lastStreamId: number
+    /** The code of the GOAWAY: any uint32. */
+    readonly code: ErrorCode
+    /** The text of the GOAWAY; empty if it has none. */
+    readonly debug: string
+  }
+> {
   override get message(): string {
     return `The peer is going away (${showErrorCode(this.code)}, last stream ${this.lastStreamId})${said(this.debug)}`
   }
@@ -140,14 +161,16 @@ export class RemoteGoneAway extends Data.TaggedError("RemoteGoneAway")<{
  * @since 0.1.0
  * @category errors
  */
-export class TransportFailed extends Data.TaggedError("TransportFailed")<{
-  readonly reason: "Open" | "Read" | "Write" | "Ended"
-  readonly cause?: unknown
-  /** The other end, where it is known: `127.0.0.1:7000`, `unix:/path`, `ws://host`. */
-  readonly endpoint?: string | undefined
-  readonly initiator: Initiator
-  readonly processed: Processed
-}> {
+export class TransportFailed extends Data.TaggedError("TransportFailed")<
+  Caused & {
+    /** While opening, reading or writing; or the peer's orderly end. */
+    readonly reason: "Open" | "Read" | "Write" | "Ended"
+    /** What the medium said: mostly an `Error` of the system. */
+    readonly cause?: unknown
+    /** The other end, where it is known: `127.0.0.1:7000`, `unix:/path`, `ws://host`. */
+    readonly endpoint?: string | undefined
+  }
+> {
   override get message(): string {
     const what = {
       Open: "could not be opened",
@@ -167,12 +190,14 @@ export class TransportFailed extends Data.TaggedError("TransportFailed")<{
  * @since 0.1.0
  * @category errors
  */
-export class SessionClosed extends Data.TaggedError("SessionClosed")<{
-  readonly code?: ErrorCode | undefined
-  readonly debug?: string | undefined
-  readonly initiator: Initiator
-  readonly processed: Processed
-}> {
+export class SessionClosed extends Data.TaggedError("SessionClosed")<
+  Caused & {
+    /** The code of the GOAWAY, any uint32; `undefined` if the program gave none. */
+    readonly code?: ErrorCode | undefined
+    /** The text of the GOAWAY. */
+    readonly debug?: string | undefined
+  }
+> {
   override get message(): string {
     const code = this.code === undefined ? "" : ` (${showErrorCode(this.code)})`
     return `The session was closed by this side${code}${said(this.debug ?? "")}`
@@ -185,12 +210,14 @@ export class SessionClosed extends Data.TaggedError("SessionClosed")<{
  * @since 0.1.0
  * @category errors
  */
-export class StreamClosed extends Data.TaggedError("StreamClosed")<{
-  readonly streamId: number
-  readonly operation: "read" | "write"
-  readonly initiator: Initiator
-  readonly processed: Processed
-}> {
+export class StreamClosed extends Data.TaggedError("StreamClosed")<
+  Caused & {
+    /** The id of the stream. */
+    readonly streamId: number
+    /** What was called. */
+    readonly operation: "read" | "write"
+  }
+> {
   override get message(): string {
     return `Stream ${this.streamId} is closed for ${this.operation === "read" ? "reading" : "writing"}`
   }
@@ -203,10 +230,14 @@ export class StreamClosed extends Data.TaggedError("StreamClosed")<{
  * @category errors
  */
 export class ReadLimitExceeded extends Data.TaggedError("ReadLimitExceeded")<{
+  /** The id of the stream. */
   readonly streamId: number
+  /** The limit of the call, in bytes. */
   readonly maxBytes: number
 }> {
+  /** This side: the limit is its own. */
   readonly initiator: Initiator = "Local"
+  /** `"maybe"`: the peer has sent an answer. */
   readonly processed: Processed = "maybe"
 
   override get message(): string {
@@ -220,10 +251,7 @@ export class ReadLimitExceeded extends Data.TaggedError("ReadLimitExceeded")<{
  * @since 0.1.0
  * @category errors
  */
-export class StreamsExhausted extends Data.TaggedError("StreamsExhausted")<{
-  readonly initiator: Initiator
-  readonly processed: Processed
-}> {
+export class StreamsExhausted extends Data.TaggedError("StreamsExhausted")<Caused> {
   override get message(): string {
     return "The session has no stream ids left"
   }
@@ -236,10 +264,14 @@ export class StreamsExhausted extends Data.TaggedError("StreamsExhausted")<{
  * @category errors
  */
 export class InvalidOptions extends Data.TaggedError("InvalidOptions")<{
+  /** What is wrong, a line for each option. */
   readonly detail: string
+  /** What else is known of the reason. */
   readonly cause?: unknown
 }> {
+  /** This side: its program made the call. */
   readonly initiator: Initiator = "Local"
+  /** `"no"`: nothing was done. */
   readonly processed: Processed = "no"
 
   override get message(): string {

@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
+import type { Inspectable } from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -16,6 +17,7 @@ import * as FrameLog from "./FrameLog.js"
 import * as FrameReader from "./FrameReader.js"
 import * as FrameWriter from "./FrameWriter.js"
 import { describe } from "./internal/support/describe.js"
+import { isMarked, SessionTypeId } from "./internal/support/typeIds.js"
 import { drive } from "./internal/session/shutdown.js"
 import { SessionState } from "./internal/session/state.js"
 import { fromRuntime, saying } from "./internal/session/service.js"
@@ -23,11 +25,42 @@ import { simulatedBy } from "./internal/transport/simulated.js"
 import type { OpenError, SessionError, StreamReset } from "./MuxadoError.js"
 import { InvalidOptions } from "./MuxadoError.js"
 import type { MuxStream } from "./MuxStream.js"
+import type { Role } from "./protocol/options.js"
 import type { ConnectionStats } from "./protocol/results.js"
-import type { ResolvedSession, SessionOptions } from "./SessionOptions.js"
+import type { MakeOptions, ResolvedSession, SessionOptions } from "./SessionOptions.js"
 import { resolve, resolveSession, toConnectionOptions } from "./SessionOptions.js"
 import type { Peer, TransportService } from "./Transport.js"
 import { Transport } from "./Transport.js"
+
+export type {
+  /**
+   * Which end of the connection a session is: the streams of a client have odd ids, those of a server even ones.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  Role
+} from "./protocol/options.js"
+
+export type {
+  /**
+   * The options of a session, and which end of the connection it is.
+   *
+   * @since 0.1.0
+   * @category models
+   */
+  MakeOptions
+} from "./SessionOptions.js"
+
+export {
+  /**
+   * The mark of a session: see `isSession`.
+   *
+   * @since 0.1.0
+   * @category symbols
+   */
+  SessionTypeId as TypeId
+} from "./internal/support/typeIds.js"
 
 /**
  * How a stream is opened. `type` is any uint32 but 0xFFFFFFFF, 0 unless given; untyped sessions have none.
@@ -36,6 +69,7 @@ import { Transport } from "./Transport.js"
  * @category models
  */
 export interface OpenOptions {
+  /** What the handler at the peer sees as `stream.type`. Default 0. */
   readonly type?: number | undefined
 }
 
@@ -47,6 +81,7 @@ export interface OpenOptions {
  * @category models
  */
 export interface ServeOptions<E> {
+  /** Handlers at once, 1 or more; further streams wait in the backlog. Default `"unbounded"`. */
   readonly concurrency?: number | "unbounded" | undefined
   /** The code that the peer sees for a failure of the handler, any uint32. Default: StreamCancelled (6). */
   readonly resetCode?: ((error: E) => number) | undefined
@@ -61,7 +96,9 @@ export interface ServeOptions<E> {
  * @category models
  */
 export interface GoAwayOptions {
+  /** Any uint32. Default 0 (NoError). */
   readonly code?: number | undefined
+  /** For a person: at most 256 bytes of UTF-8 are sent. Default: no text. */
   readonly debug?: string | undefined
 }
 
@@ -80,8 +117,9 @@ export interface SessionStats extends ConnectionStats {
   readonly lost: number
   /** The most streams that were alive at the same time. */
   readonly peakStreams: number
-  /** Payload bytes, without headers. */
+  /** Payload bytes that were given to the transport, without headers. */
   readonly bytesSent: number
+  /** Payload bytes that have arrived, without headers. */
   readonly bytesReceived: number
 }
 
@@ -91,8 +129,11 @@ export interface SessionStats extends ConnectionStats {
  * @since 0.1.0
  * @category models
  */
-export interface SessionService {
-  readonly role: "client" | "server"
+export interface SessionService extends Inspectable {
+  /** The mark that `isSession` looks for. */
+  readonly [SessionTypeId]: SessionTypeId
+  /** Which end of the connection this side is. */
+  readonly role: Role
   /** The other end of the connection, where the transport knows it. */
   readonly peer: Peer | undefined
   /**
@@ -100,14 +141,14 @@ export interface SessionService {
    * may. Fails with `StreamsExhausted`, `InvalidOptions`, or why the session takes no more.
    */
   readonly open: (options?: OpenOptions) => Effect.Effect<MuxStream, OpenError, Scope.Scope>
-  /** `open` and use in one: the stream ends as `use` does. */
-  readonly withStream: {
-    <A, E, R>(use: (stream: MuxStream) => Effect.Effect<A, E, R>): Effect.Effect<A, E | OpenError, R>
-    <A, E, R>(
-      options: OpenOptions,
-      use: (stream: MuxStream) => Effect.Effect<A, E, R>
-    ): Effect.Effect<A, E | OpenError, R>
-  }
+  /**
+   * `open` and use in one: the stream ends as `use` does. Fails as `open` and `use` do, with `InvalidOptions` also if `use`
+   * is no function.
+   */
+  readonly withStream: <A, E, R>(
+    use: (stream: MuxStream) => Effect.Effect<A, E, R>,
+    options?: OpenOptions
+  ) => Effect.Effect<A, E | OpenError, R>
   /**
    * Waits for the next stream that the peer opens; the scope's end ends it. Fails when no more will come.
    *
@@ -160,6 +201,7 @@ export interface SessionService {
   readonly draining: Effect.Effect<SessionError>
   /** Waits for the end of the session, and says why it ended and by whom. */
   readonly closed: Effect.Effect<SessionError>
+  /** What the session is doing at this moment, and has done since it began. */
   readonly stats: Effect.Effect<SessionStats>
 }
 
@@ -172,7 +214,15 @@ export interface SessionService {
 export class Session extends Context.Tag("effect-muxado/Session")<Session, SessionService>() {}
 
 /**
- * Starts a session over the transport, reader and writer of its context. Its scope's end drains it, within `drainTimeout`
+ * Whether a value is a session, of this copy of the library or of another. Takes any value, and never throws.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isSession = (value: unknown): value is SessionService => isMarked(value, SessionTypeId)
+
+/**
+ * Starts a session over the transport, reader and writer of the context. Its scope's end drains it, within `drainTimeout`
  * and the time that `close` may take. Fails with `InvalidOptions`: for a wrong option, and for a transport that already
  * carries a session. The options are read when it is called.
  *
@@ -189,17 +239,12 @@ export class Session extends Context.Tag("effect-muxado/Session")<Session, Sessi
  * @category constructors
  */
 export const make = (
-  role: "client" | "server",
-  options?: SessionOptions
+  options: MakeOptions
 ): Effect.Effect<
   SessionService,
   InvalidOptions,
   Transport | FrameReader.FrameReader | FrameWriter.FrameWriter | Scope.Scope
-> => start(withRole(role, options))
-
-/** The options as they are now, resolved. The role is checked with them: it may come from a program without types. */
-const withRole = (role: "client" | "server", options: SessionOptions | undefined): Resolving =>
-  Either.flatMap(resolveSession({ role }), () => Either.map(resolve(options), (resolved) => ({ role, resolved })))
+> => start(resolveSession(options, 'Session.make({ role: "client", ...options })'))
 
 type Resolving = Either.Either<ResolvedSession, InvalidOptions>
 
@@ -212,10 +257,7 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
 > {
   const { resolved, role } = yield* resolving
   const transport = yield* Transport
-  if (!isTransport(transport)) {
-    const detail = `a session needs a transport with read, write, end and destroy, not ${describe(transport)}`
-    return yield* new InvalidOptions({ detail })
-  }
+  if (!hasOperations(transport)) return yield* new InvalidOptions({ detail: noTransport(transport) })
   if (carriers.has(transport)) return yield* new InvalidOptions({ detail: CARRIES_ONE })
   carriers.add(transport)
   const runtime = yield* SessionState.make(toConnectionOptions(role, resolved))
@@ -262,14 +304,20 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
   return session
 })
 
-/** Asked without its getters, which are somebody else's code. */
-const isTransport = (value: unknown): value is TransportService =>
-  typeof value === "object" &&
-  value !== null &&
-  "read" in value &&
-  "write" in value &&
-  "end" in value &&
-  "destroy" in value
+/** Not `Transport.isTransport`: a getter may fail now and work later, and the session reports what it throws then. */
+const hasOperations = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null) return false
+  try {
+    // what has `pipe` and `on` is a Node stream
+    const names = ["read", "write", "end", "destroy"]
+    return names.every((name) => name in value) && !("pipe" in value && "on" in value)
+  } catch {
+    return false
+  }
+}
+
+const noTransport = (value: unknown): string =>
+  `a session needs a transport whose read, end and destroy are effects, not ${describe(value)}`
 
 /** The transports that carry a session, or did: what one session leaves unread is no beginning for another. */
 const carriers = new WeakSet<TransportService>()
@@ -300,8 +348,13 @@ const CARRIES_ONE =
  */
 export const fromTransport = (
   transport: TransportService,
-  options: SessionOptions & { readonly role: "client" | "server" }
-): Effect.Effect<SessionService, InvalidOptions, Scope.Scope> => startOver(transport, resolveSession(options))
+  options: MakeOptions
+): Effect.Effect<SessionService, InvalidOptions, Scope.Scope> =>
+  hasOperations(transport)
+    ? startOver(transport, resolveSession(options, FROM_TRANSPORT))
+    : Effect.fail(new InvalidOptions({ detail: `${noTransport(transport)}: call ${FROM_TRANSPORT}` }))
+
+const FROM_TRANSPORT = 'Session.fromTransport(transport, { role: "client", ...options })'
 
 const startOver = (
   transport: TransportService,
@@ -331,12 +384,12 @@ const startOver = (
  * @category layers
  */
 export const layer = (
-  options: SessionOptions & { readonly role: "client" | "server" }
+  options: MakeOptions
 ): Layer.Layer<Session, InvalidOptions, Transport | FrameReader.FrameReader | FrameWriter.FrameWriter> =>
-  Layer.fresh(Layer.scoped(Session, start(resolveSession(options))))
+  Layer.fresh(Layer.scoped(Session, start(resolveSession(options, 'Session.layer({ role: "client", ...options })'))))
 
-const layerDefault = (role: "client" | "server") => (options?: SessionOptions) => {
-  const resolving = withRole(role, options)
+const layerDefault = (role: Role) => (options?: SessionOptions) => {
+  const resolving = Either.map(resolve(options), (resolved) => ({ role, resolved }))
   return Layer.fresh(
     Layer.scoped(
       Session,

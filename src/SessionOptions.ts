@@ -9,19 +9,17 @@ import type { FrameLogOptions } from "./FrameLog.js"
 import { OptionsReader } from "./internal/support/optionsReader.js"
 import { InvalidOptions } from "./MuxadoError.js"
 import { MAX_UINT31 } from "./protocol/wire/frame.js"
-import type { ConnectionOptions } from "./protocol/options.js"
+import type { Rate } from "./protocol/budgets.js"
+import type { ConnectionOptions, Role } from "./protocol/options.js"
 import { CONVENTIONAL_WINDOW } from "./protocol/receiving/receiveWindow.js"
 
 /**
- * A leaky bucket: up to `burst` at once, drained at `perSecond`.
+ * A `Rate` of which both numbers may be left out.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Rate {
-  readonly burst?: number | undefined
-  readonly perSecond?: number | undefined
-}
+export type RateOptions = { readonly [Name in keyof Rate]?: Rate[Name] | undefined }
 
 /**
  * The options of a session. Both sides must agree on `typed` and, as they are not negotiated, on the windows: the
@@ -34,13 +32,15 @@ export interface SessionOptions {
   /** Every stream begins with a 32-bit type; needed for heartbeats. Default true. */
   readonly typed?: boolean | undefined
   /**
-   * After `interval` without a byte from the peer a heartbeat is sent, and after `tolerance` more the session is dead.
-   * Default 10 and 15 seconds; `false` for none (the peer's are still answered).
+   * After `interval` without a byte from the peer a heartbeat is sent, and after `tolerance` more the session ends with
+   * `SessionDead` (`"Heartbeat"`). Default 10 and 15 seconds; `false` for none (the peer's are still answered).
    */
   readonly heartbeat?:
     | false
     | {
+        /** The silence after which a heartbeat is sent. Default 10 seconds. */
         readonly interval?: Duration.DurationInput | undefined
+        /** The further silence after which the session is dead. Default 15 seconds. */
         readonly tolerance?: Duration.DurationInput | undefined
       }
     | undefined
@@ -59,7 +59,10 @@ export interface SessionOptions {
    * Default 64 MiB; 0 for windows that never grow.
    */
   readonly growthLimit?: number | undefined
-  /** The `window` of the peer, if it differs from this side's: what may be sent to it at first. Default `window`. */
+  /**
+   * The `window` of the peer in bytes, if it differs from this side's: what may be sent on a stream at first. Default:
+   * `window`.
+   */
   readonly peerWindow?: number | undefined
   /** Bytes that may wait to be sent, for all streams together; writers wait beyond it. Default 1 MiB. */
   readonly maxSendBuffer?: number | undefined
@@ -85,28 +88,45 @@ export interface SessionOptions {
    * EnhanceYourCalm, as with the budgets below. Default 2,048 at once, which is twice `maxInboundStreams`, and 1,000 a
    * second.
    */
-  readonly resetBudget?: Rate | undefined
+  readonly resetBudget?: RateOptions | undefined
   /** How many streams of the peer may be refused for want of room. Default 4,096 at once, 1,000 a second. */
-  readonly refusalBudget?: Rate | undefined
+  readonly refusalBudget?: RateOptions | undefined
   /** How many frames may come that do nothing. Default 4,096 at once, 1,000 a second. */
-  readonly uselessFrameBudget?: Rate | undefined
+  readonly uselessFrameBudget?: RateOptions | undefined
   /** How many increments may come beyond one for each stream and for each byte that was sent. Default 1,024. */
   readonly spareIncrements?: number | undefined
-  /** How long a stream of the peer may take to send its type. Default 10 seconds. */
+  /** How long a stream of the peer may take to send its type; then it is refused. Default 10 seconds. */
   readonly typeTimeout?: Duration.DurationInput | undefined
-  /** How long the transport may take for one write. Default 30 seconds. */
+  /** How long one write may take; then the session ends with `SessionDead` (`"WriteStalled"`). Default 30 seconds. */
   readonly writeTimeout?: Duration.DurationInput | undefined
-  /** How long the peer may be silent within a frame. Default 30 seconds. */
+  /**
+   * How long the peer may be silent within a frame; then the session ends with `SessionDead` (`"PartialFrame"`). Default 30
+   * seconds.
+   */
   readonly partialFrameTimeout?: Duration.DurationInput | undefined
   /**
    * Logs every frame: `true`, or at a level, with a name for the session and names for stream types. Slower. Default
    * false.
    */
   readonly frameLog?: boolean | FrameLogOptions | undefined
-  /** How long closing the session's scope waits for the streams in flight. Default 5 seconds. */
+  /**
+   * How long `drain`, and the end of the session's scope, wait for the streams in flight; then these are reset. Default 5
+   * seconds.
+   */
   readonly drainTimeout?: Duration.DurationInput | undefined
   /** How long `close` may take to send what was accepted, and then the transport to end. Default 2 seconds each. */
   readonly closeTimeout?: Duration.DurationInput | undefined
+}
+
+/**
+ * The options of a session, and which end of the connection it is.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface MakeOptions extends SessionOptions {
+  /** `"client"` for the side that dialled, `"server"` for the side that listened. It has no default. */
+  readonly role: Role
 }
 
 /**
@@ -145,9 +165,9 @@ export interface ResolvedOptions {
   readonly maxInboundStreams: number
   readonly maxOutboundStreams: number
   readonly maxIdGaps: number
-  readonly resetBudget: ResolvedRate
-  readonly refusalBudget: ResolvedRate
-  readonly uselessFrameBudget: ResolvedRate
+  readonly resetBudget: Rate
+  readonly refusalBudget: Rate
+  readonly uselessFrameBudget: Rate
   readonly spareIncrements: number
   readonly typeTimeout: Duration.Duration
   readonly writeTimeout: Duration.Duration
@@ -156,17 +176,6 @@ export interface ResolvedOptions {
   readonly frameLog: false | FrameLogOptions
   readonly drainTimeout: Duration.Duration
   readonly closeTimeout: Duration.Duration
-}
-
-/**
- * A `Rate` with its defaults filled in.
- *
- * @since 0.1.0
- * @category models
- */
-export interface ResolvedRate {
-  readonly burst: number
-  readonly perSecond: number
 }
 
 /**
@@ -189,7 +198,7 @@ export interface ResolvedServerOptions {
  * @category models
  */
 export interface ResolvedSession {
-  readonly role: "client" | "server"
+  readonly role: Role
   readonly resolved: ResolvedOptions
 }
 
@@ -215,15 +224,17 @@ export const resolve = (options?: SessionOptions): Either.Either<ResolvedOptions
 }
 
 /**
- * As `resolve`, with the session's role among the options: `"client"` or `"server"`, which has no default.
+ * As `resolve`, with the session's role among the options: `"client"` or `"server"`, which has no default. `usage` is the
+ * call that the error names for options that are no object.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const resolveSession = (
-  options: SessionOptions & { readonly role: "client" | "server" }
+  options: MakeOptions,
+  usage?: string
 ): Either.Either<ResolvedSession, InvalidOptions> => {
-  const reader = OptionsReader.over<keyof SessionOptions | "role">(options)
+  const reader = OptionsReader.over<keyof MakeOptions>(options, usage)
   const role = reader.word("role", ["client", "server"])
   return checked(reader, { role, resolved: readSession(reader) })
 }
@@ -319,7 +330,7 @@ const readFrameLog = (reader: OptionsReader<keyof FrameLogOptions>): FrameLogOpt
 
 const rate =
   (burst: number) =>
-  (reader: OptionsReader<keyof Rate>): ResolvedRate =>
+  (reader: OptionsReader<keyof Rate>): Rate =>
     Object.freeze({
       burst: reader.integer("burst", burst, { least: 1, most: 1_000_000_000 }),
       perSecond: reader.number("perSecond", 1000, 0, 1_000_000_000)
@@ -331,7 +342,7 @@ const rate =
  * @since 0.1.0
  * @category conversions
  */
-export const toConnectionOptions = (role: "client" | "server", options: ResolvedOptions): ConnectionOptions => ({
+export const toConnectionOptions = (role: Role, options: ResolvedOptions): ConnectionOptions => ({
   role,
   typed: options.typed,
   heartbeat:

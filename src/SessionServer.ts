@@ -49,6 +49,8 @@ export interface SessionServerService {
 }
 
 /**
+ * The listener of a program.
+ *
  * @since 0.1.0
  * @category tags
  */

@@ -24,8 +24,11 @@ import type { TransportFailed } from "./MuxadoError.js"
  * @category models
  */
 export interface PeerTls {
+  /** The peer showed a certificate, and this side verified it. */
   readonly authorized: boolean
+  /** Why it is not authorized, in Node's words. */
   readonly authorizationError: string | undefined
+  /** The certificate that the peer showed. */
   readonly certificate: PeerCertificate | undefined
   /** The application protocol that both sides agreed on (ALPN). */
   readonly alpnProtocol: string | undefined
@@ -42,13 +45,21 @@ export interface PeerTls {
  * @category models
  */
 export interface PeerCertificate {
+  /** Whose certificate it is, by attribute: `CN`, `O`, `OU`. */
   readonly subject: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+  /** Who signed it, by attribute. */
   readonly issuer: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>
+  /** The other names of the subject: `DNS:example.com, IP Address:127.0.0.1`. */
   readonly subjectAltName: string | undefined
+  /** In hexadecimal digits. */
   readonly serialNumber: string
+  /** The SHA-256 of `raw`: two hexadecimal digits for each byte, with colons between. */
   readonly fingerprint256: string
+  /** As Node writes it: `Nov 29 08:00:00 2026 GMT`. */
   readonly validFrom: string
+  /** As `validFrom`. */
   readonly validTo: string
+  /** The certificate in DER form. */
   readonly raw: Uint8Array
 }
 
@@ -61,12 +72,18 @@ export interface PeerCertificate {
 export type Peer =
   | {
       readonly _tag: "Tcp"
+      /** An IPv4 or IPv6 address, without brackets. */
       readonly address: string
+      /** 1 to 65,535. */
       readonly port: number
       /** `undefined` on a connection without TLS. */
       readonly tls: PeerTls | undefined
     }
-  | { readonly _tag: "Unix"; readonly path: string }
+  | {
+      readonly _tag: "Unix"
+      /** The path of the socket, or the name of a Windows pipe. */
+      readonly path: string
+    }
 
 /**
  * A reliable, ordered, bidirectional byte transport.
@@ -92,14 +109,43 @@ export type Peer =
 export interface TransportService {
   /** The other end of the medium, where the medium knows it. */
   readonly peer?: Peer | undefined
+  /**
+   * The next chunk, of at least 1 byte. Fails with `TransportFailed`: `"Ended"` after the peer's orderly end, `"Read"`
+   * otherwise, again and again once it has failed. Interrupting it loses no bytes. Only one fiber reads.
+   */
   readonly read: Effect.Effect<Uint8Array, TransportFailed>
   /**
    * Writes the chunks in order, as one write of the medium. Completes when the medium is ready for more. Fails with
    * `TransportFailed` (`"Write"`), also once the transport has ended. Only one fiber writes.
    */
   readonly write: (chunks: ReadonlyArray<Uint8Array>) => Effect.Effect<void, TransportFailed>
+  /** Says that nothing more will be written. What was written is still delivered. Never fails, and is idempotent. */
   readonly end: Effect.Effect<void>
+  /** Drops the medium at once: pending reads and writes fail. Never fails, never waits, and is idempotent. */
   readonly destroy: Effect.Effect<void>
+}
+
+/**
+ * Whether a value has the four operations of a transport: `read`, `end` and `destroy` are effects, `write` is a function.
+ * A transport needs no mark, so that anyone can write one by hand. A Node stream is none: its operations are functions
+ * (`NodeTransport.fromDuplex` makes a transport of it). Takes any value, and never throws.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isTransport = (value: unknown): value is TransportService => {
+  if (typeof value !== "object" || value === null) return false
+  try {
+    return (
+      Effect.isEffect(Reflect.get(value, "read")) &&
+      Effect.isEffect(Reflect.get(value, "end")) &&
+      Effect.isEffect(Reflect.get(value, "destroy")) &&
+      typeof Reflect.get(value, "write") === "function"
+    )
+  } catch {
+    // a getter, or a trap of a Proxy
+    return false
+  }
 }
 
 /**
@@ -168,32 +214,6 @@ export const fromSocket: (
 ) => Effect.Effect<TransportService, TransportFailed, Scope.Scope> = socketTransport.make
 
 /**
- * The transport over the `Socket` of the context, with the given options; what `fromSocket` says holds.
- *
- * @example
- * ```ts
- * import { NodeSocket } from "@effect/platform-node"
- * import { Session, Transport } from "effect-muxado"
- * import { Layer } from "effect"
- *
- * const SessionLive = Session.layerClient().pipe(
- *   Layer.provide(Transport.layerSocketWith({ openTimeout: "3 seconds" })),
- *   Layer.provide(NodeSocket.layerNet({ host: "127.0.0.1", port: 7000 }))
- * )
- * ```
- *
- * @since 0.1.0
- * @category layers
- */
-export const layerSocketWith = (options?: SocketOptions): Layer.Layer<Transport, TransportFailed, Socket.Socket> =>
-  Layer.fresh(
-    Layer.scoped(
-      Transport,
-      Effect.flatMap(Socket.Socket, (socket) => fromSocket(socket, options))
-    )
-  )
-
-/**
  * The transport over the `Socket` of the context; what `fromSocket` says holds.
  *
  * @example
@@ -203,7 +223,7 @@ export const layerSocketWith = (options?: SocketOptions): Layer.Layer<Transport,
  * import { Layer } from "effect"
  *
  * const SessionLive = Session.layerClient().pipe(
- *   Layer.provide(Transport.layerSocket),
+ *   Layer.provide(Transport.layerSocket({ openTimeout: "3 seconds" })),
  *   Layer.provide(NodeSocket.layerNet({ host: "127.0.0.1", port: 7000 }))
  * )
  * ```
@@ -211,7 +231,13 @@ export const layerSocketWith = (options?: SocketOptions): Layer.Layer<Transport,
  * @since 0.1.0
  * @category layers
  */
-export const layerSocket: Layer.Layer<Transport, TransportFailed, Socket.Socket> = layerSocketWith()
+export const layerSocket = (options?: SocketOptions): Layer.Layer<Transport, TransportFailed, Socket.Socket> =>
+  Layer.fresh(
+    Layer.scoped(
+      Transport,
+      Effect.flatMap(Socket.Socket, (socket) => fromSocket(socket, options))
+    )
+  )
 
 // --- WebSocket clients ------------------------------------------------------------------------------------------------
 

@@ -63,11 +63,11 @@ export * as MuxStream from "./MuxStream.js"
 export * as Session from "./Session.js"
 
 /**
- * The options of a session, and of a server, and the limits on rates in them.
+ * The options of a session and of a server, and of the budgets among them.
  *
  * @since 0.1.0
  */
-export type { Rate, ServerOptions, SessionOptions } from "./SessionOptions.js"
+export type { RateOptions, ServerOptions, SessionOptions } from "./SessionOptions.js"
 
 /**
  * A listener whose connections are sessions.

@@ -82,7 +82,7 @@ const sendFile = Effect.fn("sendFile")(function* ({ progress, root, session, ver
     () => Effect.sync(() => verdicts.delete(path))
   )
   const sent = yield* session
-    .withStream({ type: StreamType.File }, (stream) => sendContent(stream, path, file, progress))
+    .withStream((stream) => sendContent(stream, path, file, progress), { type: StreamType.File })
     .pipe(Effect.tapErrorTag("StreamReset", () => rejection(verdict)))
   const { sha256, size } = yield* judgement(path, verdict)
   if (size !== sent.size || sha256 !== sent.sha256) {

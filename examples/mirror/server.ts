@@ -80,11 +80,13 @@ const receiveFile = Effect.fn("receiveFile")(
       BadArgument: (error) => failed(header.path, reasonOf(error))
     })
     // The client finishes the verdict's stream when it has it. Ours ends after that, and says so by ending.
-    yield* session.withStream({ type: StreamType.Verdict }, (judging) =>
-      sendMessage(judging, Verdict, verdict).pipe(
-        Effect.zipRight(MuxStream.finish(judging)),
-        Effect.zipRight(MuxStream.readAll(judging))
-      )
+    yield* session.withStream(
+      (judging) =>
+        sendMessage(judging, Verdict, verdict).pipe(
+          Effect.zipRight(MuxStream.finish(judging)),
+          Effect.zipRight(MuxStream.readAll(judging))
+        ),
+      { type: StreamType.Verdict }
     )
   },
   (handled, _session, stream) =>

@@ -28,28 +28,32 @@ import { listenProblems } from "./internal/where.js"
  * @category models
  */
 export interface TcpOptions {
+  /** A name or an address. Default: every address of the machine, IPv4 and IPv6. */
   readonly host?: string | undefined
+  /** 0 to 65,535; 0 picks a free one, which `address` shows. */
   readonly port: number
 }
 
 export type { TlsListenOptions as TlsOptions } from "./internal/listener.js"
 
 /**
- * Where to listen: the socket's path, at most 107 bytes on Linux and 103 elsewhere.
- *
- * - `mode` is the permissions of the socket file (`0o600`: this user alone may connect). The file never has others, not
- *   even for a moment. Without it, the process's umask says.
- * - `replaceStale: true` replaces a socket file on which nothing listens, as a server that was killed leaves it. It never
- *   replaces one with a live server, nor a file that is not a socket. Without it, such a file is an error that says so.
- *
- * The server's end removes the file, unless another server has taken its place.
+ * Where to listen. The server's end removes the file, unless another server has taken its place.
  *
  * @since 0.1.0
  * @category models
  */
 export interface UnixOptions {
+  /** The socket's path, at most 107 bytes on Linux and 103 elsewhere. */
   readonly path: string
+  /**
+   * The permissions of the socket file (`0o600`: this user alone may connect). The file never has others, not even for a
+   * moment. Default: what the umask of the process gives.
+   */
   readonly mode?: number | undefined
+  /**
+   * Replaces a socket file on which nothing listens, as a server that was killed leaves it. Never replaces one with a live
+   * server, nor a file that is not a socket. Default false: such a file is an error that says so.
+   */
   readonly replaceStale?: boolean | undefined
 }
 

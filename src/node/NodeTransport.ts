@@ -24,8 +24,8 @@ import { tcpEndpoint, unixEndpoint } from "./internal/peer.js"
 import { tcpProblems, tlsProblems, unixProblems } from "./internal/where.js"
 
 /**
- * Where to connect to with TCP, and how; `host` is `"localhost"` unless given. `connectTimeout` is 10 seconds unless
- * given, `keepAliveInitialDelay` 30 000 milliseconds; `keepAlive: false` turns the kernel's probes off.
+ * Where to connect to with TCP, and how. `host` is `"localhost"` unless given. `keepAlive: false` turns the kernel's probes
+ * off; otherwise they begin after `keepAliveInitialDelay`, 30,000 milliseconds unless given.
  *
  * @since 0.1.0
  * @category models
@@ -44,30 +44,32 @@ export interface TcpOptions extends Pick<
   | "keepAlive"
   | "keepAliveInitialDelay"
 > {
+  /** How long connecting may take, the look-up of the name included. Default 10 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
 }
 
 /**
  * Node's own options for a TLS connection, client certificates included. The server's certificate is verified, and its
- * name is sent (SNI), as Node does for HTTPS: `servername` is `host` unless given. `connectTimeout` is 10 seconds
- * unless given, and covers the handshake.
+ * name is sent (SNI), as Node does for HTTPS: `servername` is `host` unless given.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TlsOptions extends Tls.ConnectionOptions {
+  /** How long connecting may take, the handshake included. Default 10 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
 }
 
 /**
- * The path of the unix socket (or the name of the Windows pipe) to connect to; `connectTimeout` is 10 seconds unless
- * given.
+ * The path of the unix socket, or the name of the Windows pipe, to connect to.
  *
  * @since 0.1.0
  * @category models
  */
 export interface UnixOptions {
+  /** At most 107 bytes on Linux and 103 elsewhere. */
   readonly path: string
+  /** How long connecting may take. Default 10 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
 }
 

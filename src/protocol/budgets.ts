@@ -8,6 +8,7 @@
  * @since 0.1.0
  */
 import { ByteTotal } from "./collections/v8.js"
+import type { Time } from "./time.js"
 
 /**
  * A leaky bucket: up to `burst` at once, drained at `perSecond`.
@@ -16,7 +17,9 @@ import { ByteTotal } from "./collections/v8.js"
  * @category models
  */
 export interface Rate {
+  /** How many at once. */
   readonly burst: number
+  /** How many a second, for as long as the session lives. */
   readonly perSecond: number
 }
 
@@ -43,12 +46,12 @@ export interface BudgetOptions {
  * @since 0.1.0
  * @category models
  */
-export type Cost = "reset" | "refusal" | "stray"
+export type Cost = "reset" | "refusal" | "useless"
 
 const TOO_MUCH: Readonly<Record<Cost, string>> = {
   reset: "too many streams were reset",
   refusal: "too many streams had to be refused",
-  stray: "too many frames that mean nothing"
+  useless: "too many frames that mean nothing"
 }
 
 /** Frames that do nothing, and that each stream may still bring with it: a second FIN, an RST that crossed ours. */
@@ -90,7 +93,8 @@ class Bucket {
 }
 
 /**
- * What the peer of one session has cost. A verb gives words when that was too much, which is EnhanceYourCalm.
+ * What the peer of one session has cost. When that is too much, `exceeded` is called with the reason, and the session ends
+ * with EnhanceYourCalm.
  *
  * @since 0.1.0
  * @category models
@@ -105,30 +109,33 @@ export class Budgets {
 
   constructor(
     private readonly options: BudgetOptions,
-    now: number
+    private readonly time: Time,
+    readonly exceeded: (reason: string) => void
   ) {
+    const { now } = time
     this.buckets = {
       reset: new Bucket(options.resetBudget, now),
       refusal: new Bucket(options.refusalBudget, now),
-      stray: new Bucket(options.uselessFrameBudget, now)
+      useless: new Bucket(options.uselessFrameBudget, now)
     }
   }
 
-  charge(cost: Cost, now: number): string | undefined {
-    return this.buckets[cost].charge(now) ? undefined : TOO_MUCH[cost]
+  charge(cost: Cost): void {
+    if (!this.buckets[cost].charge(this.time.now)) this.exceeded(TOO_MUCH[cost])
   }
 
-  increment(): string | undefined {
-    return ++this.increments <= this.earnedIncrements + this.options.spareIncrements
-      ? undefined
-      : "more increments than bytes"
+  /** An increment arrived. */
+  increment(): void {
+    this.increments++
+    if (this.increments > this.earnedIncrements + this.options.spareIncrements) {
+      this.exceeded("more increments than bytes")
+    }
   }
 
   /** An RST for a stream that is not there: Go and Rust answer each DATA frame with one that they have no use for. */
-  lateReset(now: number): string | undefined {
-    if (this.lateResets >= this.sentFrames) return this.charge("stray", now)
-    this.lateResets++
-    return undefined
+  lateReset(): void {
+    if (this.lateResets >= this.sentFrames) this.charge("useless")
+    else this.lateResets++
   }
 
   /** A DATA frame was sent, for which an RST, and for each of its bytes an increment, may come back. */
@@ -140,7 +147,7 @@ export class Budgets {
   /** A stream has begun, or was refused: with it may come some frames that do nothing, and a larger window. */
   streamBegan(): void {
     this.streams++
-    this.buckets.stray.pay(LATE_FRAMES)
+    this.buckets.useless.pay(LATE_FRAMES)
   }
 
   private get earnedIncrements(): number {
@@ -151,13 +158,13 @@ export class Budgets {
   charged(now: number): {
     readonly resets: number
     readonly refusals: number
-    readonly strays: number
+    readonly uselessFrames: number
     readonly increments: number
   } {
     return {
       resets: this.buckets.reset.charged(now),
       refusals: this.buckets.refusal.charged(now),
-      strays: this.buckets.stray.charged(now),
+      uselessFrames: this.buckets.useless.charged(now),
       increments: Math.max(0, this.increments - this.earnedIncrements)
     }
   }

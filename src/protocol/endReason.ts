@@ -7,12 +7,20 @@ import { ErrorCode } from "./wire/errorCode.js"
 import { debugText } from "./wire/frame.js"
 
 /**
- * Which side caused something.
+ * Which side of the session caused something: `"Local"` is this one, `"Remote"` the peer.
  *
  * @since 0.1.0
  * @category models
  */
-export type Side = "Local" | "Remote"
+export type Initiator = "Local" | "Remote"
+
+/**
+ * Whether the peer may have acted on what failed: `"no"` is a promise, `"maybe"` is not.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Processed = "no" | "maybe"
 
 /**
  * What the peer's GOAWAY said.
@@ -46,7 +54,7 @@ export interface Closed {
  * @category models
  */
 export type SessionEnd =
-  | { readonly _tag: "Violation"; readonly code: ErrorCode; readonly detail: string; readonly initiator: Side }
+  | { readonly _tag: "Violation"; readonly code: ErrorCode; readonly detail: string; readonly initiator: Initiator }
   | {
       readonly _tag: "Dead"
       readonly reason: "Heartbeat" | "WriteStalled" | "PartialFrame"
@@ -61,7 +69,7 @@ export type SessionEnd =
       readonly reason: "Open" | "Read" | "Write" | "Ended"
       readonly cause: unknown
       readonly endpoint?: string | undefined
-      readonly initiator: Side
+      readonly initiator: Initiator
     }
   | Closed
 
@@ -75,10 +83,10 @@ export type StreamFailure =
   | {
       readonly _tag: "Reset"
       readonly code: ErrorCode
-      readonly initiator: Side
-      readonly processed: "no" | "maybe"
+      readonly initiator: Initiator
+      readonly processed: Processed
     }
-  | { readonly _tag: "SessionEnded"; readonly end: SessionEnd; readonly processed: "no" | "maybe" }
+  | { readonly _tag: "SessionEnded"; readonly end: SessionEnd; readonly processed: Processed }
 
 /**
  * What is known of why the peer leaves once it has sent another GOAWAY: the first reason that says something stays, since

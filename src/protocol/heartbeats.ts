@@ -1,80 +1,142 @@
 /**
- * Heartbeats: 4 bytes out and the same 4 bytes back on a stream of a reserved type. Synchronous and total; times are in
- * milliseconds, random numbers come in as arguments.
+ * Heartbeats, in both roles: this side's go out on one stream and come back as echoes; the peer's are answered on
+ * another.
  *
  * Wire: `docs/PROTOCOL.md`, section 6.2.
  *
  * @since 0.1.0
  */
+import type { EventQueue } from "./events.js"
+import { PendingHeartbeats } from "./pendingHeartbeats.js"
+import type { CreditPolicy } from "./receiving/creditPolicy.js"
+import type { ReceiveBuffer } from "./receiving/receiveBuffer.js"
+import type { Scheduler } from "./sending/scheduler.js"
+import type { SendCapacity } from "./sending/sendCapacity.js"
+import type { StreamCore } from "./streams/streamCore.js"
+import type { Time } from "./time.js"
+import { encodeUint32, HEARTBEAT_LENGTH } from "./wire/heartbeat.js"
+
+/** Bytes of answers that may wait to be sent. */
+const MAX_ECHOES = 1024
+
+interface Owners {
+  readonly time: Time
+  readonly events: EventQueue
+  readonly capacity: SendCapacity
+  readonly scheduler: Scheduler
+  readonly received: ReceiveBuffer
+  readonly credit: CreditPolicy
+}
 
 /**
- * The stream type that Go, Rust and this implementation keep for heartbeats.
- *
- * @since 0.1.0
- * @category constants
- */
-export const HEARTBEAT_TYPE = 0xffffffff
-
-/**
- * The bytes of one heartbeat.
- *
- * @since 0.1.0
- * @category constants
- */
-export const HEARTBEAT_LENGTH = 4
-
-/**
- * @since 0.1.0
- * @category encoding
- */
-export const encodeUint32 = (value: number): Uint8Array =>
-  Uint8Array.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff)
-
-/**
- * The heartbeats that were sent and not answered. A number that was never sent, or that comes back twice, is ignored.
+ * The heartbeats of one session.
  *
  * @since 0.1.0
  * @category models
  */
-export class PendingHeartbeats {
-  /** The peer has reset their stream: it knows them, and takes no streams for now. */
-  refused = false
+export class Heartbeats {
+  /** The stream on which this side's heartbeats go out. */
+  private ours: StreamCore | undefined = undefined
+  /** The stream on which the peer's are answered. One is enough: the session refuses a second one. */
+  private theirs: StreamCore | undefined = undefined
+  private readonly pending = new PendingHeartbeats()
+  /** The peer has reset our stream. So it knows heartbeats, and takes no streams now. */
+  private refused = false
+
+  constructor(private readonly owners: Owners) {}
 
   /** The round trip of the last answer, in milliseconds. */
-  roundTrip: number | undefined = undefined
+  get roundTrip(): number | undefined {
+    return this.pending.roundTrip
+  }
 
-  private readonly sentAt = new Map<number, number>()
-  private received = 0
-  private receivedLength = 0
+  /** The peer has answered or refused a heartbeat, so its session is typed. */
+  get areKnown(): boolean {
+    return this.pending.roundTrip !== undefined || this.refused
+  }
 
-  /** Remembers a heartbeat; false when one with the same number is under way. */
-  add(nonce: number, now: number): boolean {
-    if (this.sentAt.has(nonce)) return false
-    this.sentAt.set(nonce, now)
+  // --- this side's
+
+  /** The stream for the next heartbeat, if there is one. */
+  get stream(): StreamCore | undefined {
+    return this.ours
+  }
+
+  /** Sends a heartbeat on a stream that has credit for it. False if one with this number waits for its answer. */
+  send(stream: StreamCore, nonce: number): boolean {
+    const { capacity, scheduler, time } = this.owners
+    if (!this.pending.add(nonce, time.now)) return false
+    this.ours = stream
+    stream.sendWindow.consume(HEARTBEAT_LENGTH)
+    stream.outbound.push(encodeUint32(nonce))
+    capacity.use(HEARTBEAT_LENGTH)
+    scheduler.schedule(stream)
     return true
   }
 
-  /** Takes bytes of the answers, in pieces of any length, and gives the numbers that were answered by them. */
-  receive(bytes: Uint8Array, now: number): ReadonlyArray<{ readonly nonce: number; readonly roundTrip: number }> {
-    const answered: Array<{ readonly nonce: number; readonly roundTrip: number }> = []
-    for (const byte of bytes) {
-      this.received = ((this.received << 8) | byte) >>> 0
-      if (++this.receivedLength < HEARTBEAT_LENGTH) continue
-      this.receivedLength = 0
-      const sentAt = this.sentAt.get(this.received)
-      if (sentAt === undefined) continue
-      this.sentAt.delete(this.received)
-      this.roundTrip = now - sentAt
-      answered.push({ nonce: this.received, roundTrip: this.roundTrip })
-    }
-    return answered
+  // --- the peer's
+
+  /** The peer has opened a stream for its heartbeats. False if it has one already. */
+  begin(stream: StreamCore): boolean {
+    if (this.theirs !== undefined) return false
+    this.theirs = stream
+    return true
   }
 
-  /** Their stream is gone: gives the numbers that will not be answered, and starts anew. */
-  takeLost(): ReadonlyArray<number> {
-    const lost = [...this.sentAt.keys()]
-    this.sentAt.clear()
-    this.receivedLength = 0
-    return lost
+  /** Answers as much as the peer's window and the bound on waiting answers allow. The rest waits within our window. */
+  echo(): void {
+    const { theirs: stream } = this
+    if (stream === undefined || stream.inbound.length === 0) return
+    const { capacity, credit, received, scheduler, time } = this.owners
+    const room = MAX_ECHOES - stream.outbound.length
+    const length = Math.max(0, Math.min(stream.inbound.length, stream.sendWindow.credit, room))
+    let left = length - (length % HEARTBEAT_LENGTH)
+    if (left === 0) return
+    credit.consumed(stream, left, time.now)
+    while (left > 0) {
+      const bytes = received.take(stream, left)
+      if (bytes === undefined) break
+      left -= bytes.length
+      stream.sendWindow.consume(bytes.length)
+      stream.outbound.push(bytes)
+      capacity.use(bytes.length)
+    }
+    scheduler.schedule(stream)
+  }
+
+  // --- both
+
+  /** Bytes arrived on a heartbeat stream: answers to ours, or heartbeats of the peer. */
+  arrived(stream: StreamCore, bytes: Uint8Array): void {
+    const { credit, events, received, time } = this.owners
+    if (stream !== this.ours) {
+      received.hold(stream, bytes, "copy")
+      return this.echo()
+    }
+    credit.consumed(stream, bytes.length, time.now)
+    for (const { nonce, roundTrip } of this.pending.receive(bytes, time.now)) {
+      credit.timed(roundTrip)
+      events.emit({ _tag: "Pong", nonce, roundTrip })
+    }
+  }
+
+  /** A stream has left the session. */
+  left(stream: StreamCore): void {
+    if (stream === this.theirs) {
+      this.theirs = undefined
+      this.owners.received.drop(stream)
+    }
+    this.lose(stream)
+  }
+
+  /** A stream has failed. If it is ours, the heartbeats that wait on it are not answered any more. */
+  lose(stream: StreamCore): void {
+    if (stream !== this.ours) return
+    this.ours = undefined
+    const lost = this.pending.takeLost()
+    const { failure } = stream
+    if (failure === undefined) return
+    this.refused ||= failure._tag === "Reset" && failure.initiator === "Remote"
+    for (const nonce of lost) this.owners.events.emit({ _tag: "PingLost", nonce, streamId: stream.id, failure })
   }
 }

@@ -7,13 +7,21 @@ import type { BudgetOptions } from "./budgets.js"
 import type { LivenessOptions } from "./liveness.js"
 
 /**
+ * Which end of the connection a session is: the streams of a client have odd ids, those of a server even ones.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Role = "client" | "server"
+
+/**
  * What a session is configured with: sizes in bytes, times in milliseconds.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ConnectionOptions extends LivenessOptions, BudgetOptions {
-  readonly role: "client" | "server"
+  readonly role: Role
   /** Every stream begins with a 4-byte type. */
   readonly typed: boolean
   /** What the peer may send on a stream before its first WNDINC. */

@@ -60,7 +60,9 @@ export type OpenResult =
  * @category models
  */
 export interface ConnectionStats {
+  /** Live streams of the peer, without heartbeats. */
   readonly inboundStreams: number
+  /** Live streams of this side, without heartbeats. */
   readonly outboundStreams: number
   /** Streams of the peer that the application has not accepted yet. */
   readonly backlog: number
@@ -72,14 +74,19 @@ export interface ConnectionStats {
   readonly heldBytes: number
   /** By how much the receive windows of live streams have grown. */
   readonly grownBytes: number
+  /** Gaps in the peer's stream ids that are remembered. */
   readonly idGaps: number
   /** Live streams, heartbeats included. */
   readonly tableSize: number
   /** What is charged to the peer's budgets: see `SessionOptions`. It runs out with time, but for the increments. */
   readonly charged: {
+    /** Of `resetBudget`. */
     readonly resets: number
+    /** Of `refusalBudget`. */
     readonly refusals: number
-    readonly strays: number
+    /** Of `uselessFrameBudget`. */
+    readonly uselessFrames: number
+    /** Of `spareIncrements`. */
     readonly increments: number
   }
   /** Round trip of the last heartbeat in milliseconds. */

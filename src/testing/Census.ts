@@ -7,8 +7,8 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
-import * as Supervisor from "effect/Supervisor"
 import * as internal from "./internal/census.js"
+import { makeFibers } from "./internal/fibers.js"
 
 /**
  * What is looked for.
@@ -31,11 +31,13 @@ export interface Options {
  * @category models
  */
 export interface Left {
+  /** The fibers that have not ended, with what they do. */
   readonly fibers: ReadonlyArray<string>
   /**
    * The sleeps that are not over, and when they would be, in milliseconds of the clock.
    */
   readonly sleeps: ReadonlyArray<string>
+  /** What keeps the event loop of Node alive; empty unless `resources` was set. */
   readonly resources: ReadonlyArray<string>
 }
 
@@ -66,7 +68,10 @@ export interface Census {
  * @since 0.1.0
  * @category errors
  */
-export class LeftBehind extends Data.TaggedError("LeftBehind")<{ readonly left: Left }> {
+export class LeftBehind extends Data.TaggedError("LeftBehind")<{
+  /** What was left. */
+  readonly left: Left
+}> {
   override get message(): string {
     const { fibers, resources, sleeps } = this.left
     const list = (what: string, items: ReadonlyArray<string>) =>
@@ -97,17 +102,17 @@ export class LeftBehind extends Data.TaggedError("LeftBehind")<{ readonly left: 
  */
 export const make = (options: Options = {}): Effect.Effect<Census> =>
   Effect.gen(function* () {
-    const supervisor = yield* Supervisor.track
+    const fibers = makeFibers()
     const sleeps = internal.makeSleeps()
     const resources = options.resources === true ? internal.resources : Effect.succeed(new Map<string, number>())
     const before = yield* resources
-    const left = Effect.map(Effect.all([resources, internal.alive(supervisor)]), ([after, fibers]): Left => ({
-      fibers,
+    const left = Effect.map(Effect.all([resources, fibers.left]), ([after, alive]): Left => ({
+      fibers: alive,
       sleeps: sleeps.pending(),
       resources: internal.excess(before, after)
     }))
     return {
-      watch: (effect) => sleeps.counted(Effect.supervised(effect, supervisor)),
+      watch: (effect) => sleeps.counted(fibers.watch(effect)),
       left,
       // of a second: counting resources takes a turn of its own
       settled: internal.untilEmpty(left, isEmpty, options.resources === true ? 100 : 200)

@@ -22,9 +22,13 @@ import * as SimulatedTransport from "./SimulatedTransport.js"
  * @category models
  */
 export interface Options {
+  /** The connection. Default: without latency, limits or faults. */
   readonly link?: SimulatedTransport.Options | undefined
+  /** The options of both sessions. Default: those of any session. */
   readonly both?: SessionOptions | undefined
+  /** The client's own options, which win over `both`. */
   readonly client?: SessionOptions | undefined
+  /** The server's own options, which win over `both`. */
   readonly server?: SessionOptions | undefined
 }
 
@@ -35,8 +39,11 @@ export interface Options {
  * @category models
  */
 export interface SimulatedSessionsService {
+  /** The session of the side that dialled: its streams have odd ids. */
   readonly client: Session.SessionService
+  /** The session of the side that listened: its streams have even ids. */
   readonly server: Session.SessionService
+  /** The connection: its faults, its trace, and what has passed. */
   readonly link: SimulatedTransport.Pair
 }
 
@@ -113,7 +120,7 @@ export const layer = (options: Options = {}): Layer.Layer<SimulatedSessions, Inv
   Layer.scoped(SimulatedSessions, make(options))
 
 const sessionOver = (
-  role: "client" | "server",
+  role: Session.Role,
   transport: TransportService,
   options: SessionOptions,
   seed: number

@@ -8,8 +8,9 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { TransportService } from "../Transport.js"
+import { Runner } from "../internal/support/run.js"
 import { simulate } from "../internal/transport/simulated.js"
-import { closingOn } from "./internal/clocks.js"
+import { closingOn } from "./internal/closing.js"
 import { makeEndpoint, timeOf } from "./internal/endpoint.js"
 import type { Faults } from "./internal/faults.js"
 import { applyFaults, checkFaults, describeFaults } from "./internal/faults.js"
@@ -18,9 +19,10 @@ import type { Options } from "./internal/options.js"
 import { resolveOptions } from "./internal/options.js"
 import type { Replay, ReplayOptions } from "./internal/replay.js"
 import { makeReplay } from "./internal/replay.js"
-import type { Trace } from "./internal/trace.js"
+import type { Direction, Trace } from "./internal/trace.js"
 import * as trace from "./internal/trace.js"
 import { makeWaits } from "./internal/waits.js"
+import { Wakes } from "./internal/wakes.js"
 
 // --- models -----------------------------------------------------------------------------------------------------------
 
@@ -64,6 +66,7 @@ export interface Pair {
    * `cause` is a `TypeError` that names what was given.
    */
   readonly client: TransportService
+  /** As `client`, for the other side. */
   readonly server: TransportService
   /**
    * The connection is reset: reads fail with `"Read"`, unread bytes or not, and writes with `"Write"`.
@@ -96,7 +99,8 @@ export interface Pair {
    * ```
    */
   readonly inject: (faults: Faults) => Effect.Effect<void>
-  readonly stats: Effect.Effect<{ readonly clientToServer: DirectionStats; readonly serverToClient: DirectionStats }>
+  /** What has passed so far. */
+  readonly stats: Effect.Effect<{ readonly [Way in Direction]: DirectionStats }>
   /**
    * What has happened so far, as much of it as the option `trace` keeps.
    */
@@ -142,19 +146,20 @@ export const makePair = (options: Options = {}): Effect.Effect<Pair, never, Scop
     const resolved = yield* Effect.sync(() => resolveOptions(options))
     const clock = yield* Effect.clock
     const withNow = timeOf(clock)
-    const waits = makeWaits(clock, yield* Effect.runtime())
+    const waits = makeWaits(clock, yield* Runner.current())
 
     const recorder = trace.makeRecorder(resolved.link.seed, resolved.trace)
+    const wakes = new Wakes()
     const onCut = (at: number): void => links.forEach((link) => link.reset(at))
     const events = { toServer: recorder.of("clientToServer"), toClient: recorder.of("serverToClient") }
-    const clientToServer = makeLink(resolved.link, { record: events.toServer, onCut })
+    const clientToServer = makeLink(resolved.link, { record: events.toServer, onCut, wakes })
     const serverToClient = makeLink(
       { ...resolved.link, seed: resolved.link.seed + 1 },
-      { record: events.toClient, onCut }
+      { record: events.toClient, onCut, wakes }
     )
     const links = [clientToServer, serverToClient]
-    const client = makeEndpoint(clientToServer, serverToClient, events.toServer, withNow, waits.of("client"))
-    const server = makeEndpoint(serverToClient, clientToServer, events.toClient, withNow, waits.of("server"))
+    const client = makeEndpoint(clientToServer, serverToClient, events.toServer, withNow, waits.of("client"), wakes)
+    const server = makeEndpoint(serverToClient, clientToServer, events.toClient, withNow, waits.of("server"), wakes)
 
     const inject = (faults: Faults): Effect.Effect<void> =>
       withNow((now) =>
@@ -165,6 +170,7 @@ export const makePair = (options: Options = {}): Effect.Effect<Pair, never, Scop
           }
           applyFaults({ clientToServer, serverToClient, client: client.hangs, server: server.hangs }, faults, now)
           for (const endpoint of [client, server]) endpoint.release()
+          wakes.flush()
         })
       )
     yield* inject(resolved.faults)

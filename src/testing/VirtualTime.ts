@@ -8,12 +8,14 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { Scheduler } from "effect/Scheduler"
 import type * as TestClock from "effect/TestClock"
-import { isTestClock, nextSleep, withoutWaiting } from "./internal/clocks.js"
+import { interruptNow, isDone } from "../internal/support/run.js"
+import { makeTaskCount } from "./internal/taskCount.js"
+import { isTestClock, nextSleep, withoutWaiting } from "./internal/testClock.js"
 import { macrotask, realTime, realTurn } from "./internal/turns.js"
-import { countingScheduler, makeVirtualClock } from "./internal/virtualClock.js"
-import { describeLinks, warn } from "./internal/waits.js"
+import { makeVirtualClock } from "./internal/virtualClock.js"
+import { describeLinks } from "./internal/waits.js"
+import { warn } from "./internal/warn.js"
 
 /**
  * How long it may go on.
@@ -39,8 +41,11 @@ export interface Options {
  * @category errors
  */
 export class NotDone extends Data.TaggedError("NotDone")<{
+  /** Whether nothing sleeps any more, or the limit is over. */
   readonly reason: "Deadlock" | "Limit"
+  /** The virtual time that passed, in milliseconds. */
   readonly after: number
+  /** What simulated links and their sessions wait for, a line for each. */
   readonly waiting: ReadonlyArray<string>
 }> {
   override get message(): string {
@@ -80,31 +85,24 @@ export const run = <A, E, R>(self: Effect.Effect<A, E, R>, options: Options = {}
       )
     }
     const virtual = makeVirtualClock(base)
-    const tasks = countingScheduler(
-      yield* Effect.withFiberRuntime<Scheduler>((fiber) => Effect.succeed(fiber.currentScheduler))
-    )
-    const running = self.pipe(
-      Effect.withClock(virtual.clock),
-      Effect.withScheduler(tasks.scheduler),
-      Effect.interruptible,
-      Effect.fork
-    )
+    const tasks = makeTaskCount()
+    const running = self.pipe(Effect.withClock(virtual.clock), tasks.counted, Effect.interruptible, Effect.fork)
     const limit = Duration.toMillis(options.limit ?? "30 hours")
     return yield* Effect.acquireUseRelease(
       running,
       (fiber) => Effect.zipRight(passTime(fiber, { base, limit, tasks, virtual }), Fiber.join(fiber)),
       (fiber) =>
-        Effect.zipRight(
-          Fiber.interruptFork(fiber),
-          Effect.sync(() => virtual.handOver())
-        )
+        Effect.sync(() => {
+          interruptNow(fiber)
+          virtual.handOver()
+        })
     )
   })
 
 interface Passing {
   readonly base: TestClock.TestClock
   readonly virtual: ReturnType<typeof makeVirtualClock>
-  readonly tasks: ReturnType<typeof countingScheduler>
+  readonly tasks: ReturnType<typeof makeTaskCount>
   readonly limit: number
 }
 
@@ -130,7 +128,7 @@ const passTime = <A, E>(
     let fromOutside = 0
     for (;;) {
       yield* settled
-      if (fiber.unsafePoll() !== null) return
+      if (isDone(fiber)) return
       if (tasks.fromOutside() !== fromOutside) {
         fromOutside = tasks.fromOutside()
         patience = PATIENT_STEPS
@@ -141,7 +139,7 @@ const passTime = <A, E>(
       })
       if (woken) continue
 
-      const outside = yield* nextSleep(base)
+      const outside = nextSleep(base)
       const next = Math.min(virtual.next(), outside)
       if (next === Infinity) {
         // something outside of virtual time may still be going on: a promise, a real timer
@@ -154,7 +152,7 @@ const passTime = <A, E>(
         patience--
         const before = tasks.scheduled()
         yield* realTime(2)
-        if (tasks.scheduled() !== before || fiber.unsafePoll() !== null) continue
+        if (tasks.scheduled() !== before || isDone(fiber)) continue
       }
       if (!told && Date.now() > tellAt && passed() > LONG) {
         told = true

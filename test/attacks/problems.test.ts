@@ -172,7 +172,7 @@ describe("nothing leaks", () => {
         yield* assertAtRest(client)
         yield* assertAtRest(server)
         const { charged, idGaps } = yield* server.stats
-        assert.deepStrictEqual([charged.resets, charged.refusals, charged.strays], [0, 0, 0])
+        assert.deepStrictEqual([charged.resets, charged.refusals, charged.uselessFrames], [0, 0, 0])
         // the id 1, which nobody uses
         assert.strictEqual(idGaps, 1)
       }).pipe(virtually),

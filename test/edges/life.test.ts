@@ -306,11 +306,11 @@ describe("what a program logs at the default level", () => {
     logged((lines) =>
       Effect.gen(function* () {
         yield* Effect.forkScoped(server.serve(() => Effect.fail("no such user")))
-        yield* ending(client.withStream({ type: 7 }, MuxStream.readAll).pipe(Effect.timeout(10)))
+        yield* ending(client.withStream(MuxStream.readAll, { type: 7 }).pipe(Effect.timeout(10)))
         yield* ending(
-          client.withStream({ type: 7 }, (stream) =>
-            Effect.zipRight(MuxStream.write(stream, "x"), MuxStream.readAll(stream))
-          )
+          client.withStream((stream) => Effect.zipRight(MuxStream.write(stream, "x"), MuxStream.readAll(stream)), {
+            type: 7
+          })
         )
         assert.isAtLeast(lines.length, 1)
         for (const line of lines) {

@@ -229,7 +229,7 @@ describe("texts of the runtime's where a person needs ours", () => {
   it.effect("a reader of frames that gives something else is named", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
-      const client = yield* Session.make("client", quick).pipe(
+      const client = yield* Session.make({ ...quick, role: "client" }).pipe(
         Effect.provideService(Transport.Transport, link.client),
         Effect.provideService(FrameReader.FrameReader, wrong({ take: Effect.succeed("nothing of the kind") })),
         Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(link.client))

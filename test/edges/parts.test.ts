@@ -124,7 +124,7 @@ describe("a user's own reader or writer of frames", () => {
       const server = yield* Session.fromTransport(link.server, { ...timers, role: "server" })
       yield* Effect.forkScoped(server.serve(echo))
       const mine = { reader: FrameReader.make(link.client), writer: FrameWriter.make(link.client) }
-      return yield* Session.make("client", timers).pipe(
+      return yield* Session.make({ ...timers, role: "client" }).pipe(
         Effect.provideService(Transport.Transport, link.client),
         Effect.provideService(FrameReader.FrameReader, wrong(reader(mine.reader))),
         Effect.provideService(FrameWriter.FrameWriter, wrong(writer(mine.writer)))

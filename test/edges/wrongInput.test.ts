@@ -143,16 +143,17 @@ describe("a wrong argument of a session", () => {
       }).pipe(quietly))
   }
 
-  test("a use of withStream that is no function, or gives no effect, dies and leaves no stream open", ({
+  test("a use of withStream that is no function fails, one that gives no effect dies, and no stream stays open", ({
     client,
     server
   }) =>
     Effect.gen(function* () {
       yield* Effect.forkScoped(server.serve(echo))
-      for (const use of [undefined, 3, () => 3]) {
-        assert.match(yield* ending(client.withStream(wrong<typeof echo>(use))), /^dies /)
-        assert.match(yield* ending(client.withStream({}, wrong<typeof echo>(use))), /^dies /)
+      for (const use of [undefined, 3, { type: 1 }]) {
+        const end = yield* ending(client.withStream(wrong<typeof echo>(use), wrong(echo)))
+        assert.match(end, /^fails InvalidOptions: .*withStream: the first argument must be a function/)
       }
+      assert.match(yield* ending(client.withStream(wrong<typeof echo>(() => 3))), /^dies /)
       assert.strictEqual((yield* client.stats).outboundStreams, 0)
       assert.strictEqual(yield* call(client), "hello")
     }))

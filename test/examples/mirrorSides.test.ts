@@ -35,7 +35,7 @@ afterEach(async () => {
 })
 
 const sessionOver = (role: "client" | "server", transport: Transport.TransportService) =>
-  Session.make(role).pipe(
+  Session.make({ role }).pipe(
     Effect.provide(
       Layer.provideMerge(
         Layer.merge(FrameReader.layer, FrameWriter.layer),
@@ -68,11 +68,13 @@ const saying = (verdict: Verdict | undefined) => (server: Session.SessionService
       yield* receiveMessage(stream, FileHeader)
       yield* MuxStream.readAll(stream)
       if (verdict === undefined) return
-      yield* server.withStream({ type: StreamType.Verdict }, (judging) =>
-        Effect.zipRight(
-          Effect.zipRight(sendMessage(judging, Verdict, verdict), MuxStream.finish(judging)),
-          MuxStream.readAll(judging)
-        )
+      yield* server.withStream(
+        (judging) =>
+          Effect.zipRight(
+            Effect.zipRight(sendMessage(judging, Verdict, verdict), MuxStream.finish(judging)),
+            MuxStream.readAll(judging)
+          ),
+        { type: StreamType.Verdict }
       )
     })
   )
@@ -174,14 +176,16 @@ describe("the server of the mirror", () => {
     Effect.gen(function* () {
       const { client, server } = yield* sessions
       yield* Effect.forkScoped(receiveFiles(server, Path.join(to, "root")))
-      return yield* client.withStream({ type: StreamType.File }, (stream) =>
-        Effect.gen(function* () {
-          const length = Buffer.alloc(4)
-          length.writeUInt32BE(header.length)
-          yield* MuxStream.write(stream, Buffer.concat([length, Buffer.from(header + content)]))
-          yield* MuxStream.finish(stream)
-          return yield* Effect.flip(MuxStream.readAll(stream))
-        })
+      return yield* client.withStream(
+        (stream) =>
+          Effect.gen(function* () {
+            const length = Buffer.alloc(4)
+            length.writeUInt32BE(header.length)
+            yield* MuxStream.write(stream, Buffer.concat([length, Buffer.from(header + content)]))
+            yield* MuxStream.finish(stream)
+            return yield* Effect.flip(MuxStream.readAll(stream))
+          }),
+        { type: StreamType.File }
       )
     }).pipe(Effect.scoped, Effect.provide(NodeContext.layer))
 

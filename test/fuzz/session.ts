@@ -125,7 +125,7 @@ export class FuzzedSession {
     if (connection.end === undefined) {
       most("resets", stats.charged.resets, options.resetBudget.burst)
       most("refusals", stats.charged.refusals, options.refusalBudget.burst)
-      most("strays", stats.charged.strays, options.uselessFrameBudget.burst)
+      most("useless frames", stats.charged.uselessFrames, options.uselessFrameBudget.burst)
       most("increments", stats.charged.increments, options.spareIncrements)
     } else {
       const { backlog, bufferedBytes, inboundStreams, outboundStreams, queuedBytes, tableSize } = stats
@@ -151,7 +151,7 @@ export class FuzzedSession {
       if (over) continue
       const mine = receiveWindow.available + inbound.length + receiveWindow.consumed
       must(mine <= receiveWindow.size, () => `stream ${id} has ${mine} of a window of ${receiveWindow.size}`)
-      const missed = readBlocked && (inbound.length > 0 || core.finReceived)
+      const missed = readBlocked && (inbound.length > 0 || core.inboundEnd === "Fin")
       must(!missed, () => `the reader of stream ${id} waits for what has come`)
     }
     const heartbeats = this.options.typed ? this.options.window : 0

@@ -70,7 +70,7 @@ const endings: Program = {
   run: (session, tell) =>
     Effect.gen(function* () {
       const log: Array<string> = []
-      const digest = yield* session.withStream({ type: 0xfffffffe }, (stream) => exchangePattern(stream, 1, 2000))
+      const digest = yield* session.withStream((stream) => exchangePattern(stream, 1, 2000), { type: 0xfffffffe })
       log.push(digestLine("echo", 2000, 1, digest))
 
       yield* tell((peer) =>

@@ -47,7 +47,7 @@ export const echoed = (
   type?: number
 ): Effect.Effect<void, MuxadoError.MuxadoError> =>
   session
-    .withStream(type === undefined ? {} : { type }, (stream) => exchangePattern(stream, seed, length))
+    .withStream((stream) => exchangePattern(stream, seed, length), type === undefined ? {} : { type })
     .pipe(
       Effect.retry({ times: 1000, while: (error) => error._tag === "StreamReset" && error.processed === "no" }),
       Effect.map((digest) => assertPattern(digest, seed, length))

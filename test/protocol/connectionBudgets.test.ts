@@ -164,7 +164,7 @@ describe("stray frames", () => {
     const server = serverWith({ window: 1000 }).receive(syn(1))
     server.connection.reset(server.stream(1), 6)
     for (let i = 0; i < 1000; i++) server.receive(data(1, bytesOf("x")))
-    assert.strictEqual(server.connection.stats().charged.strays, 0)
+    assert.strictEqual(server.connection.stats().charged.uselessFrames, 0)
     assert.strictEqual(
       untilOver(server, () => server.receive(data(1, bytesOf("x")))),
       25
@@ -250,7 +250,7 @@ describe("what review found", () => {
     }
     for (let i = 0; i < 100; i++) client.receive(rst(stream.id, 4))
     assert.isUndefined(client.connection.end)
-    assert.strictEqual(client.connection.stats().charged.strays, 0)
+    assert.strictEqual(client.connection.stats().charged.uselessFrames, 0)
   })
 
   it("a session that ends while it makes room for a SYN opens no stream after its end", () => {
@@ -334,7 +334,7 @@ describe("what review found", () => {
     client.sent()
     for (const stream of streams) client.receive(empty(stream.id, true))
     assert.isUndefined(client.connection.end)
-    assert.strictEqual(client.connection.stats().charged.strays, 0)
+    assert.strictEqual(client.connection.stats().charged.uselessFrames, 0)
   })
 
   it("a GOAWAY too many ends the session, and nothing comes after that", () => {

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, goAway, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/heartbeats.js"
+import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.js"
 import type { Overrides } from "./utils/options.js"
 import { Pair } from "./utils/pair.js"
 import { assertAtRest, Scripted } from "./utils/scripted.js"

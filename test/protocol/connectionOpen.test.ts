@@ -103,7 +103,7 @@ describe("opening a stream", () => {
     client.sent()
     assert.deepStrictEqual(client.connection.open(undefined), { _tag: "Full" })
     client.receive(data(3, new Uint8Array(0), { fin: true }))
-    assert.deepStrictEqual(client.events(), ["OpenAvailable", "Finished 3"])
+    assert.deepStrictEqual(client.events(), ["Finished 3", "OpenAvailable"])
     assert.strictEqual(client.open().id, 7)
     client.receive(rst(5, 6))
     assert.deepStrictEqual(client.events(), ["Failed 5: Reset 6 by Remote, processed maybe"])

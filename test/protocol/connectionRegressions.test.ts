@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { OpenResult } from "../../src/protocol/results.js"
 import { data, goAway, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/heartbeats.js"
+import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.js"
 import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import { Scripted } from "./utils/scripted.js"
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { data, goAway, rst } from "../../src/protocol/wire/frame.js"
-import { encodeUint32 } from "../../src/protocol/heartbeats.js"
+import { encodeUint32 } from "../../src/protocol/wire/heartbeat.js"
 import type { Overrides } from "./utils/options.js"
 import { assertAtRest, Scripted } from "./utils/scripted.js"
 import { bytesOf, FILLER } from "./utils/text.js"

@@ -41,7 +41,7 @@ export const makeRig = (): Rig => {
       outbound.schedule(stream)
     },
     finish: (stream) => {
-      stream.finishing = true
+      stream.writing = "Finishing"
       outbound.schedule(stream)
     }
   }

@@ -3,7 +3,7 @@ import * as fc from "fast-check"
 import { ErrorCode } from "../../src/protocol/wire/errorCode.js"
 import type { Data, Frame } from "../../src/protocol/wire/frame.js"
 import { goAway, goAwayFiller } from "../../src/protocol/wire/frame.js"
-import { HEARTBEAT_TYPE } from "../../src/protocol/heartbeats.js"
+import { HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.js"
 import { concat, pattern, toHex } from "./bytes.js"
 import { KIB, local, makeRig, remote, taken } from "./outboundStreams.js"
 
@@ -332,17 +332,17 @@ it("frames are there exactly when take gives some, every byte is sent once and i
       for (const { op, size, stream: index } of commands) {
         const stream = streams[index]
         assert.isDefined(stream)
-        if (op === "write" && !stream.finishing) {
+        if (op === "write" && stream.writing !== "Finishing") {
           const bytes = pattern(size + 1, size)
           written.set(stream.id, [...(written.get(stream.id) ?? []), bytes])
           write(stream, bytes)
         }
-        if (op === "finish" && !stream.finishing) finish(stream)
+        if (op === "finish" && stream.writing !== "Finishing") finish(stream)
         if (op === "reset") outbound.reset(stream.id, 1)
         if (op === "grant") outbound.grant(stream.id, 1 + size)
         if (op === "beat") write(heartbeat, 4)
         if (op === "take") take(size)
-        if (op === "drop" && !stream.synDue && !stream.finishing) {
+        if (op === "drop" && !stream.synDue && stream.writing !== "Finishing") {
           // what was not sent is dropped from the end of what was written
           const left = concat(written.get(stream.id) ?? [])
           written.set(stream.id, [left.subarray(0, left.length - stream.outbound.length)])
@@ -359,7 +359,7 @@ it("frames are there exactly when take gives some, every byte is sent once and i
         const bytes = concat(sent.get(stream.id) ?? []).subarray(announced ? 4 : 0)
         assert.strictEqual(toHex(bytes), toHex(concat(written.get(stream.id) ?? [])))
       }
-      const finishing = streams.filter((stream) => stream.finishing).map((stream) => stream.id)
+      const finishing = streams.filter((stream) => stream.writing === "Finishing").map((stream) => stream.id)
       assert.deepStrictEqual([...finished].sort(), finishing.sort())
     })
   )

@@ -77,7 +77,11 @@ const breaks: Readonly<
 }
 
 const start = ({ reader, transport, writer }: Parts) =>
-  Session.make("client", { heartbeat: { interval: "1 second", tolerance: "1 second" }, writeTimeout: "1 second" }).pipe(
+  Session.make({
+    role: "client",
+    heartbeat: { interval: "1 second", tolerance: "1 second" },
+    writeTimeout: "1 second"
+  }).pipe(
     Effect.provideService(Transport.Transport, transport),
     Effect.provideService(FrameReader.FrameReader, reader),
     Effect.provideService(FrameWriter.FrameWriter, writer)
@@ -208,7 +212,7 @@ describe("a handler's surroundings", () => {
       )
       const seen: Array<number> = []
       for (const type of [0, 1, 2, 3, 4]) {
-        const error = yield* Effect.flip(client.withStream({ type }, MuxStream.readAll))
+        const error = yield* Effect.flip(client.withStream(MuxStream.readAll, { type }))
         assert(error._tag === "StreamReset")
         seen.push(error.code)
       }
@@ -228,7 +232,7 @@ describe("a handler's surroundings", () => {
           return Effect.zipRight(Deferred.succeed(handled, undefined), echo(stream))
         })
       )
-      const error = yield* Effect.flip(client.withStream({ type: 1 }, MuxStream.readAll))
+      const error = yield* Effect.flip(client.withStream(MuxStream.readAll, { type: 1 }))
       assert.deepInclude(error, { _tag: "StreamReset", code: 2 })
       yield* client.withStream((stream) => exchange(stream, text("still here")))
       yield* Deferred.await(handled)

@@ -56,7 +56,7 @@ describe("a layer value used over two transports is two sessions", () => {
   const client = Session.layerClient({ heartbeat: { interval: "5 seconds" } })
   const custom = Session.layer({ role: "client" })
   const logged = FrameLog.layer()
-  const socketWith = Transport.layerSocketWith({ maxBuffered: 1_000_000 })
+  const socketWith = Transport.layerSocket({ maxBuffered: 1_000_000 })
   const tcp = (port: number) => NodeTransport.layerTcp({ host: "127.0.0.1", port })
   const net = (port: number) => NodeSocket.layerNet({ host: "127.0.0.1", port })
 
@@ -75,10 +75,10 @@ describe("a layer value used over two transports is two sessions", () => {
   )
 
   it.live("Transport.layerSocket", () =>
-    Effect.scoped(askBoth((port) => client.pipe(Layer.provide(Transport.layerSocket), Layer.provide(net(port)))))
+    Effect.scoped(askBoth((port) => client.pipe(Layer.provide(Transport.layerSocket()), Layer.provide(net(port)))))
   )
 
-  it.live("Transport.layerSocketWith", () =>
+  it.live("Transport.layerSocket with options", () =>
     Effect.scoped(askBoth((port) => client.pipe(Layer.provide(socketWith), Layer.provide(net(port)))))
   )
 

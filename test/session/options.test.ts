@@ -318,7 +318,7 @@ describe("SessionOptions", () => {
         const withRole = value as { readonly role: "client" }
         const parts = Layer.provideMerge(Layer.merge(FrameReader.layer, FrameWriter.layer), over)
         const attempts: ReadonlyArray<Effect.Effect<unknown, unknown, Scope.Scope>> = [
-          Effect.scoped(Effect.provide(Session.make("client", wrong), parts)),
+          Effect.scoped(Effect.provide(Session.make(withRole), parts)),
           Session.fromTransport(client, withRole),
           Layer.build(Layer.provide(Session.layer(withRole), parts)),
           Layer.build(Layer.provide(Session.layerClient(wrong), over)),
@@ -443,8 +443,10 @@ describe("FrameLog", () => {
               heartbeat: false,
               frameLog: { session: "users", types: { 7: "upload" }, level: LogLevel.Info }
             })
-            yield* client.withStream({ type: 7 }, (stream) =>
-              MuxStream.write(stream, new Uint8Array(100_000)).pipe(Effect.zipRight(MuxStream.finish(stream)))
+            yield* client.withStream(
+              (stream) =>
+                MuxStream.write(stream, new Uint8Array(100_000)).pipe(Effect.zipRight(MuxStream.finish(stream))),
+              { type: 7 }
             )
             yield* settle
             yield* client.withStream((stream) => MuxStream.reset(stream, 6))
@@ -511,7 +513,7 @@ describe("a FrameReader or FrameWriter of one's own", () => {
       for (const broken of ["reader", "writer"] as const) {
         const link = yield* SimulatedTransport.makePair()
         const defect = new Error("a bug")
-        const session = yield* Session.make("client", { heartbeat: false }).pipe(
+        const session = yield* Session.make({ role: "client", heartbeat: false }).pipe(
           Effect.provideService(Transport.Transport, link.client),
           Effect.provideService(
             FrameReader.FrameReader,

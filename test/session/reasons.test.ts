@@ -248,7 +248,7 @@ it.effect("a handler's own failure is one warning, with its stream's id and type
         Logger.replace(Logger.defaultLogger, logger)
       )
     )
-    const error = yield* Effect.flip(client.withStream({ type: 9 }, MuxStream.readAll))
+    const error = yield* Effect.flip(client.withStream(MuxStream.readAll, { type: 9 }))
     assert.deepInclude(error, { _tag: "StreamReset", code: 404, initiator: "Remote" })
     assert.deepStrictEqual(lines, [["Warning", "The handler of stream 3 (type 9) failed", true]])
   }).pipe(scenario)

@@ -275,7 +275,7 @@ it.effect("a thousand calls that time out together do not cost the session", () 
       { concurrency: "unbounded", discard: true }
     )
     yield* Effect.flatMap(Effect.fork(calls), passTimeUntil)
-    const after = yield* Effect.fork(client.withStream({ type: 1 }, (stream) => exchange(stream, noise(100, 1))))
+    const after = yield* Effect.fork(client.withStream((stream) => exchange(stream, noise(100, 1)), { type: 1 }))
     assert.deepStrictEqual(yield* passTimeUntil(after), noise(100, 1))
     assert.strictEqual((yield* server.stats).inboundStreams, 0)
   }).pipe(scenario)

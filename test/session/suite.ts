@@ -7,6 +7,7 @@ import { ErrorCode, MuxStream } from "effect-muxado"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -23,9 +24,13 @@ export interface Sessions {
 
 /**
  * Checks what sessions promise. `makeSessions` is scoped; the end of its scope is part of what is checked, since no
- * fiber, timer or socket may be left after any test.
+ * fiber, timer or socket may be left after any test. `run` wraps each whole test.
  */
-export const sessionSuite = <E>(name: string, makeSessions: Effect.Effect<Sessions, E, Scope.Scope>): void => {
+export const sessionSuite = <E>(
+  name: string,
+  makeSessions: Effect.Effect<Sessions, E, Scope.Scope>,
+  run: <A, F>(test: Effect.Effect<A, F>) => Effect.Effect<A, F> = identity
+): void => {
   const test = (title: string, body: (sessions: Sessions) => Effect.Effect<void, unknown, Scope.Scope>) =>
     it.live(
       title,
@@ -38,7 +43,7 @@ export const sessionSuite = <E>(name: string, makeSessions: Effect.Effect<Sessio
           })
           yield* assertAtRest(sessions.client)
           yield* assertAtRest(sessions.server)
-        }).pipe(Effect.scoped, leavesNothing),
+        }).pipe(Effect.scoped, leavesNothing, run),
       30_000
     )
 
@@ -48,7 +53,7 @@ export const sessionSuite = <E>(name: string, makeSessions: Effect.Effect<Sessio
         Effect.gen(function* () {
           yield* Effect.forEach([client, server], (session) => Effect.forkScoped(session.serve(echo)))
           for (const session of [client, server]) {
-            const answer = yield* session.withStream({ type: 7 }, (stream) => exchange(stream, text("hello")))
+            const answer = yield* session.withStream((stream) => exchange(stream, text("hello")), { type: 7 })
             assert.strictEqual(string(answer), "hello")
           }
         }))

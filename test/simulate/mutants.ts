@@ -49,8 +49,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "receiver",
     "credit dropped on discard",
     "credit is conserved",
-    "if (stream.readStopped) return this.core.credit.consumed(stream, rest.length, this.core.now)",
-    "if (stream.readStopped) return"
+    `if (stream.reading === "Stopped") return credit.consumed(stream, rest.length, time.now)`,
+    `if (stream.reading === "Stopped") return`
   ),
   inCore(
     "receiving/creditPolicy",
@@ -81,10 +81,10 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     ""
   ),
   inCore(
-    "core",
+    "streams/streamEndings",
     "credit kept when nobody will read",
     "nobody waits for what was given up",
-    "      this.credit.releaseAll(stream)\n",
+    "      credit.releaseAll(stream)\n",
     ""
   ),
   inCore(
@@ -160,25 +160,25 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "if (--page.used <= 1)"
   ),
   inCore(
-    "core",
+    "streams/streamEndings",
     "RST not sent",
     "the peer hears of a reset",
-    "(announced) this.outbound.reset(stream.id, code)",
-    "(announced) this.table.closed.ignoreLate(stream.id)"
+    "(announced) scheduler.reset(stream.id, code)",
+    "(announced) table.closed.ignoreLate(stream.id)"
   ),
   inCore(
-    "core",
+    "streams/streamEndings",
     "RST on a closed stream draws another RST",
     "one RST for a stream",
-    "    this.table.closed.ignoreLate(stream.id, stream.receiveWindow.size)\n    this.outbound.cancelIncrement(stream.id)\n    this.remove(stream)",
-    "    this.outbound.cancelIncrement(stream.id)\n    this.remove(stream)"
+    "    table.closed.ignoreLate(stream.id, stream.receiveWindow.size)\n    scheduler.cancelIncrement(stream.id)\n    this.remove(stream)",
+    "    scheduler.cancelIncrement(stream.id)\n    this.remove(stream)"
   ),
   inCore(
-    "core",
+    "lifecycle",
     "last id of GOAWAY too high",
     "the last id is the highest that came",
-    "this.lastTaken ??= this.table.highestRemote",
-    "this.lastTaken ??= this.table.highestRemote + 2"
+    "this.lastTaken ??= highestRemote",
+    "this.lastTaken ??= highestRemote + 2"
   ),
   inCore(
     "wire/encoder",
@@ -232,47 +232,47 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     ""
   ),
   inCore(
-    "core",
+    "streams/streamEndings",
     "a peer's reset drops what had arrived",
     "what arrived before a reset is read",
     `this.fail(stream, { _tag: "Reset", code, initiator: "Remote", processed })`,
-    `this.truncate(stream)\n    this.fail(stream, { _tag: "Reset", code, initiator: "Remote", processed })`
+    `this.owners.received.truncate(stream)\n    this.fail(stream, { _tag: "Reset", code, initiator: "Remote", processed })`
   ),
   inCore(
     "streams/streamCore",
     "a reset read as an end",
     "no end without FIN",
-    "return this.finReceived && !this.truncated",
-    "return (this.finReceived || this.failure !== undefined) && !this.truncated"
+    `return this.inboundEnd === "Fin"`,
+    `return this.inboundEnd === "Fin" || (this.failure !== undefined && this.inboundEnd !== "Cut")`
   ),
   inCore(
-    "streams/streamCore",
+    "receiving/receiveBuffer",
     "truncation that looks like an end",
     "no end before the last byte",
-    "return this.finReceived && !this.truncated",
-    "return this.finReceived"
+    `if (this.drop(stream) > 0) stream.inboundEnd = "Cut"`,
+    "this.drop(stream)"
   ),
 
   // --- wake-ups
   inCore(
-    "core",
+    "events",
     "wake-up of a reader lost",
     "a blocked reader is told",
     `    this.emit(new StreamEvent("Readable", stream))\n`,
     ""
   ),
   inCore(
-    "core",
+    "sending/blockedWriters",
     "wake-up of a writer lost",
     "a blocked writer is told",
-    `if (!stream.isHeartbeat) this.emit(new StreamEvent("Writable", stream))`,
+    `if (!stream.isHeartbeat) this.events.emit(new StreamEvent("Writable", stream))`,
     ""
   ),
   inCore(
-    "core",
+    "connection",
     "wake-up of an opener lost",
     "who waits to open is told",
-    `    this.emit({ _tag: "OpenAvailable" })\n`,
+    `      events.emit({ _tag: "OpenAvailable" })\n`,
     ""
   ),
   inCore(
@@ -283,44 +283,44 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     ""
   ),
   inCore(
-    "connection",
+    "sending/blockedWriters",
     "timer of a writer that waits for credit never armed",
     "a little credit is used in the end",
-    "else core.waitingForCredit.add(stream, core.now)",
-    "else core.waitingForCredit.delete(stream)"
+    "this.capacity.wait(stream)\n    else this.waitingForCredit.add(stream, this.time.now)",
+    "this.capacity.wait(stream)"
   ),
   inCore(
-    "receiver",
+    "sending/blockedWriters",
     "timer of a writer that waits for credit not armed by an increment",
     "a little credit is used in the end",
-    "else core.waitingForCredit.add(stream, core.now)",
-    "else core.waitingForCredit.delete(stream)"
+    "this.wake(stream)\n    else this.waitingForCredit.add(stream, this.time.now)",
+    "this.wake(stream)"
   ),
 
   // --- counters, promises, endings
   inCore(
-    "core",
+    "streams/backlog",
     "backlog not decremented",
     "all counters are 0 at rest",
-    "if (this.end === undefined) this.table.backlog--",
+    "if (!this.isOver) this.size--",
     ""
   ),
   inCore(
     "connection",
     "one stream too many",
     "no more streams than this side may have",
-    "core.table.outboundCount >= core.options.maxOutboundStreams",
-    "core.table.outboundCount > core.options.maxOutboundStreams"
+    "this.owners.table.outboundCount >= this.options.maxOutboundStreams",
+    "this.owners.table.outboundCount > this.options.maxOutboundStreams"
   ),
   inCore(
-    "core",
+    "streams/streamEndings",
     `"not processed" of every unanswered stream`,
     "what may be retried was never acted on",
     `const processed = refused && !stream.answered ? "no" : "maybe"`,
     `const processed = !stream.answered ? "no" : "maybe"`
   ),
   inCore(
-    "core",
+    "sessionEndings",
     `"not processed" at the end of the session`,
     "what may be retried was never acted on",
     `processed: stream.synDue ? "no" : "maybe" })`,
@@ -330,23 +330,23 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "receiver",
     "streams taken while draining",
     "who leaves takes no streams",
-    "if (draining || refusing || ",
-    "if (refusing || (draining && table.highestRemote > 99) || "
+    "if (!lifecycle.takesStreams || ",
+    "if ((!lifecycle.takesStreams && table.highestRemote > 99) || "
   ),
-  inCore("core", "end of a drain not told", "a drain ends", `    this.emit({ _tag: "Idle" })\n`, ""),
+  inCore("connection", "end of a drain not told", "a drain ends", `      events.emit({ _tag: "Idle" })\n`, ""),
   inCore(
-    "receiver",
+    "heartbeats",
     "echo of a heartbeat dropped",
     "every heartbeat is answered",
-    "    this.core.outbound.schedule(stream)\n",
+    "      capacity.use(bytes.length)\n    }\n    scheduler.schedule(stream)\n",
     ""
   ),
   inCore(
-    "core",
+    "heartbeats",
     "heartbeats lost with their stream",
     "every heartbeat is answered or lost",
-    "if (stream === this.heartbeatStream) this.loseHeartbeats(stream)\n    if",
-    "if (stream === this.heartbeatStream) this.heartbeatStream = undefined\n    if"
+    "    this.lose(stream)\n",
+    "    if (stream === this.ours) this.ours = undefined\n"
   ),
   inCore(
     "liveness",
@@ -382,25 +382,25 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/session/openQueue",
     "stream lost when open is interrupted",
     "interruption leaks no stream",
-    "request.opened?.endWith(Exit.interrupt(FiberId.none))",
+    "request.opened?.endWith(interrupted)",
     ""
   ),
   inSessions(
     "internal/session/acceptQueue",
     "wake-up of an acceptor lost",
     "who accepts is told",
-    "if (!MutableQueue.offer(this.waiting, handle)) return handle.refuse()\n    this.acceptors.notifyAll()",
-    "if (!MutableQueue.offer(this.waiting, handle)) return handle.refuse()"
+    "this.waiting.push(handle)\n    this.acceptors.notifyAll()",
+    "this.waiting.push(handle)"
   ),
   inSessions(
     "internal/session/state",
     "wake-up of the writer lost",
     "what is due is sent",
-    "if (this.connection.hasFrames) this.announceOutput()",
+    "if (this.connection.hasFrames) this.writing.announce()",
     ""
   ),
   inSessions(
-    "internal/session/state",
+    "internal/session/writing",
     "frames lost that the transport did not take at once",
     "what is due is sent",
     "    this.unsent = frames.map(withOwnPayload)\n",
@@ -431,19 +431,19 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/session/foreignParts.test.ts",
-    "internal/session/writing",
+    "internal/session/shutdown",
     "a write that throws leaves a session without its writer",
     "a part of somebody else's that throws ends the session",
-    '  return Effect.catchAllCause(loop, (cause) => Effect.sync(() => failed(runtime, "Write", cause)))',
-    "  return Effect.orDie(loop)"
+    'Effect.sync(() => failed(session, "Write", cause))',
+    "Effect.failCause(cause)"
   ),
   inTest(
     "test/session/fastPath.test.ts",
-    "internal/session/state",
+    "internal/session/writing",
     "a write at once that throws is nobody's",
     "a part of somebody else's that throws ends the session",
-    "      try {\n        this.flush(this.tryWrite)\n      } catch (error) {",
-    "      this.flush(this.tryWrite)\n      try {\n        void 0\n      } catch (error) {"
+    "    try {\n      this.writeNow()\n    } catch (cause) {",
+    "    this.writeNow()\n    try {\n      void 0\n    } catch (cause) {"
   ),
   inTest(
     "test/session/writing.test.ts",
@@ -455,7 +455,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/session/cut.test.ts",
-    "internal/stream/uncut",
+    "internal/stream/conversions/uncut",
     "a cut upload is finished",
     "a stream that was cut never looks like one that ended",
     "return whole ? Effect.void : stream.reset(ErrorCode.StreamCancelled)",
@@ -487,22 +487,22 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/stream/streamHandle",
     "bytes that come before a reader waits are missed",
     "no wake-up is lost",
-    "this.readers.awaitThen(() => !this.core.readBlocked, next, waiting)",
+    `this.readers.awaitThen(() => this.core.reading !== "Waiting", next, waiting)`,
     "this.readers.awaitThen(() => false, next, waiting)"
   ),
   inTest(
     "test/protocol/connectionReset.test.ts",
-    "protocol/core",
+    "protocol/streams/streamCore",
     "a reader that believes itself blocked when its stream has failed",
     "no wake-up is lost",
-    "    stream.failure = failure\n    stream.readBlocked = false\n",
-    "    stream.failure = failure\n"
+    `if (this.reading === "Waiting") this.reading = "Ready"`,
+    ""
   ),
   inSessions(
     "internal/stream/streamHandle",
     "writers left waiting when the stream fails",
     "every operation ends",
-    "if (this.writes.length > 0) this.failWrites(streamError(this.id, failure))",
+    "if (writes.length > 0) failAll(writes, streamError(this.id, failure))",
     ""
   ),
   inSessions(

@@ -58,7 +58,7 @@ const constructors: ReadonlyArray<readonly [string, Start]> = [
   [
     "Session.make",
     (role, transport) =>
-      Session.make(role).pipe(
+      Session.make({ role }).pipe(
         Effect.provideService(Transport.Transport, transport),
         Effect.provideService(FrameReader.FrameReader, FrameReader.make(transport)),
         Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(transport))

@@ -104,7 +104,7 @@ describe("SimulatedSessions", () => {
 
       // what the server was sent, without client and network: the same end
       const { transport } = yield* SimulatedTransport.replay(trace, { direction: "clientToServer", timing: "none" })
-      const again = yield* Session.make("server").pipe(
+      const again = yield* Session.make({ role: "server" }).pipe(
         Effect.provide(Layer.mergeAll(FrameReader.layer, FrameWriter.layer)),
         Effect.provideService(Transport.Transport, transport)
       )

@@ -376,10 +376,10 @@ describe("Transport over a WebSocket", () => {
   // Whichever way the layers are put together: the first way, the standard constructor is in the context of the run.
   const arrayBuffers = Transport.layerWebSocketConstructorArrayBuffer
   const ways = (url: string) => ({
-    "layerSocket, wrapped inside": Transport.layerSocket.pipe(
+    "layerSocket, wrapped inside": Transport.layerSocket().pipe(
       Layer.provide(Socket.layerWebSocket(url).pipe(Layer.provide(arrayBuffers)))
     ),
-    "layerSocket, wrapped outside": Transport.layerSocket.pipe(
+    "layerSocket, wrapped outside": Transport.layerSocket().pipe(
       Layer.provide(Socket.layerWebSocket(url)),
       Layer.provide(arrayBuffers)
     ),

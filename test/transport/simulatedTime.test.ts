@@ -7,7 +7,7 @@ import * as fc from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
-import { PCGRandom } from "effect/Utils"
+import { Random } from "../../src/testing/internal/random.js"
 import * as SimulatedTransport from "../../src/testing/SimulatedTransport.js"
 import type { TransportService } from "../../src/Transport.js"
 import { assertSameBytes, join, noise, readBytes, readToEnd, writeInBatches } from "./suite.js"
@@ -27,7 +27,7 @@ const passTimeUntil = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effect<A, 
 /** Reads to the end, and interrupts itself a number of times at random moments before it does so in peace. */
 const readRestlessly = (transport: TransportService, seed: number, interruptions: number) =>
   Effect.gen(function* () {
-    const random = new PCGRandom(seed)
+    const random = new Random(seed)
     const chunks: Array<Uint8Array> = []
     for (let i = 0; i < interruptions; i++) {
       const reading = yield* Effect.flatMap(transport.read, (chunk) => {

@@ -23,7 +23,7 @@ transportSuite(
   "a Socket over a standard WebSocket that delivers ArrayBuffers",
   makeWebSocketPair((url) =>
     build(
-      Transport.layerSocket.pipe(
+      Transport.layerSocket().pipe(
         Layer.provide(Socket.layerWebSocket(url)),
         Layer.provide(Transport.layerWebSocketConstructorArrayBuffer),
         Layer.provide(layerStandardWebSocket)

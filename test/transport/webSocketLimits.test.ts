@@ -122,7 +122,7 @@ const media: Readonly<Record<string, (fake: FakeWebSocket) => Open>> = {
   "layerSocket over layerWebSocketConstructorArrayBuffer": (fake) =>
     clientOver(
       build(
-        Transport.layerSocket.pipe(
+        Transport.layerSocket().pipe(
           Layer.provide(Socket.layerWebSocket("ws://localhost")),
           Layer.provide(Transport.layerWebSocketConstructorArrayBuffer),
           Layer.provide(constructorOf(fake))
@@ -133,7 +133,7 @@ const media: Readonly<Record<string, (fake: FakeWebSocket) => Open>> = {
     Effect.tap(
       clientOver(
         build(
-          Transport.layerSocket.pipe(
+          Transport.layerSocket().pipe(
             Layer.provide(Socket.layerWebSocket("ws://localhost")),
             Layer.provide(constructorOf(fake))
           )

@@ -1,14 +1,12 @@
 /** What a server does with its connections, wherever they come from. */
 import type { SocketServerError } from "@effect/platform/SocketServer"
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
-import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import type { TransportFailed } from "../../MuxadoError.js"
@@ -17,7 +15,9 @@ import type { SessionService } from "../../Session.js"
 import * as Session from "../../Session.js"
 import type { ResolvedOptions, SessionOptions } from "../../SessionOptions.js"
 import type { Peer, TransportService } from "../../Transport.js"
+import { millis } from "../support/clock.js"
 import { race } from "../support/race.js"
+import { Runner } from "../support/run.js"
 
 type MakeTransport = Effect.Effect<TransportService, TransportFailed, Scope.Scope>
 
@@ -49,7 +49,7 @@ export const runConnections = <A, E, R>(
 ): Effect.Effect<never, SocketServerError, Exclude<R, Scope.Scope>> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const runtime = yield* Effect.runtime<Exclude<R, Scope.Scope>>()
+      const runner = yield* Runner.current<Exclude<R, Scope.Scope>>()
       const links = yield* linksToHere
       const sessions = new Set<SessionService>()
       const fibers = yield* FiberSet.make<void>()
@@ -59,7 +59,7 @@ export const runConnections = <A, E, R>(
           ? connection(transport, origin, links, options, handler, sessions)
           : refuse(transport, "There are too many connections")
         open++
-        const fiber = Runtime.runFork(runtime)(
+        const fiber = runner.fork(
           Effect.ensuring(
             work,
             Effect.sync(() => open--)
@@ -98,7 +98,7 @@ const connection = <A, E, R>(
     if (Either.isLeft(opened)) {
       return yield* Effect.logDebug(`A connection was gone before it became a session: ${opened.left.message}`)
     }
-    const began = yield* Clock.currentTimeMillis
+    const began = yield* millis
     // its release has to come after the session's own, which ends the session
     const started = yield* Effect.acquireRelease(
       Effect.sync((): { session?: SessionService } => ({})),
@@ -141,7 +141,7 @@ const reportEnd = (session: SessionService, origin: Origin, began: number): Effe
     // its own finalizer comes before this one, and ends it in any case
     const error = yield* session.closed
     const { accepted, lost, opened } = yield* session.stats
-    const duration = (yield* Clock.currentTimeMillis) - began
+    const duration = Math.round((yield* millis) - began)
     const brokeRules = error._tag === "ProtocolViolation" && error.initiator === "Local"
     const peer = session.peer === undefined ? origin.peer : inWords(session.peer)
     const message =

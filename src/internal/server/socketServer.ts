@@ -7,19 +7,18 @@ import type { SocketServer } from "@effect/platform/SocketServer"
 import { SocketServerError } from "@effect/platform/SocketServer"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
-import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { OnConnection, Origin } from "./connections.js"
 import { hostAndPort, refuse } from "./connections.js"
 import { race } from "../support/race.js"
+import { interrupted, onExit, Runner } from "../support/run.js"
+import { Once } from "../support/waiters.js"
 import { call } from "../transport/foreignCalls.js"
 import type { Medium } from "../transport/medium.js"
 import { mediumIn, NetSocket } from "../transport/medium.js"
@@ -46,29 +45,39 @@ const MAX_WAITING = 128
 type Phase =
   { readonly _tag: "Wait" } | { readonly _tag: "Take"; readonly take: OnConnection } | { readonly _tag: "Refuse" }
 
-type Taken = Deferred.Deferred<OnConnection>
+/** A connection that waits for `run`. */
+class Waiting {
+  readonly taken = new Once<OnConnection>()
+  fiber: Fiber.RuntimeFiber<void> | undefined = undefined
+}
 
 /** Takes the server's connections until the scope ends. */
 export const subscribe = (server: Server): Effect.Effect<Subscription, never, Scope.Scope> =>
   Effect.gen(function* () {
     let phase: Phase = { _tag: "Wait" }
     let ran = false
-    const waiting = new Map<Taken, Fiber.RuntimeFiber<void>>()
+    const waiting = new Set<Waiting>()
     /** Why the server gives no more connections. */
-    const ended = yield* Deferred.make<never, SocketServerError>()
+    const ended = new Once<never, SocketServerError>()
+
+    const end = (reason: SocketServerError): Effect.Effect<boolean> =>
+      Effect.sync(() => ended.complete(Exit.fail(reason)))
 
     const takeAll = (take: OnConnection): void => {
       if (phase._tag === "Refuse") return
       phase = { _tag: "Take", take }
-      for (const taken of waiting.keys()) Deferred.unsafeDone(taken, Effect.succeed(take))
+      const connections = [...waiting]
       waiting.clear()
+      for (const { taken } of connections) taken.complete(Exit.succeed(take))
     }
 
     const refuseAll: Effect.Effect<void> = Effect.suspend(() => {
       phase = { _tag: "Refuse" }
-      const fibers = [...waiting.values()]
+      const connections = [...waiting]
       waiting.clear()
-      return Fiber.interruptAll(fibers)
+      // one whose fiber is not known yet ends by this
+      for (const { taken } of connections) taken.complete(interrupted)
+      return Fiber.interruptAll(connections.flatMap(({ fiber }) => (fiber === undefined ? [] : [fiber])))
     })
 
     /** Holds the connection until it is taken and done with, or has ended. */
@@ -76,11 +85,11 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
       socket: Socket.Socket,
       origin: Origin,
       medium: Medium | undefined,
-      taken: Taken
+      connection: Waiting
     ): Effect.Effect<void> =>
       Effect.gen(function* () {
-        const { over, transport } = yield* open(socket, {}, { medium, isWaiting: () => waiting.has(taken) })
-        const take = yield* race(Deferred.await(taken), Effect.as(over, undefined))
+        const { over, transport } = yield* open(socket, {}, { medium, isWaiting: () => waiting.has(connection) })
+        const take = yield* race(connection.taken.await, Effect.as(over, undefined))
         if (take !== undefined) yield* Fiber.await(take(Effect.succeed(transport), origin))
       }).pipe(Effect.scoped, Effect.ignore)
 
@@ -97,12 +106,13 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
           if (waiting.size >= MAX_WAITING) {
             return restore(refuse(transport, `${MAX_WAITING} wait already for the server to run`))
           }
-          const taken = Deferred.unsafeMake<OnConnection>(FiberId.none)
+          const connection = new Waiting()
+          waiting.add(connection)
           return Effect.flatMap(
-            Effect.forkDaemon(Effect.interruptible(hold(socket, origin, medium, taken))),
+            Effect.forkDaemon(Effect.interruptible(hold(socket, origin, medium, connection))),
             (fiber) => {
-              waiting.set(taken, fiber)
-              fiber.addObserver(() => waiting.delete(taken))
+              connection.fiber = fiber
+              onExit(fiber, () => waiting.delete(connection))
               return restore(Effect.asVoid(Fiber.await(fiber)))
             }
           )
@@ -112,23 +122,19 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
     const listening: Effect.Effect<never, SocketServerError> = Effect.contextWithEffect(
       (around: Context.Context<never>) =>
         call("what run of a SocketServer gives", () => server.run((socket) => accept(socket, around)))
-    ).pipe(Effect.onExit((exit) => Effect.zipRight(Deferred.fail(ended, reasonOf(exit)), refuseAll)))
+    ).pipe(Effect.onExit((exit) => Effect.zipRight(end(reasonOf(exit)), refuseAll)))
 
     // starts it in this step: a client that connects in the next one must find it listening
-    const fork = Runtime.runFork(yield* Effect.runtime<never>())
+    const runner = yield* Runner.current()
     yield* Effect.acquireRelease(
-      Effect.sync(() => fork(listening)),
-      (fiber) =>
-        Deferred.fail(ended, unknown(SCOPE_ENDED)).pipe(
-          Effect.zipRight(refuseAll),
-          Effect.zipRight(Fiber.interrupt(fiber))
-        )
+      Effect.sync(() => runner.fork(listening)),
+      (fiber) => end(unknown(SCOPE_ENDED)).pipe(Effect.zipRight(refuseAll), Effect.zipRight(Fiber.interrupt(fiber)))
     )
 
     const listen: Listen = (onConnection) =>
       Effect.suspend(() => {
         takeAll(onConnection)
-        return Deferred.await(ended)
+        return ended.await
       }).pipe(Effect.ensuring(refuseAll))
 
     return {

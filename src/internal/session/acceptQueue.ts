@@ -1,10 +1,10 @@
 /** Who takes the streams that the peer opens: servers, in the step that announces a stream, or fibers that accept. */
 import * as Effect from "effect/Effect"
-import * as MutableQueue from "effect/MutableQueue"
-import type { SessionError } from "../../MuxadoError.js"
+import type { Processed, SessionError } from "../../MuxadoError.js"
 import type { Connection } from "../../protocol/connection.js"
 import type { Restore } from "../support/restore.js"
 import type { StreamHandle } from "../stream/streamHandle.js"
+import { Queue } from "../support/queue.js"
 import { WaitSet } from "../support/waiters.js"
 
 /** Takes streams of the peer as they come: `free` more, for now. */
@@ -17,41 +17,38 @@ export interface Server {
 interface Accepting {
   readonly connection: Connection
   readonly step: <A>(f: (connection: Connection) => A) => A
-  readonly error: (processed: "no" | "maybe") => SessionError
+  readonly error: (processed: Processed) => SessionError
 }
 
 export class AcceptQueue {
   /** Streams that neither a server nor a fiber has taken. */
-  private readonly waiting: MutableQueue.MutableQueue<StreamHandle>
+  private readonly waiting = new Queue<StreamHandle>()
   private readonly servers = new Set<Server>()
   private readonly acceptors = new WaitSet()
 
   constructor(
     private readonly session: Accepting,
-    acceptBacklog: number
-  ) {
-    this.waiting = MutableQueue.bounded(acceptBacklog)
-  }
+    private readonly acceptBacklog: number
+  ) {}
 
   /** A stream is there. A free server takes it in this step; only one that no server takes waits in the queue. */
   offer(handle: StreamHandle): void {
     for (const server of this.servers) {
-      if (server.free > 0) return this.start(server, handle)
+      if (server.free > 0) {
+        server.free--
+        this.session.connection.accept(handle.core)
+        return server.start(handle)
+      }
     }
     // it can only be full if a server has gone that would have taken the stream
-    if (!MutableQueue.offer(this.waiting, handle)) return handle.refuse()
+    if (this.waiting.size >= this.acceptBacklog) return handle.refuse()
+    this.waiting.push(handle)
     this.acceptors.notifyAll()
   }
 
   /** The session takes no more streams: fibers that wait for one look again. */
   notifyAll(): void {
     this.acceptors.notifyAll()
-  }
-
-  private start(server: Server, handle: StreamHandle): void {
-    server.free--
-    this.session.connection.accept(handle.core)
-    server.start(handle)
   }
 
   /** Gives every stream to `server` while it is free, those that wait first. */
@@ -73,9 +70,12 @@ export class AcceptQueue {
 
   private serve(server: Server): void {
     while (server.free > 0) {
-      const handle = this.take()
+      const handle = this.waiting.shift()
       if (handle === undefined) break
-      this.start(server, handle)
+      // before the step, which may run a fiber that asks for a place
+      server.free--
+      this.accepted(handle)
+      server.start(handle)
     }
     this.announceDemand()
   }
@@ -89,9 +89,13 @@ export class AcceptQueue {
 
   /** Takes the stream that has waited longest. */
   private take(): StreamHandle | undefined {
-    const handle = MutableQueue.poll(this.waiting, undefined)
-    if (handle !== undefined) this.session.step((connection) => connection.accept(handle.core))
+    const handle = this.waiting.shift()
+    if (handle !== undefined) this.accepted(handle)
     return handle
+  }
+
+  private accepted(handle: StreamHandle): void {
+    this.session.step((connection) => connection.accept(handle.core))
   }
 
   /** Takes the next stream of the peer; the caller is uninterruptible, and `restore` is its own. */
@@ -101,7 +105,7 @@ export class AcceptQueue {
       if (next !== undefined) return Effect.succeed(next)
       if (this.isOver) return Effect.fail(this.session.error("maybe"))
       return Effect.zipRight(
-        restore(this.acceptors.waitUnless(() => !MutableQueue.isEmpty(this.waiting) || this.isOver)),
+        restore(this.acceptors.waitUnless(() => this.waiting.size > 0 || this.isOver)),
         this.accept(restore)
       )
     })

@@ -8,12 +8,12 @@ import type { SessionState } from "./state.js"
  * itself must end it as one that fails does, since nothing else would. The session interrupts
  * its fibers only after its end.
  */
-export const failed = (runtime: SessionState, reason: "Read" | "Write", cause: Cause.Cause<TransportFailed>): void => {
-  if (runtime.connection.end !== undefined) return
+export const failed = (session: SessionState, reason: "Read" | "Write", cause: Cause.Cause<TransportFailed>): void => {
+  if (session.connection.end !== undefined) return
   const error = Cause.isInterruptedOnly(cause)
     ? new Error(`the session's ${reason === "Read" ? "reader" : "writer"} interrupted itself`)
     : Cause.squash(cause)
-  runtime.transportFailed(
+  session.transportFailed(
     error instanceof TransportFailed
       ? error
       : new TransportFailed({ reason, cause: error, initiator: "Local", processed: "maybe" })

@@ -1,38 +1,43 @@
 /** Opening streams, in the order in which it was asked for. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import type { OpenError } from "../../MuxadoError.js"
 import { StreamsExhausted } from "../../MuxadoError.js"
-import type { OpenResult } from "../../protocol/results.js"
+import type { Connection } from "../../protocol/connection.js"
 import type { StreamCore } from "../../protocol/streams/streamCore.js"
-import { sessionError } from "./toError.js"
-import type { Restore } from "../support/restore.js"
 import type { StreamHandle } from "../stream/streamHandle.js"
+import type { Resume } from "../support/park.js"
+import { park } from "../support/park.js"
+import type { Restore } from "../support/restore.js"
+import { interrupted } from "../support/run.js"
+import { sessionError } from "./toError.js"
 
 interface Request {
   readonly type: number | undefined
   opened: StreamHandle | undefined
   outcome: Exit.Exit<StreamHandle, OpenError> | undefined
-  resume: ((effect: Effect.Effect<StreamHandle, OpenError>) => void) | undefined
+  resume: Resume<StreamHandle, OpenError> | undefined
 }
 
 /** What opening needs of its session. */
 interface Opener {
-  readonly open: (type: number | undefined) => OpenResult
+  readonly step: <A>(f: (connection: Connection) => A) => A
+  /** Called in the step that has opened the stream. */
   readonly opened: (stream: StreamCore) => StreamHandle
 }
 
 export class OpenQueue {
   private readonly requests = new Set<Request>()
 
-  constructor(private readonly opener: Opener) {}
+  constructor(private readonly session: Opener) {}
 
   /** Opens a stream, which the caller must end; `undefined` when that must wait, or fails. */
   openNow(type: number | undefined): StreamHandle | undefined {
     if (this.requests.size > 0) return undefined
-    const result = this.opener.open(type)
-    return "_tag" in result ? undefined : this.opener.opened(result)
+    return this.session.step((connection) => {
+      const result = connection.open(type)
+      return "_tag" in result ? undefined : this.session.opened(result)
+    })
   }
 
   /**
@@ -41,10 +46,10 @@ export class OpenQueue {
    */
   open(type: number | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> {
     const request: Request = { type, opened: undefined, outcome: undefined, resume: undefined }
-    const outcome = this.requests.size > 0 ? undefined : this.attempt(request)
-    if (outcome !== undefined) return outcome
-    this.requests.add(request)
-    const opened = Effect.async<StreamHandle, OpenError>((resume) => {
+    if (this.requests.size === 0) this.session.step((connection) => this.attempt(request, connection))
+    else this.requests.add(request)
+    if (request.outcome !== undefined) return request.outcome
+    const opened = park<StreamHandle, OpenError>((resume) => {
       if (request.outcome !== undefined) resume(request.outcome)
       else request.resume = resume
     })
@@ -54,33 +59,32 @@ export class OpenQueue {
   /** There may be room, or a reason to fail. */
   pump(): void {
     for (const request of this.requests) {
-      const outcome = this.attempt(request)
-      if (outcome === undefined) return
-      this.requests.delete(request)
-      request.outcome = outcome
-      request.resume?.(outcome)
+      this.session.step((connection) => this.attempt(request, connection))
+      if (request.outcome === undefined) return
+      request.resume?.(request.outcome)
     }
   }
 
-  private attempt(request: Request): Exit.Exit<StreamHandle, OpenError> | undefined {
-    const result = this.opener.open(request.type)
+  /** In one step, whose events wake fibers only when the request is done, or in its place. */
+  private attempt(request: Request, connection: Connection): void {
+    const result = connection.open(request.type)
     if (!("_tag" in result)) {
-      request.opened = this.opener.opened(result)
-      return Exit.succeed(request.opened)
+      request.opened = this.session.opened(result)
+      request.outcome = Exit.succeed(request.opened)
+    } else if (result._tag === "Exhausted") {
+      request.outcome = Exit.fail(new StreamsExhausted({ initiator: "Local", processed: "no" }))
+    } else if (result._tag === "Over") {
+      request.outcome = Exit.fail(sessionError(result.end, "no"))
+    } else {
+      this.requests.add(request)
+      return
     }
-    switch (result._tag) {
-      case "Full":
-        return undefined
-      case "Exhausted":
-        return Exit.fail(new StreamsExhausted({ initiator: "Local", processed: "no" }))
-      case "Over":
-        return Exit.fail(sessionError(result.end, "no"))
-    }
+    this.requests.delete(request)
   }
 
   private withdraw(request: Request): void {
     this.requests.delete(request)
     // it was opened in the instant in which its fiber was interrupted
-    request.opened?.endWith(Exit.interrupt(FiberId.none))
+    request.opened?.endWith(interrupted)
   }
 }

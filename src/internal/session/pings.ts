@@ -4,12 +4,14 @@ import * as Exit from "effect/Exit"
 import type { SessionError } from "../../MuxadoError.js"
 import { StreamReset } from "../../MuxadoError.js"
 import type { Event } from "../../protocol/events.js"
+import type { Resume } from "../support/park.js"
+import { park } from "../support/park.js"
 import { sessionError } from "./toError.js"
 
-type Result = Exit.Exit<number, SessionError | StreamReset>
+type Failure = SessionError | StreamReset
 
 export class Pings {
-  private readonly waiting = new Map<number, (result: Result) => void>()
+  private readonly waiting = new Map<number, Resume<number, Failure>>()
 
   /** `send` sends a heartbeat, or says that it cannot; `refused` is why not. */
   constructor(
@@ -18,8 +20,8 @@ export class Pings {
   ) {}
 
   /** Sends a heartbeat and waits for its echo: the round trip in milliseconds. */
-  ping(nonce: number): Effect.Effect<number, SessionError | StreamReset> {
-    return Effect.async<number, SessionError | StreamReset>((resume) => {
+  ping(nonce: number): Effect.Effect<number, Failure> {
+    return park<number, Failure>((resume) => {
       this.waiting.set(nonce, resume)
       if (!this.send(nonce)) this.settle(nonce, Exit.fail(this.refused()))
       return Effect.sync(() => {
@@ -40,7 +42,7 @@ export class Pings {
     this.settle(nonce, Exit.fail(error))
   }
 
-  private settle(nonce: number, result: Result): void {
+  private settle(nonce: number, result: Exit.Exit<number, Failure>): void {
     const resume = this.waiting.get(nonce)
     this.waiting.delete(nonce)
     resume?.(result)

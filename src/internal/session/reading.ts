@@ -14,17 +14,17 @@ import type { SessionState } from "./state.js"
 const FRAMES_PER_TURN = 16
 
 /** Frames in. It waits for the transport alone, never for a write or for the application. */
-export const readLoop = (runtime: SessionState, reader: FrameReaderService): Effect.Effect<void> => {
+export const readLoop = (session: SessionState, reader: FrameReaderService): Effect.Effect<void> => {
   const loop = Effect.suspend(() => reader.take).pipe(
     Effect.map((batch) => {
       checkBatch(batch)
-      runtime.heard(batch)
-      runtime.receive(batch.frames, 0, batch.frames.length)
+      session.heard(batch)
+      session.receive(batch.frames, 0, batch.frames.length)
     }),
     Effect.forever
   )
-  const reading = directReader.get(reader)?.(receiverOf(runtime)) ?? loop
-  return Effect.catchAllCause(reading, (cause) => Effect.sync(() => failed(runtime, "Read", cause)))
+  const reading = directReader.get(reader)?.(receiverOf(session)) ?? loop
+  return Effect.catchAllCause(reading, (cause) => Effect.sync(() => failed(session, "Read", cause)))
 }
 
 /** A reader may be somebody else's. */
@@ -34,32 +34,32 @@ const checkBatch = (batch: unknown): void => {
 }
 
 /** The same without a fiber: turns are tasks of the scheduler. */
-const receiverOf = (runtime: SessionState): ((batch: FrameBatch) => void) => {
+const receiverOf = (session: SessionState): ((batch: FrameBatch) => void) => {
   let frames: FrameBatch["frames"] = []
   let from = 0
   const turn = (atOnce: number): void => {
     const start = from
     from = Math.min(frames.length, start + atOnce)
-    runtime.receive(frames, start, from)
+    session.receive(frames, start, from)
   }
   /** Nothing above would catch it: the medium and the scheduler call back. */
   const guard = (task: () => void): void => {
     try {
       task()
     } catch (error) {
-      failed(runtime, "Read", Cause.die(error))
+      failed(session, "Read", Cause.die(error))
     }
   }
   // even a chunk that completes no frame is heard, and may bring a deadline with it
   const goOn = (): void => {
     turn(FRAMES_PER_TURN)
-    if (from < frames.length) runtime.schedule(() => guard(goOn))
+    if (from < frames.length) session.schedule(() => guard(goOn))
   }
   return (batch) =>
     guard(() => {
       // the next chunk was faster than the turns that are left of the last
       if (from < frames.length) turn(Infinity)
-      runtime.heard(batch)
+      session.heard(batch)
       frames = batch.frames
       from = 0
       goOn()

@@ -1,17 +1,9 @@
 /** A supervised fiber for every stream that the peer opens. */
 import * as Cause from "effect/Cause"
-import * as Chunk from "effect/Chunk"
-import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
-import * as FiberRef from "effect/FiberRef"
-import * as FiberRefs from "effect/FiberRefs"
-import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
-import * as Tracer from "effect/Tracer"
 import { isMuxadoError } from "../../MuxadoError.js"
 import type { MuxStream } from "../../MuxStream.js"
 import { ErrorCode } from "../../protocol/wire/errorCode.js"
@@ -22,6 +14,7 @@ import type { Server } from "./acceptQueue.js"
 import type { SessionState } from "./state.js"
 import type { StreamHandle } from "../stream/streamHandle.js"
 import type { AnyFiber } from "../support/run.js"
+import { interruptNow, onExit, Runner } from "../support/run.js"
 import { WaitSet } from "../support/waiters.js"
 
 type Handler<A, E, R> = (stream: MuxStream) => Effect.Effect<A, E, R>
@@ -39,14 +32,14 @@ export const serve = <A, E, R>(
   concurrency: number,
   resetCode: ((error: E) => number) | undefined
 ): Effect.Effect<void, never, Exclude<R, Scope.Scope>> =>
-  Effect.flatMap(Effect.runtime<Exclude<R, Scope.Scope>>(), (runtime) =>
+  Effect.flatMap(Runner.current<Exclude<R, Scope.Scope>>(), (runner) =>
     Effect.acquireUseRelease(
       Effect.sync(() => {
-        const handlers = new HandlerSet(session, handler, rooted(runtime), concurrency, resetCode)
+        const handlers = new HandlerSet(session, handler, runner.withoutSpan("linked"), concurrency, resetCode)
         session.accepting.subscribe(handlers)
         return handlers
       }),
-      (handlers) => Effect.zipRight(Deferred.await(session.refusing), handlers.awaitEmpty),
+      (handlers) => Effect.zipRight(session.refusing.await, handlers.awaitEmpty),
       (handlers) =>
         Effect.suspend(() => {
           session.accepting.unsubscribe(handlers)
@@ -54,27 +47,6 @@ export const serve = <A, E, R>(
         })
     )
   )
-
-/**
- * A handler is short-lived and its connection is not: it begins a trace of its own, with a link to the span in which the
- * session is served.
- */
-const rooted = <R>({ context, fiberRefs, runtimeFlags }: Runtime.Runtime<R>): Runtime.Runtime<R> => {
-  const span = Context.getOption(context, Tracer.ParentSpan)
-  if (span._tag === "None") return Runtime.make({ context, fiberRefs, runtimeFlags })
-  const services = new Map(context.unsafeMap)
-  services.delete(Tracer.ParentSpan.key)
-  const links = Chunk.of<Tracer.SpanLink>({ _tag: "SpanLink", span: span.value, attributes: {} })
-  return Runtime.make({
-    context: Context.unsafeMake<R>(services),
-    fiberRefs: FiberRefs.updateAs(fiberRefs, {
-      fiberId: FiberId.none,
-      fiberRef: FiberRef.currentTracerSpanLinks,
-      value: links
-    }),
-    runtimeFlags
-  })
-}
 
 /** A fiber in the queue of its `HandlerSet`, which is no `Set` for reason 2 of `protocol/collections/v8.ts`. */
 class HandlerFiber implements Linked<HandlerFiber> {
@@ -98,7 +70,8 @@ class HandlerSet<A, E, R> implements Server {
   constructor(
     private readonly session: SessionState,
     private readonly handler: Handler<A, E, R>,
-    private readonly runtime: Runtime.Runtime<Exclude<R, Scope.Scope>>,
+    /** A handler is short-lived and its connection is not, so each handler begins a trace of its own. */
+    private readonly runner: Runner<Exclude<R, Scope.Scope>>,
     /** How many more streams may be served now. */
     public free: number,
     private readonly resetCode: ((error: E) => number) | undefined
@@ -106,19 +79,18 @@ class HandlerSet<A, E, R> implements Server {
 
   start(stream: StreamHandle): void {
     const scope = this.takeScope()
-    const runtime = this.inScope(scope)
-    const fiber = Runtime.runFork(
-      runtime,
+    const fiber = this.runner.forkIn(
+      scope,
       Effect.flatMap(
         Effect.suspend(() => this.handler(stream)),
         () => Effect.uninterruptible(Scope.close(scope, Exit.void))
       )
     )
     const running = this.join(fiber)
-    const interrupt = () => fiber.unsafeInterruptAsFork(FiberId.none)
+    const interrupt = () => interruptNow(fiber)
     if (stream.core.failure === undefined) stream.onFailure = interrupt
     else interrupt()
-    fiber.addObserver((exit) => {
+    onExit(fiber, (exit) => {
       if (Exit.isSuccess(exit)) this.ended(running, stream, exit)
       else this.close(running, stream, scope, exit)
     })
@@ -143,11 +115,9 @@ class HandlerSet<A, E, R> implements Server {
     scope: Scope.CloseableScope,
     exit: Exit.Exit<unknown, E>
   ): void {
-    const { context, runtimeFlags } = this.runtime
-    const after = Runtime.make({ context, fiberRefs: running.fiber.getFiberRefs(), runtimeFlags })
-    const closing = Runtime.runFork(after, Effect.uninterruptible(Scope.close(scope, exit)))
+    const closing = this.runner.forkAs(running.fiber, Effect.uninterruptible(Scope.close(scope, exit)))
     const closer = this.join(closing)
-    closing.addObserver((closed) => {
+    onExit(closing, (closed) => {
       this.fibers.delete(closer)
       this.ended(running, stream, Exit.zipLeft(exit, closed))
     })
@@ -202,17 +172,9 @@ class HandlerSet<A, E, R> implements Server {
         ? // the stream or the session ended, which others report
           Effect.logDebug(`The handler of stream ${id}${typed} failed: ${failure.value.message}`)
         : Effect.logWarning(`The handler of stream ${id}${typed} failed`, exit.cause)
-    const fiber = Runtime.runFork(this.runtime, line)
+    const fiber = this.runner.fork(line)
     const running = this.join(fiber)
-    fiber.addObserver(() => this.leave(running))
-  }
-
-  /** The runtime of a handler whose scope this is: to provide a service to an effect that runs costs far more. */
-  private inScope(scope: Scope.Scope): Runtime.Runtime<R> {
-    const { context, fiberRefs, runtimeFlags } = this.runtime
-    // `Context.add` would do, could the compiler see that `R` is nothing but `Exclude<R, Scope>` and the scope
-    const services = new Map(context.unsafeMap).set(Scope.Scope.key, scope)
-    return Runtime.make({ context: Context.unsafeMake<R>(services), fiberRefs, runtimeFlags })
+    onExit(fiber, () => this.leave(running))
   }
 
   private takeScope(): Scope.CloseableScope {

@@ -1,18 +1,20 @@
-/** What a program holds of a session: the operations of `SessionService`, over the session's runtime. */
-import * as Deferred from "effect/Deferred"
+/** What a program holds of a session: the operations of `SessionService`, over its state. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
+import { nonce } from "../support/nonce.js"
 import type { OpenError } from "../../MuxadoError.js"
 import { InvalidOptions } from "../../MuxadoError.js"
 import type { MuxStream } from "../../MuxStream.js"
 import { ErrorCode } from "../../protocol/wire/errorCode.js"
-import { HEARTBEAT_TYPE } from "../../protocol/heartbeats.js"
+import { HEARTBEAT_TYPE } from "../../protocol/wire/heartbeat.js"
 import type { GoAwayOptions, OpenOptions, SessionService } from "../../Session.js"
 import type { ResolvedOptions } from "../../SessionOptions.js"
+import type { Role } from "../../protocol/options.js"
 import type { Peer } from "../../Transport.js"
 import { isUint32 } from "../support/bytes.js"
 import { describe } from "../support/describe.js"
+import { inspectable } from "../support/inspect.js"
+import { SessionTypeId } from "../support/typeIds.js"
 import { sessionError } from "./toError.js"
 import type { Restore } from "../support/restore.js"
 import { serve } from "./serve.js"
@@ -22,9 +24,9 @@ import { Using } from "../stream/using.js"
 
 /** The service of a session that runs: its arguments are checked here, and go to the rooms that do the work. */
 export const fromRuntime = (
-  role: "client" | "server",
+  role: Role,
   peer: Peer | undefined,
-  runtime: SessionState,
+  session: SessionState,
   options: ResolvedOptions,
   endings: Pick<SessionService, "close" | "closeWith" | "drain">
 ): SessionService => {
@@ -43,15 +45,15 @@ export const fromRuntime = (
   /** At once, if there is room. */
   const openNow = (requested: OpenOptions | undefined): StreamHandle | undefined => {
     const type = typeOf(requested)
-    return typeof type === "object" ? undefined : runtime.opening.openNow(type)
+    return typeof type === "object" ? undefined : session.opening.openNow(type)
   }
   const open = (requested: OpenOptions | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> => {
     const type = typeOf(requested)
-    return typeof type === "object" ? Effect.fail(type) : runtime.opening.open(type, restore)
+    return typeof type === "object" ? Effect.fail(type) : session.opening.open(type, restore)
   }
   const withStream = <A, E, R>(
-    requested: OpenOptions | undefined,
-    use: (stream: MuxStream) => Effect.Effect<A, E, R>
+    use: (stream: MuxStream) => Effect.Effect<A, E, R>,
+    requested: OpenOptions | undefined
   ): Effect.Effect<A, E | OpenError, R> =>
     Effect.uninterruptibleMask((restore) => {
       const using = (stream: StreamHandle): Effect.Effect<A, E, R> =>
@@ -60,6 +62,8 @@ export const fromRuntime = (
       return stream === undefined ? Effect.flatMap(open(requested, restore), using) : using(stream)
     })
   return {
+    [SessionTypeId]: SessionTypeId,
+    ...inspectable(() => factsOf(role, peer, session)),
     role,
     peer,
     open: (requested) =>
@@ -68,13 +72,10 @@ export const fromRuntime = (
           Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
         )
       ),
-    withStream: <A, E, R>(
-      ...args:
-        | readonly [use: (stream: MuxStream) => Effect.Effect<A, E, R>]
-        | readonly [options: OpenOptions, use: (stream: MuxStream) => Effect.Effect<A, E, R>]
-    ) => (args.length === 1 ? withStream(undefined, args[0]) : withStream(args[0], args[1])),
+    withStream: (use, requested) =>
+      typeof use === "function" ? withStream(use, requested) : invalid(`withStream: ${NO_USE}, not ${describe(use)}`),
     accept: Effect.uninterruptibleMask((restore) =>
-      Effect.tap(runtime.accepting.accept(restore), (stream) =>
+      Effect.tap(session.accepting.accept(restore), (stream) =>
         Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
       )
     ),
@@ -85,22 +86,37 @@ export const fromRuntime = (
         const { concurrency = "unbounded", resetCode } = served ?? {}
         const fault = serveFault(handler, concurrency, resetCode)
         return fault === undefined
-          ? serve(runtime, handler, concurrency === "unbounded" ? Infinity : concurrency, resetCode)
+          ? serve(session, handler, concurrency === "unbounded" ? Infinity : concurrency, resetCode)
           : Effect.die(new InvalidOptions({ detail: `serve: ${fault}` }))
       }),
     ping: options.typed
-      ? Effect.flatMap(Random.nextIntBetween(0, HEARTBEAT_TYPE), (nonce) =>
-          Effect.map(runtime.pings.ping(nonce), Duration.millis)
-        )
+      ? Effect.flatMap(nonce, (number) => Effect.map(session.pings.ping(number), Duration.millis))
       : invalid(`ping: ${UNTYPED}`),
     goAway: (reason) =>
       saying("goAway", reason, (code, debug) =>
-        Effect.sync(() => runtime.step((connection) => connection.goAway(code, debug)))
+        Effect.sync(() => session.step((connection) => connection.goAway(code, debug)))
       ),
     ...endings,
-    draining: Effect.map(Deferred.await(runtime.draining), (end) => sessionError(end, "maybe")),
-    closed: Effect.map(Deferred.await(runtime.ended), (end) => sessionError(end, "maybe")),
-    stats: Effect.sync(() => ({ ...runtime.connection.stats(runtime.now()), ...runtime.totals.numbers }))
+    draining: Effect.map(session.draining.await, (end) => sessionError(end, "maybe")),
+    closed: Effect.map(session.ended.await, (end) => sessionError(end, "maybe")),
+    stats: Effect.sync(() => ({ ...session.connection.stats(session.now()), ...session.totals.numbers }))
+  }
+}
+
+/** What a log or a debugger shows. Of the peer only where it is: a certificate has kilobytes. */
+const factsOf = (role: Role, peer: Peer | undefined, runtime: SessionState): object => {
+  const { connection } = runtime
+  const { inboundStreams, outboundStreams } = connection.stats()
+  const leaving = connection.end ?? connection.refusal ?? connection.remoteEnd
+  return {
+    _id: "effect-muxado/Session",
+    role,
+    ...(peer === undefined
+      ? {}
+      : { peer: peer._tag === "Tcp" ? { address: peer.address, port: peer.port } : { path: peer.path } }),
+    state: connection.end !== undefined ? "Ended" : leaving === undefined ? "Open" : "Draining",
+    ...(leaving === undefined ? {} : { reason: sessionError(leaving, "maybe").message }),
+    streams: inboundStreams + outboundStreams
   }
 }
 
@@ -139,6 +155,8 @@ const notOptions = (operation: string, given: unknown, example: string): Invalid
     : new InvalidOptions({
         detail: `${operation}: the options must be an object such as ${example}, not ${describe(given)}`
       })
+
+const NO_USE = "the first argument must be a function from a stream to an effect, and the options come after it"
 
 const UNTYPED = "an untyped session has neither stream types nor heartbeats"
 

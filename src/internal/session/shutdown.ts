@@ -1,5 +1,4 @@
 /** How a session starts its fibers, and how it ends: close, drain, and the end of its transport. */
-import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -9,11 +8,10 @@ import type { FrameWriterService } from "../../FrameWriter.js"
 import { ErrorCode } from "../../protocol/wire/errorCode.js"
 import type { TransportService } from "../../Transport.js"
 import { directWriter } from "../transport/fastPath.js"
-import { outsideScheduler } from "../support/outside.js"
+import { forkOutside } from "../support/run.js"
 import { failed } from "./failed.js"
 import { readLoop } from "./reading.js"
 import type { SessionState } from "./state.js"
-import { writeLoop } from "./writing.js"
 
 interface Parts {
   readonly reader: FrameReaderService
@@ -28,19 +26,23 @@ interface Driver {
   readonly drain: (grace: Duration.DurationInput) => Effect.Effect<void>
 }
 
-export const drive = (runtime: SessionState, parts: Parts): Effect.Effect<Driver, never, Scope.Scope> =>
+export const drive = (session: SessionState, parts: Parts): Effect.Effect<Driver, never, Scope.Scope> =>
   Effect.gen(function* () {
     // a drain that has grace left gives it to the last bytes, too
     let sending = parts.closeTimeout
-    runtime.tryWrite = directWriter.get(parts.writer)
-    const reading = yield* forkOutside(readLoop(runtime, parts.reader))
-    const writing = yield* forkOutside(writeLoop(runtime, parts.writer))
-    const timer = runtime.startTimer((cause) => failed(runtime, "Read", cause))
+    session.writing.tryWrite = directWriter.get(parts.writer)
+    const reading = yield* forkOutside(readLoop(session, parts.reader))
+    const writing = yield* forkOutside(
+      Effect.catchAllCause(session.writing.loop(parts.writer), (cause) =>
+        Effect.sync(() => failed(session, "Write", cause))
+      )
+    )
+    const timer = session.startTimer((cause) => failed(session, "Read", cause))
     const closeTransport = Effect.suspend(() => {
-      const end = runtime.connection.end
+      const end = session.connection.end
       // nobody takes last words from a dead transport
       if (end === undefined || end._tag === "Dead" || end._tag === "TransportFailed") return Effect.void
-      runtime.output.notify()
+      session.writing.wake()
       // the peer's end is waited for: bytes that it still sends would make the medium drop our last ones
       const finish = guarded(() => parts.transport.end)
       const orderly = Effect.zipRight(Effect.zipRight(Fiber.await(writing), finish), Fiber.await(reading))
@@ -48,7 +50,7 @@ export const drive = (runtime: SessionState, parts: Parts): Effect.Effect<Driver
     })
     const destroy = guarded(() => parts.transport.destroy)
     const closing = yield* forkOutside(
-      Deferred.await(runtime.ended).pipe(
+      session.ended.await.pipe(
         Effect.zipRight(closeTransport),
         // a medium that cannot even be destroyed is left to itself
         Effect.ensuring(atMost(Effect.disconnect(destroy), parts.closeTimeout)),
@@ -59,39 +61,33 @@ export const drive = (runtime: SessionState, parts: Parts): Effect.Effect<Driver
     const closeWithin = (limit: Duration.Duration, code: number, debug: string) =>
       Effect.suspend(() => {
         sending = Duration.max(parts.closeTimeout, limit)
-        runtime.step((connection) => connection.close(code, debug))
-        return atMost(Deferred.await(runtime.ended), sending).pipe(
-          Effect.zipRight(Effect.sync(() => runtime.step((connection) => connection.abort()))),
+        session.step((connection) => connection.close(code, debug))
+        return atMost(session.ended.await, sending).pipe(
+          Effect.zipRight(Effect.sync(() => session.step((connection) => connection.abort()))),
           Effect.zipRight(Fiber.await(closing)),
           Effect.asVoid
         )
       })
     const drain = (grace: Duration.DurationInput) =>
       Effect.suspend(() => {
-        const deadline = runtime.now() + Duration.toMillis(grace)
-        runtime.beginDraining()
-        return atMost(Deferred.await(runtime.idle), grace).pipe(
+        const deadline = session.now() + Duration.toMillis(grace)
+        session.beginDraining()
+        return atMost(session.idle.await, grace).pipe(
           Effect.zipRight(
             Effect.sync(() => {
-              runtime.accepting.refuseAll()
-              runtime.step((connection) => connection.resetAll(ErrorCode.StreamCancelled))
+              session.accepting.refuseAll()
+              session.step((connection) => connection.resetAll(ErrorCode.StreamCancelled))
             })
           ),
           Effect.zipRight(
             Effect.suspend(() =>
-              closeWithin(Duration.millis(Math.max(0, deadline - runtime.now())), ErrorCode.NoError, "")
+              closeWithin(Duration.millis(Math.max(0, deadline - session.now())), ErrorCode.NoError, "")
             )
           )
         )
       })
     return { close: (code, debug) => closeWithin(parts.closeTimeout, code, debug), drain }
   })
-
-/** A session outlives the request that starts it, so its fibers carry neither its async context nor its interruption. */
-const forkOutside = <A>(effect: Effect.Effect<A>): Effect.Effect<Fiber.RuntimeFiber<A>, never, Scope.Scope> =>
-  Effect.withFiberRuntime((fiber) =>
-    Effect.withScheduler(Effect.forkScoped(Effect.interruptible(effect)), outsideScheduler(fiber.currentScheduler))
-  )
 
 /** A user's transport may throw when its effect is made, or die in it: an ending goes on without it. */
 const guarded = (effect: () => Effect.Effect<void>): Effect.Effect<void> =>

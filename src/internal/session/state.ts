@@ -4,60 +4,45 @@
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Runtime from "effect/Runtime"
-import type { Scheduler } from "effect/Scheduler"
-import * as Tracer from "effect/Tracer"
+import * as Exit from "effect/Exit"
 import type { FrameBatch } from "../../FrameReader.js"
-import type { SessionError } from "../../MuxadoError.js"
-import { TransportFailed } from "../../MuxadoError.js"
+import type { Processed, SessionError, TransportFailed } from "../../MuxadoError.js"
 import { Connection } from "../../protocol/connection.js"
-import type { ConnectionOptions } from "../../protocol/options.js"
 import type { SessionEnd } from "../../protocol/endReason.js"
 import type { Event } from "../../protocol/events.js"
-import { ErrorCode } from "../../protocol/wire/errorCode.js"
-import type { Frame, InboundFrame } from "../../protocol/wire/frame.js"
-import { Piece } from "../../protocol/wire/frame.js"
+import type { ConnectionOptions } from "../../protocol/options.js"
 import type { StreamCore } from "../../protocol/streams/streamCore.js"
+import { ErrorCode } from "../../protocol/wire/errorCode.js"
+import type { InboundFrame } from "../../protocol/wire/frame.js"
+import { StreamHandle } from "../stream/streamHandle.js"
+import { millisOf } from "../support/clock.js"
+import { Runner } from "../support/run.js"
+import { Once } from "../support/waiters.js"
 import { AcceptQueue } from "./acceptQueue.js"
-import type { TryWrite } from "../transport/fastPath.js"
-import { sessionError } from "./toError.js"
-import { outsideScheduler } from "../support/outside.js"
 import { OpenQueue } from "./openQueue.js"
 import { Pings } from "./pings.js"
-import { SessionTimer } from "./timing.js"
-import { StreamHandle } from "../stream/streamHandle.js"
 import { SessionTotals } from "./stats.js"
-import { Signal } from "../support/waiters.js"
-
-/** About how many bytes of streams go into one write: an urgent frame must not wait behind more. */
-const BATCH = 256 * 1024
-
-/** Up to this many bytes that wait are written without the writer's turn. */
-const DIRECT = 8 * 1024
+import { SessionTimer } from "./timing.js"
+import { sessionError } from "./toError.js"
+import { Writing } from "./writing.js"
 
 export class SessionState {
   readonly connection: Connection
-  /** There are frames to write. */
-  readonly output = new Signal()
-  readonly ended: Deferred.Deferred<SessionEnd>
+  readonly ended = new Once<SessionEnd>()
   /** Done once the session takes no more streams: a drain here, or the end. */
-  readonly refusing: Deferred.Deferred<void>
+  readonly refusing = new Once<void>()
   /** While draining: nothing is left to do. */
-  readonly idle: Deferred.Deferred<void>
+  readonly idle = new Once<void>()
   /** One of the sides leaves. */
-  readonly draining: Deferred.Deferred<SessionEnd>
-  /** Writes frames without a fiber's turn, where the transport can. */
-  tryWrite: TryWrite<Frame> | undefined = undefined
+  readonly draining = new Once<SessionEnd>()
 
   readonly totals = new SessionTotals()
 
   /** Live streams that have a handle. */
   private live = 0
   readonly opening = new OpenQueue({
-    open: (type) => this.step((connection) => connection.open(type)),
+    step: (f) => this.step(f),
     opened: (stream) => {
       this.totals.opened++
       return this.track(stream)
@@ -68,54 +53,34 @@ export class SessionState {
     (nonce) => this.step((connection) => connection.ping(nonce, this.now())),
     () => this.error("no")
   )
+  readonly writing: Writing
   private dispatching = false
   private opensDue = false
-  private flushDue = false
-  private unsent: ReadonlyArray<Frame> | undefined = undefined
   private timer: SessionTimer | undefined = undefined
   private suspected = false
 
   private constructor(
     options: ConnectionOptions,
     private readonly clock: Clock.Clock,
-    private readonly scheduler: Scheduler,
-    private readonly runtime: Runtime.Runtime<never>,
-    deferreds: {
-      readonly ended: Deferred.Deferred<SessionEnd>
-      readonly refusing: Deferred.Deferred<void>
-      readonly idle: Deferred.Deferred<void>
-      readonly draining: Deferred.Deferred<SessionEnd>
-    }
+    private readonly runner: Runner
   ) {
     this.connection = new Connection(options, this.now())
     this.accepting = new AcceptQueue(this, options.acceptBacklog)
-    this.ended = deferreds.ended
-    this.refusing = deferreds.refusing
-    this.idle = deferreds.idle
-    this.draining = deferreds.draining
+    this.writing = new Writing(this)
   }
 
   static make(options: ConnectionOptions): Effect.Effect<SessionState> {
-    return Effect.gen(function* () {
-      const clock = yield* Effect.clock
-      const scheduler = yield* Effect.withFiberRuntime<Scheduler>((fiber) => Effect.succeed(fiber.currentScheduler))
-      const runtime = yield* Effect.runtime<never>()
-      const refusing = yield* Deferred.make<void>()
-      const ended = yield* Deferred.make<SessionEnd>()
-      const idle = yield* Deferred.make<void>()
-      const draining = yield* Deferred.make<SessionEnd>()
-      return new SessionState(options, clock, outsideScheduler(scheduler), detached(runtime), {
-        ended,
-        refusing,
-        idle,
-        draining
-      })
-    })
+    return Effect.zipWith(
+      Effect.clock,
+      Runner.current(),
+      // the span in which the session is made is over when something is logged
+      (clock, runner) => new SessionState(options, clock, runner.outside.withoutSpan("unlinked"))
+    )
   }
 
   /** Milliseconds, with fractions, of a clock that only goes forward. */
   now(): number {
-    return Number(this.clock.unsafeCurrentTimeNanos()) / 1e6
+    return millisOf(this.clock)
   }
 
   step<A>(f: (connection: Connection) => A): A {
@@ -146,7 +111,7 @@ export class SessionState {
       this.suspected = true
       this.log(Effect.logWarning(`Are both sides of the session typed? ${this.connection.suspicion}`))
     }
-    if (this.connection.hasFrames) this.announceOutput()
+    if (this.connection.hasFrames) this.writing.announce()
     this.timer?.arm()
   }
 
@@ -163,42 +128,12 @@ export class SessionState {
 
   /** Logs outside of all fibers. */
   log(line: Effect.Effect<void>): void {
-    Runtime.runFork(this.runtime)(line)
+    this.runner.fork(line)
   }
 
   /** Runs a task after the fibers that can go on now. */
   schedule(task: () => void): void {
-    this.scheduler.scheduleTask(task, 0)
-  }
-
-  /** Wakes the writer, or does its work: after all who have something to write now, so that it goes as one. */
-  private announceOutput(): void {
-    if (this.tryWrite === undefined || !this.output.isAwaited) return this.output.notify()
-    if (this.flushDue) return
-    this.flushDue = true
-    this.schedule(() => {
-      this.flushDue = false
-      try {
-        this.flush(this.tryWrite)
-      } catch (error) {
-        this.transportFailed(
-          new TransportFailed({ reason: "Write", cause: error, initiator: "Local", processed: "maybe" })
-        )
-      }
-    })
-  }
-
-  private flush(tryWrite: TryWrite<Frame> | undefined): void {
-    // bulk is the writer's: it waits for the transport
-    if (tryWrite === undefined || !this.output.isAwaited || this.connection.queuedBytes > DIRECT) {
-      return this.output.notify()
-    }
-    const frames = this.takeFrames()
-    if (frames.length === 0) return
-    if (tryWrite(frames)) return this.step((connection) => connection.written())
-    // the writer comes later, and the application may have detached their memory by then
-    this.unsent = frames.map(withOwnPayload)
-    this.output.notify()
+    this.runner.schedule(task)
   }
 
   private on(event: Event): void {
@@ -233,20 +168,23 @@ export class SessionState {
         this.leaves(this.connection.remoteEnd)
         return this.opening.pump()
       case "Idle":
-        return Deferred.unsafeDone(this.idle, Effect.void)
+        this.idle.complete(Exit.void)
+        return
       case "Ended":
-        Deferred.unsafeDone(this.ended, Effect.succeed(event.end))
-        Deferred.unsafeDone(this.refusing, Effect.void)
-        Deferred.unsafeDone(this.idle, Effect.void)
         this.leaves(event.end)
+        this.refusing.complete(Exit.void)
+        this.idle.complete(Exit.void)
         this.accepting.notifyAll()
-        return this.opening.pump()
+        this.opening.pump()
+        // last: the fiber that closes the transport waits for it
+        this.ended.complete(Exit.succeed(event.end))
+        return
     }
   }
 
   /** One of the sides leaves, and this is why. */
   private leaves(end: SessionEnd | undefined): void {
-    if (end !== undefined) Deferred.unsafeDone(this.draining, Effect.succeed(end))
+    if (end !== undefined) this.draining.complete(Exit.succeed(end))
   }
 
   private track(stream: StreamCore): StreamHandle {
@@ -265,7 +203,7 @@ export class SessionState {
   }
 
   /** Why nothing more can be asked of the session. */
-  error(processed: "no" | "maybe"): SessionError {
+  error(processed: Processed): SessionError {
     const end = this.connection.refusal ?? this.connection.remoteEnd
     return sessionError(end ?? { _tag: "Closed" }, processed)
   }
@@ -289,19 +227,6 @@ export class SessionState {
     })
   }
 
-  /** Frames that were taken, and that the transport did not take at once. */
-  takeUnsent(): ReadonlyArray<Frame> | undefined {
-    const { unsent } = this
-    this.unsent = undefined
-    return unsent
-  }
-
-  takeFrames(): ReadonlyArray<Frame> {
-    const frames = this.step((connection) => connection.takeFrames(BATCH, this.now()))
-    for (const frame of frames) this.totals.sent(frame)
-    return frames
-  }
-
   transportFailed(error: TransportFailed): void {
     const { cause, endpoint, initiator, reason } = error
     this.step((connection) =>
@@ -318,8 +243,7 @@ export class SessionState {
         tick: (nonce) => this.step((connection) => connection.tick(this.now(), nonce)),
         failed
       },
-      this.runtime,
-      this.scheduler
+      this.runner
     )
     this.timer = timer
     timer.arm()
@@ -328,26 +252,9 @@ export class SessionState {
 
   beginDraining(): void {
     this.step((connection) => connection.drain())
-    Deferred.unsafeDone(this.refusing, Effect.void)
     this.leaves(this.connection.refusal)
+    this.refusing.complete(Exit.void)
     this.accepting.notifyAll()
     this.opening.pump()
   }
 }
-
-/** Without the span in which the session was made, which is over when something is logged. */
-const detached = ({ context, fiberRefs, runtimeFlags }: Runtime.Runtime<never>): Runtime.Runtime<never> =>
-  Runtime.make({ context: Context.omit(Tracer.ParentSpan)(context), fiberRefs, runtimeFlags })
-
-const withOwnPayload = (frame: Frame): Frame =>
-  frame._tag === "Data"
-    ? new Piece(
-        frame.streamId,
-        frame.syn,
-        frame.fin,
-        frame.length,
-        new Uint8Array(frame.payload),
-        frame.first,
-        frame.last
-      )
-    : frame

@@ -1,6 +1,6 @@
 /** Which type each live stream of a typed session has, for people: by the name that the program gives it. */
 import type { Data, InboundFrame } from "../../protocol/wire/frame.js"
-import { HEARTBEAT_TYPE } from "../../protocol/heartbeats.js"
+import { HEARTBEAT_TYPE } from "../../protocol/wire/heartbeat.js"
 
 /** The streams whose names are remembered, the newest ones: the log does not see when a stream has left its session. */
 const MOST = 10_000

@@ -3,10 +3,9 @@ import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
-import * as Random from "effect/Random"
-import * as Runtime from "effect/Runtime"
-import type { Scheduler } from "effect/Scheduler"
+import { nonce } from "../support/nonce.js"
+import type { Runner } from "../support/run.js"
+import { interruptNow } from "../support/run.js"
 
 interface Timed {
   /** Milliseconds of the clock; `Infinity` for no deadline. */
@@ -16,8 +15,6 @@ interface Timed {
   readonly tick: (nonce: number) => void
   readonly failed: (cause: Cause.Cause<never>) => void
 }
-
-const UINT32 = 0x1_0000_0000
 
 /** In a process that was busy, timers come before what has arrived meanwhile: that must be heard before it is missed. */
 const oneTurn = Effect.sleep(Duration.zero)
@@ -30,8 +27,7 @@ export class SessionTimer {
 
   constructor(
     private readonly timed: Timed,
-    private readonly runtime: Runtime.Runtime<never>,
-    private readonly scheduler: Scheduler
+    private readonly runner: Runner
   ) {
     const loop: Effect.Effect<void> = Effect.suspend(() => {
       this.armedFor = timed.nextDeadline()
@@ -42,7 +38,7 @@ export class SessionTimer {
       const delay = Duration.millis(Math.max(0, Math.ceil(this.armedFor - timed.now())))
       return Effect.zipRight(Effect.sleep(delay), Effect.zipRight(oneTurn, Effect.zipRight(tick, loop)))
     })
-    const tick = Effect.map(Random.nextIntBetween(0, UINT32), timed.tick)
+    const tick = Effect.map(nonce, timed.tick)
     this.sleeping = Effect.catchAllCause(loop, (cause) => Effect.sync(() => timed.failed(cause)))
   }
 
@@ -51,8 +47,8 @@ export class SessionTimer {
     const next = this.timed.nextDeadline()
     if (next >= this.armedFor) return
     this.armedFor = next
-    this.fiber?.unsafeInterruptAsFork(FiberId.none)
-    this.fiber = Runtime.runFork(this.runtime, this.sleeping, { scheduler: this.scheduler })
+    if (this.fiber !== undefined) interruptNow(this.fiber)
+    this.fiber = this.runner.fork(this.sleeping)
   }
 
   /** For good. */

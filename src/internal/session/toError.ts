@@ -1,5 +1,5 @@
 /** The core's plain reasons as the errors that users see. */
-import type { SessionError, StreamError } from "../../MuxadoError.js"
+import type { Processed, SessionError, StreamError } from "../../MuxadoError.js"
 import {
   ProtocolViolation,
   RemoteGoneAway,
@@ -10,8 +10,6 @@ import {
 } from "../../MuxadoError.js"
 import type { Closed, SessionEnd, StreamFailure } from "../../protocol/endReason.js"
 import { debugText } from "../../protocol/wire/frame.js"
-
-type Processed = "no" | "maybe"
 
 export const sessionError = (end: SessionEnd, processed: Processed): SessionError => {
   switch (end._tag) {

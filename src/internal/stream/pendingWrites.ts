@@ -1,7 +1,7 @@
 /** Writes of a stream that wait in line: for their turn, for the peer's window, or for the session's outbound bound. */
-import type * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type { StreamError } from "../../MuxadoError.js"
+import type { Resume } from "../support/park.js"
 
 /** A write, or a finish, that waits for its turn or for room. */
 export interface PendingWrite {
@@ -12,7 +12,7 @@ export interface PendingWrite {
   /** Bytes of it that the core has taken. */
   accepted: number
   result: Exit.Exit<void, StreamError> | undefined
-  resume: ((effect: Effect.Effect<void, StreamError>) => void) | undefined
+  resume: Resume<void, StreamError> | undefined
 }
 
 /** Most streams never have a write that waits. It stays empty. */
@@ -30,4 +30,9 @@ export const pendingWrite = (bytes: Uint8Array, finishes: boolean): PendingWrite
 export const settle = (write: PendingWrite, result: Exit.Exit<void, StreamError>): void => {
   write.result = result
   write.resume?.(result)
+}
+
+/** Fails writes that have left their line. */
+export const failAll = (writes: ReadonlyArray<PendingWrite>, error: StreamError): void => {
+  for (const write of writes) settle(write, Exit.fail(error))
 }

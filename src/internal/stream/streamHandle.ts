@@ -2,23 +2,25 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import { pipeArguments } from "effect/Pipeable"
 import type { Initiator, StreamError } from "../../MuxadoError.js"
 import { InvalidOptions, ReadLimitExceeded, StreamClosed } from "../../MuxadoError.js"
 import type { MuxStream } from "../../MuxStream.js"
 import { ErrorCode } from "../../protocol/wire/errorCode.js"
+import type { Connection } from "../../protocol/connection.js"
 import type { ReadResult } from "../../protocol/results.js"
 import type { StreamCore } from "../../protocol/streams/streamCore.js"
+import { park } from "../support/park.js"
 import { describeValue, isBytes, isDetached, isUint32, stable } from "../support/bytes.js"
 import { streamError } from "../session/toError.js"
 import { Gathered } from "./gathered.js"
+import { ShownStream } from "./shown.js"
 import type { PendingWrite } from "./pendingWrites.js"
-import { NO_WRITES, pendingWrite, settle } from "./pendingWrites.js"
+import { failAll, NO_WRITES, pendingWrite, settle } from "./pendingWrites.js"
 import type { Restore } from "../support/restore.js"
 import type { SessionState } from "../session/state.js"
 import type { AnyFiber } from "../support/run.js"
+import { currentFiber, isDone, onExit } from "../support/run.js"
 import { WaitSet } from "../support/waiters.js"
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
@@ -26,7 +28,7 @@ const NO_BYTES: Uint8Array = new Uint8Array(0)
 /** The bytes that `readAll` takes unless it is given another number. */
 const READ_ALL_LIMIT = 16 * 1024 * 1024
 
-export class StreamHandle implements MuxStream {
+export class StreamHandle extends ShownStream implements MuxStream {
   /** Called once when the stream fails by no doing of its user. */
   onFailure: (() => void) | undefined = undefined
 
@@ -45,7 +47,9 @@ export class StreamHandle implements MuxStream {
   constructor(
     readonly core: StreamCore,
     private readonly session: SessionState
-  ) {}
+  ) {
+    super()
+  }
 
   get id(): number {
     return this.core.id
@@ -57,11 +61,6 @@ export class StreamHandle implements MuxStream {
 
   get initiator(): Initiator {
     return this.core.initiator
-  }
-
-  pipe() {
-    // eslint-disable-next-line prefer-rest-params -- what `pipeArguments` takes
-    return pipeArguments(this, arguments)
   }
 
   // --- reading
@@ -79,7 +78,7 @@ export class StreamHandle implements MuxStream {
    */
   private readNow(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
     if (this.unread !== undefined) return this.takeUnread
-    if (this.core.inbound.length > 0 && !this.core.readStopped) return this.take
+    if (this.core.inbound.length > 0 && this.core.reading !== "Stopped") return this.take
     const result = this.session.step((connection) => connection.read(this.core))
     switch (result._tag) {
       case "Bytes":
@@ -139,14 +138,15 @@ export class StreamHandle implements MuxStream {
     })
     switch (read._tag) {
       case "Bytes":
-        this.endGathering()
         this.forgetUnread()
         this.resetNow(ErrorCode.StreamCancelled)
+        this.endGathering()
         return Effect.fail(new ReadLimitExceeded({ streamId: this.id, maxBytes }))
       case "End":
         return Effect.sync(() => {
+          const whole = this.forgetUnread()
           this.endGathering()
-          return this.forgetUnread()
+          return whole
         })
       case "Blocked":
         return this.whenReadable(
@@ -163,7 +163,7 @@ export class StreamHandle implements MuxStream {
   private get otherGatherer(): AnyFiber | undefined {
     const { gatherer } = this
     if (gatherer === undefined) return undefined
-    if (gatherer.unsafePoll() === null && gatherer !== Option.getOrUndefined(Fiber.getCurrentFiber())) return gatherer
+    if (!isDone(gatherer) && gatherer !== currentFiber()) return gatherer
     this.gatherer = undefined
     return undefined
   }
@@ -177,14 +177,13 @@ export class StreamHandle implements MuxStream {
   /** Goes on once the `readAll` of another fiber has ended, in whatever way. */
   private after<A, E>(other: AnyFiber, next: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.suspend(() => {
-      const wake = () => this.wakeReaders()
-      other.addObserver(wake)
-      return this.readers.awaitThen(() => this.gatherer !== other || other.unsafePoll() !== null, next)
+      onExit(other, () => this.wakeReaders())
+      return this.readers.awaitThen(() => this.gatherer !== other || isDone(other), next)
     })
   }
 
   private whenReadable<A, E>(next: Effect.Effect<A, E>, waiting?: (fiber: AnyFiber) => void): Effect.Effect<A, E> {
-    return this.readers.awaitThen(() => !this.core.readBlocked, next, waiting)
+    return this.readers.awaitThen(() => this.core.reading !== "Waiting", next, waiting)
   }
 
   get stopReading(): Effect.Effect<void> {
@@ -221,10 +220,13 @@ export class StreamHandle implements MuxStream {
     return Effect.sync(() => {
       if (bytes.length !== length) return this.bytesLost()
       if (this.writes.length === 0) {
-        const taken = this.session.step((connection) => connection.write(this.core, bytes))
-        this.lastWrite = undefined
-        if (taken === length || typeof taken !== "number") return
-        bytes = bytes.subarray(taken)
+        // what is left is in line before the step wakes another fiber that writes
+        return this.session.step((connection) => {
+          const taken = connection.write(this.core, bytes)
+          this.lastWrite = undefined
+          if (taken === length || typeof taken !== "number") return
+          this.putInLine(pendingWrite(bytes.subarray(taken), false))
+        })
       }
       // another write came in between, and was faster or is in line before this one: this one need not wait
       this.putInLine(pendingWrite(bytes, false))
@@ -239,7 +241,7 @@ export class StreamHandle implements MuxStream {
     return Effect.suspend(() => {
       if (this.writes.length > 0) return this.enqueue(NO_BYTES, true)
       const failure = this.core.failure
-      if (failure !== undefined && !this.core.finishing) return Effect.fail(streamError(this.id, failure))
+      if (failure !== undefined && this.core.writing !== "Finishing") return Effect.fail(streamError(this.id, failure))
       this.session.step((connection) => connection.finish(this.core))
       return Effect.void
     })
@@ -251,7 +253,7 @@ export class StreamHandle implements MuxStream {
       const write = pendingWrite(bytes, finishes)
       this.putInLine(write)
       this.pump()
-      const settled = Effect.async<void, StreamError>((resume) => {
+      const settled = park<void, StreamError>((resume) => {
         if (write.result !== undefined) resume(write.result)
         else write.resume = resume
       })
@@ -267,22 +269,31 @@ export class StreamHandle implements MuxStream {
   /** Hands the pending writes to the core, in order, as far as they go. */
   pump(): void {
     for (let write = this.writes[0]; write !== undefined; write = this.writes[0]) {
-      if (write.finishes) {
-        this.session.step((connection) => connection.finish(this.core))
-      } else if (write.bytes.length !== write.length) {
-        // fails this write, and those behind it
-        return this.bytesLost()
-      } else {
-        const rest = write.accepted === 0 ? write.bytes : write.bytes.subarray(write.accepted)
-        const result = this.session.step((connection) => connection.write(this.core, rest))
-        if (typeof result !== "number") return this.failWrites(this.writeError(result))
-        if (result > 0) this.lastWrite = write
-        write.accepted += result
-        if (write.accepted < write.length) return
-      }
-      this.writes.shift()
+      const result = this.session.step((connection) => this.handOver(write, connection))
+      if (result === "Wait") return
+      if (result !== "Done") return failAll(this.takeWrites(), result)
       settle(write, Exit.void)
     }
+  }
+
+  /** The first write in line. A fiber that the step wakes finds it done, or accepted as far as it is. */
+  private handOver(write: PendingWrite, connection: Connection): "Done" | "Wait" | StreamError {
+    if (write.finishes) {
+      connection.finish(this.core)
+    } else if (write.bytes.length !== write.length) {
+      // fails this write, and those behind it
+      connection.bytesLost(this.core)
+      return "Wait"
+    } else {
+      const rest = write.accepted === 0 ? write.bytes : write.bytes.subarray(write.accepted)
+      const result = connection.write(this.core, rest)
+      if (typeof result !== "number") return this.writeError(result)
+      if (result > 0) this.lastWrite = write
+      write.accepted += result
+      if (write.accepted < write.length) return "Wait"
+    }
+    this.writes.shift()
+    return "Done"
   }
 
   private withdraw(write: PendingWrite): void {
@@ -298,10 +309,10 @@ export class StreamHandle implements MuxStream {
     else this.pump()
   }
 
-  private failWrites(error: StreamError): void {
-    const writes = this.writes
+  private takeWrites(): ReadonlyArray<PendingWrite> {
+    const { writes } = this
     this.writes = NO_WRITES
-    for (const write of writes) settle(write, Exit.fail(error))
+    return writes
   }
 
   // --- ending
@@ -335,12 +346,13 @@ export class StreamHandle implements MuxStream {
     this.onFailure = undefined
     this.unread = undefined
     const cut = this.conversions > 0 || this.writes.some((write) => !write.finishes)
-    if (this.writes.length > 0) this.failWrites(this.closed("write"))
+    const writes = this.takeWrites()
     this.session.step((connection) => {
       if (cut) connection.reset(this.core, ErrorCode.StreamCancelled)
       else connection.finish(this.core)
       connection.stopReading(this.core)
     })
+    if (writes.length > 0) failAll(writes, this.closed("write"))
     this.wakeReaders()
   }
 
@@ -355,14 +367,15 @@ export class StreamHandle implements MuxStream {
     this.readers.notifyAll()
   }
 
-  /** The stream is over: readers look again, and writers fail. */
+  /** The stream is over: readers look again, writers fail, and the handler is interrupted. */
   ended(): void {
-    this.wakeReaders()
-    const failure = this.core.failure
-    if (failure === undefined) return
-    if (this.writes.length > 0) this.failWrites(streamError(this.id, failure))
-    const onFailure = this.onFailure
+    const { failure } = this.core
+    if (failure === undefined) return this.wakeReaders()
+    const { onFailure } = this
     this.onFailure = undefined
+    const writes = this.takeWrites()
+    this.wakeReaders()
+    if (writes.length > 0) failAll(writes, streamError(this.id, failure))
     if (onFailure !== undefined) onFailure()
   }
 

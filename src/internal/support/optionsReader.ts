@@ -35,11 +35,13 @@ export class OptionsReader<Name extends string> {
     private readonly findings: Findings
   ) {}
 
-  static over<Name extends string>(given: unknown): OptionsReader<Name> {
+  /** `usage` is a call that would be right; it is told to one who gave no object. */
+  static over<Name extends string>(given: unknown, usage?: string): OptionsReader<Name> {
     const findings = new Findings()
     if (given === undefined) return new OptionsReader(NOTHING, "", findings)
     if (isRecord(given)) return new OptionsReader(given, "", findings)
-    findings.wrong.set("", `the options must be an object, not ${describe(given)}`)
+    const call = usage === undefined ? "" : `: call ${usage}`
+    findings.wrong.set("", `the options must be an object, not ${describe(given)}${call}`)
     return new OptionsReader(NOTHING, "", findings)
   }
 

@@ -1,6 +1,7 @@
+/** A race of two effects that cannot hang. */
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import { Once } from "./waiters.js"
 
 /**
  * What the first of two effects to complete gives; the other is interrupted. Unlike `Effect.raceFirst` (effect 3.22) it
@@ -11,26 +12,16 @@ export const race = <A, E, R, B, F, Q>(
   that: Effect.Effect<B, F, Q>
 ): Effect.Effect<A | B, E | F, R | Q> =>
   Effect.suspend(() => {
-    let first: Exit.Exit<A | B, E | F> | undefined
-    const completed = Effect.unsafeMakeLatch(false)
+    const first = new Once<A | B, E | F>()
     const start = (effect: Effect.Effect<A | B, E | F, R | Q>) =>
       effect.pipe(
-        Effect.onExit((exit) =>
-          Effect.sync(() => {
-            first ??= exit
-            completed.unsafeOpen()
-          })
-        ),
+        Effect.onExit((exit) => Effect.sync(() => first.complete(exit))),
         Effect.interruptible,
         Effect.fork
       )
     return Effect.acquireUseRelease(
       Effect.zip(start(self), start(that)),
-      () =>
-        Effect.zipRight(
-          completed.await,
-          Effect.suspend(() => first ?? Effect.never)
-        ),
+      () => first.await,
       (fibers) => Fiber.interruptAll(fibers)
     )
   })

@@ -20,7 +20,7 @@ import { outsideScheduler } from "./outside.js"
 /** Any fiber that runs or has run. */
 export type AnyFiber = Fiber.RuntimeFiber<unknown, unknown>
 
-/** The exit of something that nobody in particular has interrupted. */
+/** An interruption by no particular fiber. */
 export const interrupted: Exit.Exit<never> = Exit.interrupt(FiberId.none)
 
 /** The fiber that calls this; `undefined` outside of all fibers. */
@@ -59,7 +59,8 @@ export class Runner<R = never> {
 
   /** The same, outside of every `AsyncLocalStorage` context. */
   get outside(): Runner<R> {
-    return new Runner(this.runtime, outsideScheduler(this.scheduler))
+    const scheduler = outsideScheduler(this.scheduler)
+    return new Runner(withRef(this.runtime, FiberRef.currentScheduler, scheduler), scheduler)
   }
 
   /** The same without the span of now. `links` says whether the spans of its fibers link to that span instead. */
@@ -69,40 +70,36 @@ export class Runner<R = never> {
     if (span._tag === "None") return this
     const services = new Map(context.unsafeMap)
     services.delete(Tracer.ParentSpan.key)
-    const refs =
-      links === "unlinked"
-        ? fiberRefs
-        : FiberRefs.updateAs(fiberRefs, {
-            fiberId: FiberId.none,
-            fiberRef: FiberRef.currentTracerSpanLinks,
-            value: Chunk.of<Tracer.SpanLink>({ _tag: "SpanLink", span: span.value, attributes: {} })
-          })
-    const runtime = Runtime.make({ context: Context.unsafeMake<R>(services), fiberRefs: refs, runtimeFlags })
-    return new Runner(runtime, this.scheduler)
+    const runtime = Runtime.make({ context: Context.unsafeMake<R>(services), fiberRefs, runtimeFlags })
+    if (links === "unlinked") return new Runner(runtime, this.scheduler)
+    const link = Chunk.of<Tracer.SpanLink>({ _tag: "SpanLink", span: span.value, attributes: {} })
+    return new Runner(withRef(runtime, FiberRef.currentTracerSpanLinks, link), this.scheduler)
   }
 
-  /** Starts a fiber. */
+  /** Starts a fiber. It runs until it waits before this returns. */
   fork<A, E>(effect: Effect.Effect<A, E, R>): Fiber.RuntimeFiber<A, E> {
-    return Runtime.runFork(this.runtime, effect, { scheduler: this.scheduler })
+    return Runtime.runFork(this.runtime, effect)
   }
 
-  /** Starts a fiber whose scope this is. To provide a service to an effect that runs costs far more. */
-  forkIn<A, E>(scope: Scope.Scope, effect: Effect.Effect<A, E, R | Scope.Scope>): Fiber.RuntimeFiber<A, E> {
+  /**
+   * Starts a fiber whose scope this is, the only service that the runner lacks. To provide a service to an effect that runs
+   * costs more than the rest of the fiber.
+   */
+  forkIn<A, E, Q>(
+    this: Runner<Exclude<Q, Scope.Scope>>,
+    scope: Scope.Scope,
+    effect: Effect.Effect<A, E, Q>
+  ): Fiber.RuntimeFiber<A, E> {
     const { context, fiberRefs, runtimeFlags } = this.runtime
+    // `Context.add` would do, could the compiler see that `Q` is nothing but `Exclude<Q, Scope>` and the scope
     const services = new Map(context.unsafeMap).set(Scope.Scope.key, scope)
-    const runtime = Runtime.make({
-      context: Context.unsafeMake<R | Scope.Scope>(services),
-      fiberRefs,
-      runtimeFlags
-    })
-    return Runtime.runFork(runtime, effect, { scheduler: this.scheduler })
+    return Runtime.runFork(Runtime.make({ context: Context.unsafeMake<Q>(services), fiberRefs, runtimeFlags }), effect)
   }
 
   /** Starts a fiber with the settings (log level, annotations and the like) that another fiber has now. */
   forkAs<A, E>(fiber: AnyFiber, effect: Effect.Effect<A, E, R>): Fiber.RuntimeFiber<A, E> {
     const { context, runtimeFlags } = this.runtime
-    const runtime = Runtime.make({ context, fiberRefs: fiber.getFiberRefs(), runtimeFlags })
-    return Runtime.runFork(runtime, effect, { scheduler: this.scheduler })
+    return Runtime.runFork(Runtime.make({ context, fiberRefs: fiber.getFiberRefs(), runtimeFlags }), effect)
   }
 
   /** Runs a task after the fibers that can go on now. */
@@ -110,6 +107,17 @@ export class Runner<R = never> {
     this.scheduler.scheduleTask(task, 0)
   }
 }
+
+const withRef = <R, A>(
+  { context, fiberRefs, runtimeFlags }: Runtime.Runtime<R>,
+  fiberRef: FiberRef.FiberRef<A>,
+  value: A
+): Runtime.Runtime<R> =>
+  Runtime.make({
+    context,
+    fiberRefs: FiberRefs.updateAs(fiberRefs, { fiberId: FiberId.none, fiberRef, value }),
+    runtimeFlags
+  })
 
 /**
  * Forks into the scope, outside of every `AsyncLocalStorage` context, and interruptible whatever the region of now: what

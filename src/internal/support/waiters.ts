@@ -17,11 +17,17 @@ import { currentFiber, isDone } from "./run.js"
 
 /**
  * Wakes the one fiber that waits, and remembers a call that came while none did. The signal carries nothing: the fiber
- * that is woken looks again. An interrupted waiter stays registered until the next waits.
+ * that is woken looks again.
+ *
+ * An interrupted waiter stays registered until the next call. That call is remembered too: only a fiber that goes on
+ * takes it.
  */
 export class Signal {
   private raised = false
   private waiter: Resume<void> | undefined = undefined
+  private readonly lower = Effect.sync(() => {
+    this.raised = false
+  })
 
   readonly wait: Effect.Effect<void> = park<void>((resume) => {
     if (this.raised) {
@@ -38,12 +44,9 @@ export class Signal {
 
   notify(): void {
     const { waiter } = this
-    if (waiter === undefined) {
-      this.raised = true
-    } else {
-      this.waiter = undefined
-      waiter(Effect.void)
-    }
+    this.raised = true
+    this.waiter = undefined
+    if (waiter !== undefined) waiter(this.lower)
   }
 }
 

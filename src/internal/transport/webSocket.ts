@@ -14,6 +14,7 @@ import { open } from "./fromSocket.js"
  * @category models
  */
 export interface WebSocketOptions extends Omit<SocketOptions, "bufferedAmount"> {
+  /** The subprotocols that are offered to the server. Default: none. */
   readonly protocols?: string | Array<string> | undefined
 }
 

@@ -46,7 +46,7 @@ export class ReceiveBuffer {
 
   /** Drops what a stream holds. If that is anything, a FIN after it is no true end. */
   truncate(stream: StreamCore): void {
-    if (this.drop(stream) > 0) stream.truncated = true
+    if (this.drop(stream) > 0) stream.inboundEnd = "Cut"
   }
 
   hasRoom(length: number): boolean {
@@ -78,7 +78,7 @@ export class ReceiveBuffer {
   private keeps(stream: StreamCore, bytes: Uint8Array): "copy" | "reference" {
     const { buffer, byteOffset, length } = bytes
     const size = buffer.byteLength
-    if (2 * length < size && (!stream.readBlocked || length < WORTH_A_CHUNK)) return "copy"
+    if (2 * length < size && (stream.reading !== "Waiting" || length < WORTH_A_CHUNK)) return "copy"
     // a larger piece may follow: a copy of this one is cheaper
     if (2 * (size - byteOffset - length) > size) return "copy"
     // what is left of the chunk is too small to be kept as a view

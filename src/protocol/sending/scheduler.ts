@@ -10,7 +10,7 @@
 import type { ErrorCode } from "../wire/errorCode.js"
 import type { Frame, GoAway } from "../wire/frame.js"
 import { data, goAwayFiller, HEADER_LENGTH, rst, windowIncrement } from "../wire/frame.js"
-import { encodeUint32 } from "../heartbeats.js"
+import { encodeUint32 } from "../wire/heartbeat.js"
 import { newArray } from "../collections/v8.js"
 import type { SendCapacity } from "./sendCapacity.js"
 import type { StreamCore } from "../streams/streamCore.js"

@@ -18,7 +18,7 @@ export class SendCapacity {
   /** Payload bytes that were accepted from the application and have not left. */
   queued = 0
 
-  /** Bytes that have left since writers were last woken. */
+  /** Bytes that have left since writers were last woken, or since the first began to wait. */
   private sentSince = 0
   private readonly waiting = new Set<StreamCore>()
 
@@ -54,6 +54,8 @@ export class SendCapacity {
 
   /** The writer of a stream waits for capacity. */
   wait(stream: StreamCore): void {
+    // what left before anything waited gave the others no turn
+    if (this.waiting.size === 0) this.sentSince = 0
     this.waiting.add(stream)
   }
 

@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import { ByteQueue } from "../collections/byteQueue.js"
-import type { Side, StreamFailure } from "../endReason.js"
-import { HEARTBEAT_TYPE } from "../heartbeats.js"
+import type { Initiator, StreamFailure } from "../endReason.js"
+import { HEARTBEAT_TYPE } from "../wire/heartbeat.js"
 import type { WindowGrowth } from "../receiving/windowGrowth.js"
 import type { StreamState, Transition } from "./streamState.js"
 import { next } from "./streamState.js"
@@ -20,7 +20,8 @@ interface Windows {
 }
 
 /**
- * Whoever uses a stream. The core keeps it for the services, which tell it what concerns it; it calls nothing itself.
+ * The user of a stream: the handle that the services gave to the application. The core keeps it for them and calls nothing
+ * of it.
  *
  * @since 0.1.0
  * @category models
@@ -40,7 +41,7 @@ export interface StreamUser {
  */
 export class StreamCore implements Linked<StreamCore> {
   private wireState: StreamState = "Open"
-  /** Whoever is to be told of it, until it has left the table. */
+  /** Its handle, until it has left the table. */
   user: StreamUser | undefined = undefined
   /** Why it failed, once it has. */
   failure: StreamFailure | undefined = undefined
@@ -51,10 +52,11 @@ export class StreamCore implements Linked<StreamCore> {
   readonly sendWindow: SendWindow
   /** The SYN is still to be sent (only ever true for streams of this side). */
   synDue: boolean
-  /** The application will write no more: a FIN follows the last byte. */
-  finishing = false
-  /** A write was refused for want of room; `Writable` is emitted when there is some. */
-  writeBlocked = false
+  /**
+   * What this side's writer does. `Blocked`: a write was not taken whole, and a `Writable` event is due. `Finishing`: there
+   * are no more writes, and a FIN follows the last byte.
+   */
+  writing: "Ready" | "Blocked" | "Finishing" = "Ready"
   /** The last write was taken, at least in part. */
   gotRoom = false
   /** What all streams together must have been given before it counts as fresh again, in bytes; no small integer. */
@@ -73,28 +75,31 @@ export class StreamCore implements Linked<StreamCore> {
   growth: WindowGrowth | undefined = undefined
   /** The peer has sent something that belongs to it: it knows of the stream, whatever it says later. */
   answered = false
-  /** A read found nothing; `Readable` is emitted when there is something. */
-  readBlocked = false
-  /** The application reads no more: what arrives is dropped. */
-  readStopped = false
-  /** The peer's FIN has arrived; outlives the state, which a later reset overwrites. */
-  finReceived = false
-  /** Bytes that were received are gone: the end of this stream must not look like its true end. */
-  truncated = false
+  /**
+   * What this side's reader does. `Waiting`: a read found nothing, and a `Readable` event is due. `Stopped`: it reads no
+   * more, and what arrives is dropped.
+   */
+  reading: "Ready" | "Waiting" | "Stopped" = "Ready"
+  /**
+   * How the inbound bytes end, as far as is known. `Cut`: bytes that had arrived were dropped, so a FIN is not the true end.
+   * A reset that comes after the FIN changes `state`, and not this.
+   */
+  inboundEnd: "Open" | "Fin" | "Cut" = "Open"
 
   /** The 32-bit stream type; `undefined` on untyped sessions, and until it has arrived. */
   type: number | undefined
-  /** The services know of it: streams of this side at once, those of the peer when their type is known. */
-  shown: boolean
-  /** It waits for the application to accept it. */
-  inBacklog = false
+  /**
+   * Whether the application can know of it. Streams of this side are `Shown` at once, those of the peer when their type is
+   * known; heartbeats stay `Hidden`. `InBacklog`: it waits to be accepted.
+   */
+  exposure: "Hidden" | "InBacklog" | "Shown"
   /** How many of the 4 bytes of the type have arrived, and the number so far. */
   typeLength = 0
   typeBytes = 0
 
   constructor(
     readonly id: number,
-    readonly initiator: Side,
+    readonly initiator: Initiator,
     windows: Windows,
     type: number | undefined
   ) {
@@ -102,7 +107,7 @@ export class StreamCore implements Linked<StreamCore> {
     this.receiveWindow = new ReceiveWindow(windows.window)
     this.type = type
     this.synDue = initiator === "Local"
-    this.shown = initiator === "Local" && type !== HEARTBEAT_TYPE
+    this.exposure = initiator === "Local" && type !== HEARTBEAT_TYPE ? "Shown" : "Hidden"
   }
 
   /** Which directions are open on the wire. */
@@ -118,6 +123,17 @@ export class StreamCore implements Linked<StreamCore> {
     this.wireState = state
   }
 
+  /** The stream has failed. Nothing waits on it any more. */
+  fail(failure: StreamFailure): void {
+    this.failure = failure
+    if (this.reading === "Waiting") this.reading = "Ready"
+  }
+
+  /** Whether the application knows of it, or is about to. */
+  get isShown(): boolean {
+    return this.exposure !== "Hidden"
+  }
+
   /** Heartbeat streams belong to the session itself: they are never shown, and count nowhere. */
   get isHeartbeat(): boolean {
     return this.type === HEARTBEAT_TYPE
@@ -130,11 +146,11 @@ export class StreamCore implements Linked<StreamCore> {
 
   /** Whether a FIN is to be sent, now or behind the bytes that wait. */
   get finDue(): boolean {
-    return this.finishing && (this.state === "Open" || this.state === "HalfClosedRemote")
+    return this.writing === "Finishing" && (this.state === "Open" || this.state === "HalfClosedRemote")
   }
 
   /** Whether the peer has ended its direction, and every byte that it sent is there or was read. */
   get endsCleanly(): boolean {
-    return this.finReceived && !this.truncated
+    return this.inboundEnd === "Fin"
   }
 }

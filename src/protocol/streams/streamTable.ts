@@ -3,7 +3,8 @@
  *
  * @since 0.1.0
  */
-import type { Side } from "../endReason.js"
+import type { Initiator } from "../endReason.js"
+import type { Role } from "../options.js"
 import { MAX_UINT31 } from "../wire/frame.js"
 import { StreamIdMap } from "../collections/streamIdMap.js"
 import { PeerStreamIds } from "./peerStreamIds.js"
@@ -11,7 +12,7 @@ import { ClosedStreams } from "./closedStreams.js"
 import type { StreamCore } from "./streamCore.js"
 
 interface TableOptions {
-  readonly role: "client" | "server"
+  readonly role: Role
   readonly firstStreamId?: number | undefined
   readonly maxIdGaps: number
   /** The bytes of a stream that may be on their way when it ends. */
@@ -29,8 +30,6 @@ export class StreamTable {
   inboundCount = 0
   /** Live streams of this side, without heartbeats. */
   outboundCount = 0
-  /** Streams of the peer that the application has not accepted yet. */
-  backlog = 0
 
   private readonly streams = new StreamIdMap<StreamCore>()
   readonly closed: ClosedStreams
@@ -120,10 +119,9 @@ export class StreamTable {
     this.closed.clear()
     this.inboundCount = 0
     this.outboundCount = 0
-    this.backlog = 0
   }
 
-  private count(initiator: Side, by: number): void {
+  private count(initiator: Initiator, by: number): void {
     if (initiator === "Local") this.outboundCount += by
     else this.inboundCount += by
   }

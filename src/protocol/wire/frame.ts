@@ -66,7 +66,9 @@ export const Flag = { Fin: 1, Syn: 2 } as const
  */
 export interface Rst {
   readonly _tag: "Rst"
+  /** The stream, 1 to 2,147,483,647. */
   readonly streamId: number
+  /** Why: any uint32. */
   readonly code: ErrorCode
 }
 
@@ -80,12 +82,19 @@ export interface Rst {
  */
 export interface Data {
   readonly _tag: "Data"
+  /** The stream, 1 to 2,147,483,647. */
   readonly streamId: number
+  /** It opens the stream. */
   readonly syn: boolean
+  /** It is the sender's last frame on the stream. */
   readonly fin: boolean
+  /** Payload bytes of the whole frame, up to 16,777,215. */
   readonly length: number
+  /** The payload, or this piece of it. */
   readonly payload: Uint8Array
+  /** The piece that stands for the header. */
   readonly first: boolean
+  /** The piece with which the frame is complete. */
   readonly last: boolean
 }
 
@@ -97,7 +106,9 @@ export interface Data {
  */
 export interface WindowIncrement {
   readonly _tag: "WindowIncrement"
+  /** The stream, 1 to 2,147,483,647. */
   readonly streamId: number
+  /** Payload bytes, 1 to 2,147,483,647. */
   readonly increment: number
 }
 
@@ -109,8 +120,11 @@ export interface WindowIncrement {
  */
 export interface GoAway {
   readonly _tag: "GoAway"
+  /** The highest stream of the peer that may have been processed; 0 for none. */
   readonly lastStreamId: number
+  /** Why: any uint32. */
   readonly code: ErrorCode
+  /** A text for a person, in UTF-8; it may be cut within a character. */
   readonly debug: Uint8Array
 }
 
@@ -123,9 +137,13 @@ export interface GoAway {
  */
 export interface Unknown {
   readonly _tag: "Unknown"
+  /** 0 to 15. */
   readonly type: number
+  /** 0 to 15. */
   readonly flags: number
+  /** 0 to 2,147,483,647. */
   readonly streamId: number
+  /** Payload bytes, which are skipped. */
   readonly length: number
 }
 
@@ -137,10 +155,15 @@ export interface Unknown {
  */
 export interface Malformed {
   readonly _tag: "Malformed"
+  /** The code of the GOAWAY with which the session answers. */
   readonly code: ErrorCode
+  /** The type of the frame, 0 to 15. */
   readonly type: number
+  /** The stream of the frame; 0 for none. */
   readonly streamId: number
+  /** The payload length that the header says, in bytes. */
   readonly length: number
+  /** Which rule it breaks, in words. */
   readonly message: string
 }
 
@@ -183,6 +206,8 @@ export class Piece implements Data {
 }
 
 /**
+ * An RST. `code` is any uint32.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -216,6 +241,8 @@ export const data = (
 ): Data => new Piece(streamId, flags.syn === true, flags.fin === true, payload.length, payload, true, true)
 
 /**
+ * A WNDINC. `increment` is in bytes, 1 to 2,147,483,647.
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -226,6 +253,8 @@ export const windowIncrement = (streamId: number, increment: number): WindowIncr
 })
 
 /**
+ * A GOAWAY. Send `goAwayFiller` after it, as a peer in Go before 2.0.2 needs it.
+ *
  * @since 0.1.0
  * @category constructors
  */

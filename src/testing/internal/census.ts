@@ -1,37 +1,9 @@
-/** Counting fibers, sleeps, and what Node counts. */
+/** Counting sleeps, and the resources that Node counts. */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
-import * as FiberStatus from "effect/FiberStatus"
-import type * as Supervisor from "effect/Supervisor"
 import { derive } from "./clocks.js"
 import { realTurn } from "./turns.js"
-
-// --- fibers ---
-
-export const alive = (
-  supervisor: Supervisor.Supervisor<Array<Fiber.RuntimeFiber<unknown, unknown>>>
-): Effect.Effect<ReadonlyArray<string>> =>
-  Effect.flatMap(supervisor.value, (fibers) =>
-    Effect.forEach(fibers, (fiber) =>
-      Effect.map(fiber.status, (status) => (FiberStatus.isDone(status) ? [] : [describe(fiber, status)]))
-    )
-  ).pipe(Effect.map((descriptions) => descriptions.flat()))
-
-const describe = (fiber: Fiber.RuntimeFiber<unknown, unknown>, status: FiberStatus.FiberStatus): string => {
-  const span = fiber.currentSpan
-  return [FiberId.threadName(fiber.id()), doing(status), ...(span?._tag === "Span" ? [`in ${span.name}`] : [])].join(
-    ", "
-  )
-}
-
-const doing = (status: FiberStatus.FiberStatus): string => {
-  if (!FiberStatus.isSuspended(status)) return "running"
-  // not `FiberId.isNone`, which (effect 3.22) calls itself for ever on any other id
-  return status.blockingOn._tag === "None" ? "suspended" : `waits for ${FiberId.threadName(status.blockingOn)}`
-}
 
 // --- sleeps ---
 

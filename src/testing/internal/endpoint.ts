@@ -5,9 +5,10 @@
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import { describeValue, isBytes } from "../../internal/support/bytes.js"
 import { concat } from "../../internal/support/concat.js"
+import { interruptNow } from "../../internal/support/run.js"
+import { Latch } from "../../internal/support/waiters.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { TransportService } from "../../Transport.js"
 import { rootOf } from "./clocks.js"
@@ -15,6 +16,7 @@ import type { Link } from "./link.js"
 import type { Record } from "./trace.js"
 import type { Wait, Waits } from "./waits.js"
 import { count } from "./waits.js"
+import type { Wakes } from "./wakes.js"
 
 /** Since when an operation of this side never completes, in milliseconds. */
 export interface Hangs {
@@ -25,7 +27,7 @@ export interface Hangs {
 
 export interface Endpoint extends TransportService {
   readonly hangs: Hangs
-  /** Wakes an `end` that waits for a line that is gone. */
+  /** An `end` that waits for a line that is gone looks again after this step. */
   readonly release: () => void
   /** What `destroy` does when nothing is wrong with it. */
   readonly drop: Effect.Effect<void>
@@ -52,13 +54,14 @@ export const makeEndpoint = (
   inbound: Link,
   record: Record,
   withNow: WithNow,
-  waits: Waits
+  waits: Waits,
+  wakes: Wakes
 ): Endpoint => {
   const hangs: Hangs = { write: Infinity, end: Infinity, destroy: Infinity }
   let ended = false
   let destroyed = false
   let refused = false
-  const released = Effect.unsafeMakeLatch(false)
+  const released = new Latch(false)
 
   const never = (operation: Wait["operation"], fault: string): Effect.Effect<never> =>
     waits.during(
@@ -72,13 +75,17 @@ export const makeEndpoint = (
     switch (state._tag) {
       case "Ready":
         // As the last step, for then no interruption can come between taking the bytes and handing them on.
-        return Effect.sync(() => inbound.take(now))
+        return Effect.sync(() => {
+          const piece = inbound.take(now)
+          wakes.flush()
+          return piece
+        })
       case "Ended":
         return failed("Ended", "Remote", "ended by the peer")
       case "Reset":
         return failed("Read", "Remote", "reset by the peer")
       case "Wait": {
-        inbound.readable.unsafeClose()
+        inbound.readable.close()
         const { until, what } = state
         const wait: Wait = {
           operation: "read",
@@ -106,11 +113,16 @@ export const makeEndpoint = (
           return failed("Write", "Remote", "reset by the peer")
         }
         if (!outbound.isStalled(now)) {
-          offset += outbound.offer(now, bytes.subarray(offset))
-          if (hangs.write > now && offset === bytes.length) return Effect.void
+          const taken = outbound.offer(now, bytes.subarray(offset))
+          offset += taken
+          const isDone = hangs.write > now && offset === bytes.length
+          wakes.flush()
+          if (isDone) return Effect.void
+          // whom this has woken may have read it, or destroyed the transport
+          if (taken > 0 && (destroyed || outbound.isRoomy())) return step
         }
         if (hangs.write <= now) return never("write", "neverWrite")
-        outbound.writable.unsafeClose()
+        outbound.writable.close()
         const until = inbound.goneAt()
         const wait: Wait = {
           operation: "write",
@@ -126,7 +138,7 @@ export const makeEndpoint = (
   const untilReleased: Effect.Effect<void> = withNow((now, clock) => {
     const until = outbound.cutAt()
     if (destroyed || until <= now) return Effect.void
-    released.unsafeClose()
+    released.close()
     const wait: Wait = {
       operation: "end",
       until,
@@ -138,10 +150,13 @@ export const makeEndpoint = (
 
   const end = withNow((now) => {
     if (destroyed || inbound.goneAt() <= now) return Effect.void
+    const isHanging = hangs.end <= now
     ended = true
-    outbound.writable.unsafeOpen()
-    if (hangs.end <= now) return never("end", "neverEnd")
-    return outbound.end(now) ? Effect.void : untilReleased
+    wakes.add(outbound.writable)
+    const arrives = !isHanging && outbound.end(now)
+    wakes.flush()
+    if (isHanging) return never("end", "neverEnd")
+    return arrives ? Effect.void : untilReleased
   })
 
   const drop = withNow((now) =>
@@ -150,15 +165,16 @@ export const makeEndpoint = (
       destroyed = true
       outbound.dropWriter(now)
       // who still waits here is woken by it, and so is the peer's writer, to hear when it will know
-      inbound.readable.unsafeOpen()
-      inbound.writable.unsafeOpen()
-      released.unsafeOpen()
+      wakes.add(inbound.readable)
+      wakes.add(inbound.writable)
+      wakes.add(released)
+      wakes.flush()
     })
   )
 
   const destroy = withNow((now) => (hangs.destroy <= now ? never("destroy", "neverDestroy") : drop))
 
-  return { read, write, end, destroy, drop, hangs, release: () => released.unsafeOpen() }
+  return { read, write, end, destroy, drop, hangs, release: () => wakes.add(released) }
 }
 
 export const failed = (
@@ -169,14 +185,14 @@ export const failed = (
   Effect.fail(new TransportFailed({ reason, cause: new Error(why), initiator, processed: "maybe" }))
 
 /** Until the latch opens or it is time; `Infinity` for the latch alone. */
-export const waitFor = (latch: Effect.Latch, clock: Clock.Clock, now: number, until: number): Effect.Effect<void> =>
+export const waitFor = (latch: Latch, clock: Clock.Clock, now: number, until: number): Effect.Effect<void> =>
   until === Infinity
     ? latch.await
-    : // only one fiber waits for a latch, and looks again whenever it opens
+    : // others that wait for the latch look again too, and wait again
       Effect.acquireUseRelease(
-        Effect.fork(Effect.interruptible(Effect.zipRight(clock.sleep(Duration.millis(until - now)), latch.open))),
+        Effect.fork(Effect.interruptible(Effect.map(clock.sleep(Duration.millis(until - now)), () => latch.open()))),
         () => latch.await,
-        Fiber.interruptFork
+        (timer) => Effect.sync(() => interruptNow(timer))
       )
 
 // --- chunks ---

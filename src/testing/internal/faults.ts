@@ -76,9 +76,13 @@ export interface SideFaults {
  * @category faults
  */
 export interface Faults {
+  /** On the way from the client to the server. */
   readonly clientToServer?: DirectionFaults | undefined
+  /** On the way from the server to the client. */
   readonly serverToClient?: DirectionFaults | undefined
+  /** With what the client's side does. */
   readonly client?: SideFaults | undefined
+  /** With what the server's side does. */
   readonly server?: SideFaults | undefined
   /** The connection is reset: see `Pair.cut`. */
   readonly cut?: When | undefined

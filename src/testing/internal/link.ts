@@ -1,16 +1,16 @@
 /**
  * One direction of a simulated connection. Every function is synchronous, and time comes in as `now`, in milliseconds;
- * when a byte arrives is decided when it is written. The latches tell the one reader and the one writer that their next
- * attempt may have another outcome.
+ * when a byte arrives is decided when it is written. A function that changes what readers or writers find says so to
+ * `Wakes`, and wakes nobody itself.
  */
-import * as Effect from "effect/Effect"
-import * as MutableQueue from "effect/MutableQueue"
-import { PCGRandom } from "effect/Utils"
 import { concat } from "../../internal/support/concat.js"
+import { Latch } from "../../internal/support/waiters.js"
 import type { Stalls } from "./disorder.js"
 import { fraction, mask, stalled } from "./disorder.js"
+import { Random } from "./random.js"
 import type { Record } from "./trace.js"
 import { count } from "./waits.js"
+import type { Wakes } from "./wakes.js"
 
 export interface LinkOptions {
   /** In milliseconds. */
@@ -32,7 +32,8 @@ export interface LinkOptions {
 /** What the link tells others of. */
 export interface LinkEvents {
   readonly record: Record
-  /** The byte at which the connection is to be reset arrives at this time. */
+  readonly wakes: Wakes
+  /** The byte at which the connection is to be reset arrives at this time. It wakes nobody itself. */
   readonly onCut: (at: number) => void
 }
 
@@ -56,23 +57,25 @@ interface Segment {
   offset: number
   /** Bytes that the next read takes, at least. */
   next: number
+  /** The bytes that follow it on the line. */
+  behind: Segment | undefined
 }
 
 export type Link = ReturnType<typeof makeLink>
 
 export const makeLink = (options: LinkOptions, events: LinkEvents) => {
   const { bandwidth, bufferSize, chunking, joined, latency, seed, stalls } = options
-  const random = new PCGRandom(seed)
-  const jitters = new PCGRandom(Math.floor(fraction(seed, 0) * 0x1_0000_0000))
+  const random = new Random(seed)
+  const jitters = new Random(Math.floor(fraction(seed, 0) * 0x1_0000_0000))
 
   /** Open when the reader should look again. */
-  const readable = Effect.unsafeMakeLatch(false)
+  const readable = new Latch(false)
   /** Open when the writer should look again. */
-  const writable = Effect.unsafeMakeLatch(false)
+  const writable = new Latch(false)
 
-  /** The oldest bytes; the other unread ones follow in `segments`. */
+  /** The oldest and the newest of the unread bytes. */
   let head: Segment | undefined
-  const segments = MutableQueue.unbounded<Segment>()
+  let tail: Segment | undefined
   /** When the line has sent all that was written, and when all of that has arrived. */
   let freeAt = 0
   let tailAt = 0
@@ -99,9 +102,11 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
   /** The reader was told how it ended. */
   let told = false
 
-  const wake = (): void => {
-    readable.unsafeOpen()
-    writable.unsafeOpen()
+  const { record, wakes } = events
+
+  const wakeBoth = (): void => {
+    wakes.add(readable)
+    wakes.add(writable)
   }
 
   /** Whole milliseconds, as clocks are, so that a reader which slept until then never finds itself early. */
@@ -135,6 +140,9 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
 
   const free = (): number => bufferSize - (written - read)
 
+  /** Not for every byte that is free, or bytes read one by one would be written one by one. */
+  const isRoomy = (): boolean => 2 * free() >= bufferSize
+
   const isLost = (now: number, offset = written): boolean => lostAt <= now || offset >= after.lose
 
   const isStalled = (now: number): boolean => stalledAt <= now
@@ -146,7 +154,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
   const resetArrival = (now: number): number => {
     let at = arrival(now, 0, jitter())
     if (options.jitter === 0) return at
-    for (const segment of head === undefined ? [] : [head, ...segments]) {
+    for (let segment = head; segment !== undefined; segment = segment.behind) {
       const sent = bandwidth === Infinity ? Infinity : Math.floor((now - segment.sentAt) * bandwidth)
       if (sent > 0) at = Math.max(at, arrivalOf(segment, Math.min(sent, segment.bytes.length)))
     }
@@ -175,7 +183,10 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     segment.offset += length
     read += length
     if (segment.offset < segment.bytes.length) segment.next = nextLength(segment.bytes.length - segment.offset)
-    else head = MutableQueue.poll(segments, undefined)
+    else {
+      head = segment.behind
+      if (head === undefined) tail = undefined
+    }
     return piece
   }
 
@@ -197,7 +208,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       if (index < 0 || index >= bytes.length) continue
       masks.delete(at)
       bytes[index] = (bytes[index] ?? 0) ^ xor
-      events.record(now, "corrupted", bytes.subarray(index, index + 1), `byte ${at} by 0x${xor.toString(16)}`)
+      record(now, "corrupted", bytes.subarray(index, index + 1), `byte ${at} by 0x${xor.toString(16)}`)
     }
   }
 
@@ -205,7 +216,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     const sentAt = Math.max(now, freeAt)
     freeAt = sentAt + bytes.length / bandwidth
     const kept = isLost(now, offset) ? 0 : Math.min(bytes.length, after.lose - offset)
-    if (kept < bytes.length) events.record(now, "lost", bytes.subarray(kept))
+    if (kept < bytes.length) record(now, "lost", bytes.subarray(kept))
     if (kept === 0) return
     // a copy: the memory stays the writer's. (`slice` of a `Buffer` would not copy.)
     const arriving = new Uint8Array(bytes.subarray(0, kept))
@@ -216,11 +227,13 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       delay: jitter(),
       notBefore: tailAt,
       offset: 0,
-      next: nextLength(arriving.length)
+      next: nextLength(arriving.length),
+      behind: undefined
     }
     tailAt = arrivalOf(segment, arriving.length)
-    if (head === undefined) head = segment
-    else MutableQueue.offer(segments, segment)
+    if (head === undefined || tail === undefined) head = segment
+    else tail.behind = segment
+    tail = segment
   }
 
   const resetAfter = (now: number): void => {
@@ -236,7 +249,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       const found = find(now)
       if (!told && (found._tag === "Ended" || found._tag === "Reset")) {
         told = true
-        events.record(now, found._tag === "Ended" ? "ended" : "reset")
+        record(now, found._tag === "Ended" ? "ended" : "reset")
       }
       return found
     },
@@ -244,9 +257,8 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     /** The piece that `poll` found ready. */
     take: (now: number): Uint8Array => {
       const piece = joined ? takeJoined(now) : head === undefined ? NO_BYTES : takeFrom(head, head.next)
-      events.record(now, "read", piece)
-      // Not for every byte that is free, or bytes read one by one would be written one by one.
-      if (2 * free() >= bufferSize) writable.unsafeOpen()
+      record(now, "read", piece)
+      if (isRoomy()) wakes.add(writable)
       return piece
     },
 
@@ -255,14 +267,17 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       const length = Math.min(bytes.length, free(), after.cut - written, after.stall - written)
       if (length <= 0) return 0
       const taken = bytes.subarray(0, length)
-      events.record(now, "write", taken)
+      record(now, "write", taken)
       const offset = written
       written += length
       put(now, taken, offset)
       resetAfter(now)
-      readable.unsafeOpen()
+      wakes.add(readable)
       return length
     },
+
+    /** Whether a writer that waits for room is woken. */
+    isRoomy,
 
     /** Whether not even a write of nothing completes. */
     isStalled,
@@ -274,21 +289,21 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
 
     /** After all that was written comes the end; false when it will never arrive. */
     end: (now: number): boolean => {
-      events.record(now, "end")
+      record(now, "end")
       if (isLost(now)) return false
       endAt = Math.max(tailAt, arrival(Math.max(now, freeAt), 0, jitter()))
-      readable.unsafeOpen()
+      wakes.add(readable)
       return true
     },
 
     /** The writer is gone: a reset follows what is on its way, unless an orderly end does. */
     dropWriter: (now: number): void => {
-      events.record(now, "destroy")
+      record(now, "destroy")
       if (!isLost(now)) {
         goneAt = Math.min(goneAt, resetArrival(now))
         if (endAt === Infinity) resetAt = Math.min(resetAt, goneAt)
       }
-      wake()
+      wakeBoth()
     },
 
     // --- faults ---
@@ -296,13 +311,13 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     /** From then on nothing arrives any more, in either sense. */
     lose: (at: number): void => {
       lostAt = Math.min(lostAt, at)
-      wake()
+      wakeBoth()
     },
 
     /** From then on both sides have a reset, and nothing that is unread is read. */
     cut: (at: number): void => {
       cutAt = Math.min(cutAt, at)
-      wake()
+      wakeBoth()
     },
 
     /** Both sides have a reset then, behind what has arrived. */
@@ -311,7 +326,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
         goneAt = Math.min(goneAt, at)
         resetAt = Math.min(resetAt, at)
       }
-      wake()
+      wakeBoth()
     },
 
     // --- for people

@@ -25,7 +25,14 @@ export interface Options {
    * The link stands still now and then: once in every stretch of `every`, at a random moment, for a random time up to
    * `upTo`. What would arrive meanwhile arrives at the end of it, in order. Default: never.
    */
-  readonly stalls?: { readonly every: Duration.DurationInput; readonly upTo: Duration.DurationInput } | undefined
+  readonly stalls?:
+    | {
+        /** The length of a stretch in which the link stands still once. */
+        readonly every: Duration.DurationInput
+        /** How long it stands still at most; not more than `every`. */
+        readonly upTo: Duration.DurationInput
+      }
+    | undefined
   /**
    * Bytes per second. Default: no limit.
    */
@@ -39,7 +46,14 @@ export interface Options {
     | "whole"
     | "byte"
     | "joined"
-    | { readonly min: number; readonly max: number; readonly joined?: boolean | undefined }
+    | {
+        /** The least bytes of a chunk, 1 or more. */
+        readonly min: number
+        /** The most bytes of a chunk. */
+        readonly max: number
+        /** A chunk may hold the bytes of more than one write. Default: false. */
+        readonly joined?: boolean | undefined
+      }
     | undefined
   /**
    * What everything random is derived from: chunking, jitter, stalls, and what bytes are corrupted with. Default: 0.

@@ -4,10 +4,12 @@ import * as Encoding from "effect/Encoding"
 import * as Either from "effect/Either"
 import type * as Scope from "effect/Scope"
 import { concat } from "../../internal/support/concat.js"
+import { Runner } from "../../internal/support/run.js"
+import { Latch } from "../../internal/support/waiters.js"
 import type { TransportFailed } from "../../MuxadoError.js"
 import type { TransportService } from "../../Transport.js"
 import { simulate } from "../../internal/transport/simulated.js"
-import { closingOn } from "./clocks.js"
+import { closingOn } from "./closing.js"
 import { failed, notWritten, timeOf, waitFor, wrongChunks } from "./endpoint.js"
 import type { Direction, Trace } from "./trace.js"
 import type { Wait } from "./waits.js"
@@ -38,6 +40,7 @@ export interface ReplayOptions {
  * @category traces
  */
 export interface Replay {
+  /** Plays the recorded bytes to its reader. */
   readonly transport: TransportService
   /** All that was written to it. */
   readonly written: Effect.Effect<Uint8Array>
@@ -55,10 +58,10 @@ export const makeReplay = (trace: Trace, options: ReplayOptions): Effect.Effect<
     const steps = yield* Effect.sync(() => stepsOf(trace, options))
     const clock = yield* Effect.clock
     const withNow = timeOf(clock)
-    const links = makeWaits(clock, yield* Effect.runtime())
+    const links = makeWaits(clock, yield* Runner.current())
     const side = options.direction === "clientToServer" ? "server" : "client"
     const waits = links.of(side)
-    const changed = Effect.unsafeMakeLatch(false)
+    const changed = new Latch(false)
     const written: Array<Uint8Array> = []
     let position = 0
     let ended = false
@@ -68,7 +71,7 @@ export const makeReplay = (trace: Trace, options: ReplayOptions): Effect.Effect<
       if (destroyed) return failed("Read", "Local", "destroyed by this side")
       const step = steps[position]
       if (step === undefined || step.at > now) {
-        changed.unsafeClose()
+        changed.close()
         const until = step?.at ?? Infinity
         const wait: Wait = {
           operation: "read",
@@ -111,7 +114,7 @@ export const makeReplay = (trace: Trace, options: ReplayOptions): Effect.Effect<
 
     const destroy = Effect.sync(() => {
       destroyed = true
-      changed.unsafeOpen()
+      changed.open()
     })
     const transport: TransportService = {
       read,

@@ -33,7 +33,9 @@ export type TraceEventName =
 export interface TraceEvent {
   /** Milliseconds since the pair was made. */
   readonly at: number
+  /** The way of the bytes; `"both"` for a fault of the whole connection. */
   readonly direction: Direction | "both"
+  /** What happened: see `TraceEvent`. */
   readonly event: TraceEventName
   /** How many bytes it is about. */
   readonly bytes: number
@@ -50,9 +52,11 @@ export interface TraceEvent {
  * @category traces
  */
 export interface Trace {
+  /** The seed of the pair. */
   readonly seed: number
   /** How many of the oldest events are missing, because there were more than `limit`. */
   readonly dropped: number
+  /** In the order in which they happened. */
   readonly events: ReadonlyArray<TraceEvent>
 }
 

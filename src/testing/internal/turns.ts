@@ -1,18 +1,19 @@
-/** Turns of the event loop, whatever the clock. */
+/** Turns of the event loop, whatever the clock of the fiber shows. */
 import * as Effect from "effect/Effect"
+import { park } from "../../internal/support/park.js"
 
 /** Waits for this many real milliseconds. */
 export const realTime = (millis: number): Effect.Effect<void> =>
-  Effect.async<void>((resume) => {
+  park<void>((resume) => {
     const timer = setTimeout(() => resume(Effect.void), millis)
     return Effect.sync(() => clearTimeout(timer))
   })
 
-/** Some 5 milliseconds. */
+/** About 5 milliseconds. */
 export const realTurn = realTime(5)
 
-/** The shortest turn that there is: all promises that can settle have done so after it. */
-export const macrotask = Effect.async<void>((resume) => {
+/** The shortest turn that there is. All promises that can settle have settled after it. */
+export const macrotask = park<void>((resume) => {
   const turn = soon(() => resume(Effect.void))
   return Effect.sync(() => turn.cancel())
 })

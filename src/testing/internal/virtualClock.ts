@@ -1,17 +1,16 @@
 /** The clock inside of `VirtualTime.run`: it shows the time of a `TestClock`, and keeps its sleeps itself. */
-import * as Chunk from "effect/Chunk"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Scheduler } from "effect/Scheduler"
 import type * as TestClock from "effect/TestClock"
-import { above, derive, setPassing } from "./clocks.js"
-
-type Resume = (effect: Effect.Effect<void>) => void
+import type { Resume } from "../../internal/support/park.js"
+import { park } from "../../internal/support/park.js"
+import { derive, setPassing } from "./clocks.js"
+import { replacing } from "./testClock.js"
 
 interface Sleep {
   readonly until: number
   readonly order: number
-  readonly resume: Resume
+  readonly resume: Resume<void>
 }
 
 /** The one that is over first comes last. */
@@ -19,7 +18,7 @@ const isLater = (a: Sleep, b: Sleep): boolean => a.until > b.until || (a.until =
 
 export const makeVirtualClock = (base: TestClock.TestClock) => {
   const sleeps: Array<Sleep> = []
-  const settling: Array<Resume> = []
+  const settling: Array<Resume<void>> = []
   let order = 0
   let over = false
 
@@ -36,7 +35,9 @@ export const makeVirtualClock = (base: TestClock.TestClock) => {
     return low
   }
 
-  const untilSettled: Effect.Effect<void> = Effect.async<void>((resume) => {
+  const untilSettled: Effect.Effect<void> = park<void>((resume) => {
+    // a `setTime` that had begun before goes on by the `TestClock` then
+    if (over) return resume(Effect.void)
     settling.push(resume)
   })
 
@@ -44,7 +45,7 @@ export const makeVirtualClock = (base: TestClock.TestClock) => {
     Effect.suspend(() => {
       if (over) return base.sleep(Duration.millis(until - now()))
       if (!(until > now())) return Effect.void
-      return Effect.async<void>((resume) => {
+      return park<void>((resume) => {
         const sleep = { until, order: order++, resume }
         sleeps.splice(indexOf(sleep), 0, sleep)
         return Effect.sync(() => {
@@ -70,19 +71,15 @@ export const makeVirtualClock = (base: TestClock.TestClock) => {
 
   // everything else is the TestClock's
   const clock = derive(
-    above(base, {
-      sleep: { value: sleep },
-      setTime: { value: setTime },
-      adjust: { value: adjust },
-      adjustWith: {
-        value:
-          (duration: Duration.DurationInput) =>
-          <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-            Effect.zipLeft(effect, adjust(duration), { concurrent: true })
-      },
-      sleeps: {
-        get: () => Effect.map(base.sleeps, (others) => Chunk.appendAll(others, Chunk.fromIterable(sleeps.map(untilOf))))
-      }
+    replacing(base, {
+      sleep,
+      setTime,
+      adjust,
+      adjustWith:
+        (duration) =>
+        <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+          Effect.zipLeft(effect, adjust(duration), { concurrent: true }),
+      ownSleeps: () => sleeps.map(({ until }) => until)
     }),
     base
   )
@@ -96,15 +93,16 @@ export const makeVirtualClock = (base: TestClock.TestClock) => {
 
     /** Wakes those whose sleep is over. */
     wake: (): boolean => {
-      const before = sleeps.length
+      let woken = false
       for (let next = sleeps.pop(); next !== undefined; next = sleeps.pop()) {
         if (next.until > now()) {
           sleeps.push(next)
           break
         }
+        woken = true
         next.resume(Effect.void)
       }
-      return sleeps.length < before
+      return woken
     },
 
     /** Wakes those who wait until nothing is left to do at this time. */
@@ -121,49 +119,5 @@ export const makeVirtualClock = (base: TestClock.TestClock) => {
       for (const { resume, until } of sleeps.splice(0).reverse()) resume(sleepUntil(until))
       for (const resume of settling.splice(0)) resume(Effect.void)
     }
-  }
-}
-
-const untilOf = ({ until }: Sleep): number => until
-
-/** Counts the tasks of fibers, and notices what something outside of them set going. */
-export const countingScheduler = (base: Scheduler) => {
-  let due = 0
-  let scheduled = 0
-  let fromOutside = 0
-  let within = 0
-
-  const run = (task: () => void): void => {
-    within++
-    try {
-      task()
-    } finally {
-      within--
-    }
-  }
-
-  const scheduler: Scheduler = {
-    shouldYield: (fiber) => base.shouldYield(fiber),
-    scheduleTask: (task, priority) => {
-      due++
-      scheduled++
-      if (within === 0) fromOutside++
-      base.scheduleTask(() => {
-        due--
-        run(task)
-      }, priority)
-    }
-  }
-
-  return {
-    scheduler,
-    /** Calls `f`, whose tasks do not come from outside. */
-    run,
-    /** Tasks that have not run. */
-    due: (): number => due,
-    /** Tasks so far. */
-    scheduled: (): number => scheduled,
-    /** Those of them that no other task brought about: a promise did, a timer, or a fiber outside. */
-    fromOutside: (): number => fromOutside
   }
 }

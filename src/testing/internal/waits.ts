@@ -1,17 +1,13 @@
 /** What the operations of simulated links wait for, for a person to read. */
-import * as Chunk from "effect/Chunk"
 import type * as Clock from "effect/Clock"
-import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
-import * as FiberRef from "effect/FiberRef"
-import * as HashSet from "effect/HashSet"
-import * as Logger from "effect/Logger"
-import * as Runtime from "effect/Runtime"
 import type * as TestClock from "effect/TestClock"
+import type { Runner } from "../../internal/support/run.js"
 import type { SessionService } from "../../Session.js"
-import { isPassing, isTestClock, rootOf } from "./clocks.js"
-
-export type Side = "client" | "server"
+import type { Role } from "../../protocol/options.js"
+import { isPassing, rootOf } from "./clocks.js"
+import { isTestClock, sleepsOf } from "./testClock.js"
+import { warn } from "./warn.js"
 
 /** An operation that waits. */
 export interface Wait {
@@ -42,23 +38,14 @@ export const describeLinks = (clock: Clock.Clock): Effect.Effect<ReadonlyArray<s
     return links.flatMap((one, index) => one.describe(links.length === 1 ? "" : `link ${index + 1}, `))
   })
 
-/** Logs it, or writes it to the console where no logger but the tracer's is left, as in `it.effect`. */
-export const warn = (lines: ReadonlyArray<string>): Effect.Effect<void> =>
-  Effect.flatMap(FiberRef.get(FiberRef.currentLoggers), (loggers) => {
-    const message = lines.join("\n  ")
-    return HashSet.every(loggers, (logger) => logger === Logger.tracerLogger)
-      ? Console.warn(message)
-      : Effect.logWarning(message)
-  })
-
 /** The waits of a link, which it looks after until it is closed. */
-export const makeWaits = (clock: Clock.Clock, runtime: Runtime.Runtime<never>) => {
+export const makeWaits = (clock: Clock.Clock, runner: Runner) => {
   const root = rootOf(clock)
   const origin = clock.unsafeCurrentTimeMillis()
-  const waits: { readonly [S in Side]: Set<Wait> } = { client: new Set(), server: new Set() }
-  const sessions: { [S in Side]?: SessionService } = {}
+  const waits: { readonly [S in Role]: Set<Wait> } = { client: new Set(), server: new Set() }
+  const sessions: { [S in Role]?: SessionService } = {}
 
-  const describeWait = (side: Side, wait: Wait): string => {
+  const describeWait = (side: Role, wait: Wait): string => {
     const until = wait.until === Infinity ? "" : ` until ${round(origin + wait.until)} ms`
     return `${side}: its ${wait.operation} waits${until}: ${wait.why()}`
   }
@@ -87,25 +74,25 @@ export const makeWaits = (clock: Clock.Clock, runtime: Runtime.Runtime<never>) =
               .map((wait) => describeWait(side, wait))
           )
           if (stuck.length === 0) return false
-          Runtime.runFork(runtime)(warn([standsStill(root), ...stuck, WHAT_TO_DO]))
+          runner.fork(warn([standsStill(root), ...stuck, WHAT_TO_DO]))
           return true
         }
       )
     : undefined
 
   return {
-    of: (side: Side): Waits => ({
+    of: (side: Role): Waits => ({
       during: (wait, effect) =>
-        Effect.suspend(() => {
-          waits[side].add(wait)
-          watcher?.start()
-          return Effect.ensuring(
-            effect,
-            Effect.sync(() => waits[side].delete(wait))
-          )
-        })
+        Effect.acquireUseRelease(
+          Effect.sync(() => {
+            waits[side].add(wait)
+            watcher?.start()
+          }),
+          () => effect,
+          () => Effect.sync(() => waits[side].delete(wait))
+        )
     }),
-    carries: (side: Side, session: SessionService): void => {
+    carries: (side: Role, session: SessionService): void => {
       sessions[side] = session
     },
     close: (): void => {
@@ -129,7 +116,7 @@ const watchClock = (clock: TestClock.TestClock, isPassing: () => boolean, onStil
 
   const tick = (): void => {
     // an `adjust` that wakes thousands takes seconds, in which the sleeps become fewer
-    const now = `${clock.unsafeCurrentTimeMillis()} ${Chunk.size(Effect.runSync(clock.sleeps))}`
+    const now = `${clock.unsafeCurrentTimeMillis()} ${sleepsOf(clock).length}`
     still = now === seen && !isPassing() ? still + 1 : 0
     seen = now
     if (still >= STILL_TICKS) {
@@ -171,7 +158,7 @@ const describeSession = (session: SessionService): string => {
   ].join(", ")
 }
 
-const SIDES: ReadonlyArray<Side> = ["client", "server"]
+const SIDES: ReadonlyArray<Role> = ["client", "server"]
 
 export const count = (amount: number, what: string): string => `${amount} ${what}${amount === 1 ? "" : "s"}`
 

@@ -47,11 +47,13 @@ export const exchange: ReadonlyArray<Scenario> = [
       yield* echoed(cell.session, 1, 300_000)
       yield* echoed(cell.session, 2, 0)
       // our direction is over long before theirs begins
-      const answer = yield* cell.session.withStream({ type: SOURCE }, (stream) =>
-        MuxStream.write(stream, uint32s(5, 700_000)).pipe(
-          Effect.zipRight(MuxStream.finish(stream)),
-          Effect.zipRight(readDigest(stream))
-        )
+      const answer = yield* cell.session.withStream(
+        (stream) =>
+          MuxStream.write(stream, uint32s(5, 700_000)).pipe(
+            Effect.zipRight(MuxStream.finish(stream)),
+            Effect.zipRight(readDigest(stream))
+          ),
+        { type: SOURCE }
       )
       assertPattern(answer, 5, 700_000)
     })
@@ -84,13 +86,15 @@ export const exchange: ReadonlyArray<Scenario> = [
           Effect.zipRight(readDigest(stream))
         )
       )
-      yield* cell.session.withStream({ type: MANUAL }, (ours) =>
-        Effect.gen(function* () {
-          const there = yield* cell.peer.accepted
-          yield* there.write(9, 5000)
-          assert.deepStrictEqual(Buffer.from(yield* readExactly(ours, 5000)), pattern(9, 5000))
-          yield* there.closeWrite
-        })
+      yield* cell.session.withStream(
+        (ours) =>
+          Effect.gen(function* () {
+            const there = yield* cell.peer.accepted
+            yield* there.write(9, 5000)
+            assert.deepStrictEqual(Buffer.from(yield* readExactly(ours, 5000)), pattern(9, 5000))
+            yield* there.closeWrite
+          }),
+        { type: MANUAL }
       )
       const theirs = yield* cell.peer.open(1)
       assertPattern(yield* theirs.readAll(), 8, 5000)

@@ -169,7 +169,7 @@ const overflowThere = (cell: Cell) =>
 const mixedWindows = (cell: Cell, ours: number, theirs: number) =>
   Effect.gen(function* () {
     const length = 600 * KIB
-    const toThem = yield* cell.session.withStream({ type: DIGEST }, (stream) => exchangePattern(stream, 7, length))
+    const toThem = yield* cell.session.withStream((stream) => exchangePattern(stream, 7, length), { type: DIGEST })
     assert.strictEqual(toThem.bytes, 32)
     const stream = yield* cell.peer.open(1)
     const writing = yield* Effect.fork(Effect.zipRight(stream.write(8, length), stream.closeWrite))

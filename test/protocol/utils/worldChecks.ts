@@ -64,7 +64,7 @@ const checkWakeUps = (world: World, side: Side): void => {
   const { core, end } = side
   if (side.blockedReader) {
     assert.strictEqual(core.inbound.length, 0, "a blocked reader with bytes must have been told")
-    assert.isFalse(core.finReceived, "a blocked reader at the end must have been told")
+    assert.notStrictEqual(core.inboundEnd, "Fin", "a blocked reader at the end must have been told")
   }
   if (side.pending === 0) return
   const waitsForRoom = end.connection.stats().queuedBytes * 2 > (world.options.maxSendBuffer ?? Infinity)
@@ -83,7 +83,7 @@ const checkCredit = (world: World, side: Side, other: Side, link: Link): void =>
   const { available, consumed } = other.core.receiveWindow
   const known = available + announced + other.core.inbound.length + consumed
   assert.strictEqual(known, window, "the receiver has every byte of its window in one place")
-  if (other.core.finReceived) return
+  if (other.core.inboundEnd !== "Open") return
   const type = world.options.typed && side.core.synDue ? 4 : 0
   const spendable = side.core.sendWindow.credit + side.core.outbound.length + type
   const unannounced = link.payloadInFlight(id) - announced

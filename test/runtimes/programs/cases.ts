@@ -35,13 +35,15 @@ export const programs = (
     ).pipe(Effect.retry(Schedule.spaced("50 millis").pipe(Schedule.compose(Schedule.recurs(100)))))
 
   const echo = (session: Session.SessionService, seed: number, bytes: number) =>
-    session.withStream({ type: StreamType.Echo }, (stream) =>
-      Effect.gen(function* () {
-        const [, received] = yield* Effect.all([send(stream, seed, bytes), receive(stream)], {
-          concurrency: "unbounded"
-        })
-        yield* same(`an echo of ${bytes} bytes`, received, digestOf(chunksOf(seed, bytes)))
-      })
+    session.withStream(
+      (stream) =>
+        Effect.gen(function* () {
+          const [, received] = yield* Effect.all([send(stream, seed, bytes), receive(stream)], {
+            concurrency: "unbounded"
+          })
+          yield* same(`an echo of ${bytes} bytes`, received, digestOf(chunksOf(seed, bytes)))
+        }),
+      { type: StreamType.Echo }
     )
 
   /** Fibers whose calls the server never answers. */
@@ -50,8 +52,9 @@ export const programs = (
       const before = yield* serverComesTo("any state", () => true)
       const fibers = yield* Effect.replicateEffect(
         Effect.fork(
-          session.withStream({ type: StreamType.Park }, (stream) =>
-            Effect.zipRight(MuxStream.write(stream, bytesOf(7, 10)), MuxStream.readAll(stream))
+          session.withStream(
+            (stream) => Effect.zipRight(MuxStream.write(stream, bytesOf(7, 10)), MuxStream.readAll(stream)),
+            { type: StreamType.Park }
           )
         ),
         calls
@@ -85,11 +88,13 @@ export const programs = (
 
   const bulkCase: Program = Effect.gen(function* () {
     const session = yield* connect()
-    const received = yield* session.withStream({ type: StreamType.Bulk }, (stream) =>
-      Effect.map(
-        Effect.all([send(stream, CLIENT_SEED, BULK_BYTES), receive(stream)], { concurrency: "unbounded" }),
-        ([, received]) => received
-      )
+    const received = yield* session.withStream(
+      (stream) =>
+        Effect.map(
+          Effect.all([send(stream, CLIENT_SEED, BULK_BYTES), receive(stream)], { concurrency: "unbounded" }),
+          ([, received]) => received
+        ),
+      { type: StreamType.Bulk }
     )
     yield* same("what the client received", received, digestOf(chunksOf(SERVER_SEED, BULK_BYTES)))
     const sent = digestOf(chunksOf(CLIENT_SEED, BULK_BYTES))
@@ -99,21 +104,25 @@ export const programs = (
   const halfCloseCase: Program = Effect.gen(function* () {
     const session = yield* connect()
     // the peer finishes first, and this side still writes
-    yield* session.withStream({ type: StreamType.FinishFirst }, (stream) =>
-      Effect.gen(function* () {
-        yield* same("the end of the peer's direction", yield* MuxStream.read(stream), Option.none())
-        yield* Effect.sleep("100 millis")
-        yield* send(stream, 11, 500_000)
-      })
+    yield* session.withStream(
+      (stream) =>
+        Effect.gen(function* () {
+          yield* same("the end of the peer's direction", yield* MuxStream.read(stream), Option.none())
+          yield* Effect.sleep("100 millis")
+          yield* send(stream, 11, 500_000)
+        }),
+      { type: StreamType.FinishFirst }
     )
     const sent = digestOf(chunksOf(11, 500_000))
     yield* serverComesTo(`500000 bytes with the digest ${sent.digest}`, ({ read }) => read.digest === sent.digest)
     // this side finishes first, and the peer still writes
-    yield* session.withStream({ type: StreamType.Late }, (stream) =>
-      Effect.gen(function* () {
-        yield* send(stream, 12, 200_000)
-        yield* same("a late answer", yield* receive(stream), digestOf(chunksOf(12, 200_000)))
-      })
+    yield* session.withStream(
+      (stream) =>
+        Effect.gen(function* () {
+          yield* send(stream, 12, 200_000)
+          yield* same("a late answer", yield* receive(stream), digestOf(chunksOf(12, 200_000)))
+        }),
+      { type: StreamType.Late }
     )
   })
 
@@ -128,8 +137,9 @@ export const programs = (
     )
     // and the other way: a handler that fails resets the call
     const error = yield* Effect.flip(
-      session.withStream({ type: StreamType.Fail }, (stream) =>
-        Effect.zipRight(MuxStream.write(stream, bytesOf(7, 10)), MuxStream.readAll(stream))
+      session.withStream(
+        (stream) => Effect.zipRight(MuxStream.write(stream, bytesOf(7, 10)), MuxStream.readAll(stream)),
+        { type: StreamType.Fail }
       )
     )
     yield* same("the error of a call whose handler fails", error._tag, "StreamReset")
@@ -156,17 +166,19 @@ export const programs = (
 
   const drainCase: Program = Effect.gen(function* () {
     const late = (session: Session.SessionService) =>
-      session.withStream({ type: StreamType.Late }, (stream) =>
-        Effect.gen(function* () {
-          yield* send(stream, 12, 200_000)
-          yield* same("an answer under way", yield* receive(stream), digestOf(chunksOf(12, 200_000)))
-        })
+      session.withStream(
+        (stream) =>
+          Effect.gen(function* () {
+            yield* send(stream, 12, 200_000)
+            yield* same("an answer under way", yield* receive(stream), digestOf(chunksOf(12, 200_000)))
+          }),
+        { type: StreamType.Late }
       )
     // the server leaves
     const session = yield* connect()
     const call = yield* Effect.fork(late(session))
     yield* Effect.sleep("100 millis")
-    yield* session.withStream({ type: StreamType.Drain }, MuxStream.readAll)
+    yield* session.withStream(MuxStream.readAll, { type: StreamType.Drain })
     yield* Fiber.join(call)
     const ended = yield* session.closed
     yield* same("why the session ended", ended._tag, "RemoteGoneAway")

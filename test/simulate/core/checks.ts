@@ -68,7 +68,11 @@ const checkCounters = (world: World, end: End): void => {
 const checkWakeUps = (world: World, side: Side): void => {
   const { core, end } = side
   if (side.blockedReader) {
-    world.require(core.inbound.length === 0 && !core.finReceived, "a blocked reader was told of bytes and end", core.id)
+    world.require(
+      core.inbound.length === 0 && core.inboundEnd !== "Fin",
+      "a blocked reader was told of bytes and end",
+      core.id
+    )
   }
   if (side.pending === 0) return
   const { queuedBytes } = end.connection.stats()

@@ -77,7 +77,7 @@ const attempt = ({ run, session, typed }: Desk, call: Call): Effect.Effect<void,
   // what happens in the very step in which a stream ends is worth a try
   const ends = Effect.sync(() => run.now("ends"))
   const use = (stream: MuxStream.MuxStream) => Effect.ensuring(caller(call, stream), ends)
-  if (run.random.chance(0.5)) return session.withStream(type, use)
+  if (run.random.chance(0.5)) return session.withStream(use, type)
   return Effect.scoped(Effect.flatMap(session.open(type), use))
 }
 

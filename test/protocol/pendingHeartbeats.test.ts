@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { encodeUint32, HEARTBEAT_LENGTH, HEARTBEAT_TYPE, PendingHeartbeats } from "../../src/protocol/heartbeats.js"
+import { PendingHeartbeats } from "../../src/protocol/pendingHeartbeats.js"
+import { encodeUint32, HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.js"
 import { concat, fromHex, toHex } from "./bytes.js"
 
 it("the type and the length are those that Go and Rust use", () => {

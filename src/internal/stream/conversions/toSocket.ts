@@ -2,8 +2,8 @@
 import * as Socket from "@effect/platform/Socket"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { MuxStream } from "../../MuxStream.js"
-import type { StreamError } from "../../MuxadoError.js"
+import type { MuxStream } from "../../../MuxStream.js"
+import type { StreamError } from "../../../MuxadoError.js"
 import { uncutOnSuccess } from "./uncut.js"
 
 type Handler<A, E, R> = (bytes: Uint8Array) => Effect.Effect<A, E, R> | void

@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import type { MuxStream } from "../../MuxStream.js"
-import { ErrorCode } from "../../protocol/wire/errorCode.js"
-import { StreamHandle } from "./streamHandle.js"
+import type { MuxStream } from "../../../MuxStream.js"
+import { ErrorCode } from "../../../protocol/wire/errorCode.js"
+import { StreamHandle } from "../streamHandle.js"
 
 /**
  * Resets the stream at the end of the scope, unless the effect that it gives has run: what was written until then was

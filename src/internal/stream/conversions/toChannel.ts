@@ -1,0 +1,45 @@
+/** Both directions of a stream as a `Channel`. */
+import type * as Cause from "effect/Cause"
+import * as Channel from "effect/Channel"
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import type { StreamError } from "../../../MuxadoError.js"
+import type { MuxStream } from "../../../MuxStream.js"
+import { ErrorCode } from "../../../protocol/wire/errorCode.js"
+import { race } from "../../support/race.js"
+import { Once } from "../../support/waiters.js"
+import { uncut } from "./uncut.js"
+
+type Bytes = Chunk.Chunk<Uint8Array>
+type Data = Chunk.Chunk<Uint8Array | string>
+
+export const toChannel = <IE>(stream: MuxStream): Channel.Channel<Bytes, Data, StreamError | IE, IE, void, unknown> =>
+  Channel.unwrapScoped(
+    Effect.map(uncut(stream), (whole) => {
+      const inputFailed = new Once<never, StreamError | IE>()
+      const fail = (cause: Cause.Cause<StreamError | IE>) =>
+        Effect.suspend(() => {
+          inputFailed.complete(Exit.failCause(cause))
+          return stream.reset(ErrorCode.StreamCancelled)
+        })
+      const output: Channel.Channel<Bytes, unknown, StreamError | IE, unknown, void, unknown> = Channel.flatMap(
+        Channel.fromEffect(race(inputFailed.await, stream.read)),
+        Option.match({
+          onNone: () => Channel.void,
+          onSome: (bytes) => Channel.zipRight(Channel.write(Chunk.of(bytes)), output)
+        })
+      )
+      return Channel.embedInput(output, {
+        awaitRead: () => Effect.void,
+        emit: (chunk: Data) =>
+          Effect.catchAllCause(
+            Effect.forEach(chunk, (data) => stream.write(data), { discard: true }),
+            fail
+          ),
+        error: (cause: Cause.Cause<IE>) => fail(cause),
+        done: () => Effect.catchAllCause(Effect.zipRight(stream.finish, whole), fail)
+      })
+    })
+  )
