@@ -9,6 +9,7 @@ export const LONG: ReadonlyArray<string> = [
   "conformance/tcp",
   "examples/echo",
   "examples/mirror",
+  "examples/small",
   "faults",
   "node/suite",
   "protocol/model",

@@ -1,5 +1,5 @@
 /**
- * Packs the built package and looks at it as its users will: with publint and attw, then installed in an empty folder,
+ * Builds and packs the package, and looks at it as its users will: with publint and attw, then installed in an empty folder,
  * where every entry is imported by plain node and type-checked by a strict consumer.
  */
 import { execFileSync } from "node:child_process"
@@ -57,7 +57,9 @@ const typeCheck = (entries: ReadonlyArray<string>): void => {
 }
 
 try {
-  const packed = execFileSync("npm", ["pack", "--json", "--pack-destination", folder], { encoding: "utf8" })
+  // as the README says: .npmrc turns scripts off, and with them the build that `prepack` is
+  const pack = ["pack", "--ignore-scripts=false", "--json", "--pack-destination", folder]
+  const packed = execFileSync("npm", pack, { encoding: "utf8" })
   const [{ filename }] = JSON.parse(packed) as readonly [{ readonly filename: string }]
   const tarball = join(folder, filename)
 
@@ -70,9 +72,9 @@ try {
   const isOptional = (peer: string): boolean => manifest.peerDependenciesMeta?.[peer]?.optional === true
   const peers = Object.keys(manifest.peerDependencies)
 
-  // The optional peers come second: without them, everything but `./node` must already work.
+  // The optional peers come second: without them, every entry must already work.
   install([tarball, ...peers.filter((peer) => !isOptional(peer)).map(locked)])
-  importAll(entries.filter((entry) => entry !== "./node").map(specifier))
+  importAll(entries.map(specifier))
 
   const peersOfPeers = ["@effect/cluster", "@effect/rpc", "@effect/sql"]
   install([...peers.filter(isOptional), ...peersOfPeers, "@types/node"].map(locked))

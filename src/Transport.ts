@@ -303,7 +303,7 @@ export const layerWebSocket = (
  * import { Transport } from "effect-muxado"
  * import { Layer } from "effect"
  *
- * const TransportLive = Transport.layerSocket.pipe(
+ * const TransportLive = Transport.layerSocket().pipe(
  *   Layer.provide(Socket.layerWebSocket("wss://mux.example.com")),
  *   Layer.provide(Transport.layerWebSocketConstructorArrayBuffer),
  *   Layer.provide(Socket.layerWebSocketConstructorGlobal)

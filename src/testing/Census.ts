@@ -1,6 +1,6 @@
 /**
- * What a program leaves behind: the fibers it began, their sleeps (in virtual time too), and, in Node, what keeps the
- * event loop alive.
+ * What a program leaves behind: fibers that it began, their sleeps (in virtual time too), and in Node the sockets,
+ * servers and timers that keep the process alive.
  *
  * @module
  * @since 0.1.0
@@ -11,65 +11,73 @@ import * as internal from "./internal/census.js"
 import { makeFibers } from "./internal/fibers.js"
 
 /**
- * What is looked for.
+ * What a census counts.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * Sockets, servers and timers too. Only in Node, and only while nothing else in the process begins any: Node counts
-   * them for all. Default: false.
+   * Whether to count sockets, servers and timers too. It works in Node alone, and only while nothing else in the
+   * process begins any: Node counts those of the whole process. Default: false.
    */
   readonly resources?: boolean | undefined
 }
 
 /**
- * What is there still, in words: `"#12, suspended"`, `"until 5000 ms"`, `"1 x TCPSocketWrap"`.
+ * What has not ended, in words.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Left {
-  /** The fibers that have not ended, with what they do. */
+  /**
+   * Each fiber: its name, what it does, and its span if it has one, as in `"#12, suspended, in a span"`.
+   */
   readonly fibers: ReadonlyArray<string>
   /**
-   * The sleeps that are not over, and when they would be, in milliseconds of the clock.
+   * When each sleep ends, in milliseconds of the clock, the earliest first, as in `"until 5000 ms"`.
    */
   readonly sleeps: ReadonlyArray<string>
-  /** What keeps the event loop of Node alive; empty unless `resources` was set. */
+  /**
+   * How many resources of each kind there are, by Node's names, as in `"1 x TCPSocketWrap"`. Always empty without the
+   * option `resources`.
+   */
   readonly resources: ReadonlyArray<string>
 }
 
 /**
- * A count of what was begun while it watched, and has not ended.
+ * Counts what was begun while it watched, and has not ended.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Census {
   /**
-   * Runs the effect, and counts what it begins, daemons included. What is begun by `Effect.runFork` is not seen.
+   * Runs the effect, and counts what it begins, daemons included. It does not see fibers that `Effect.runFork` begins,
+   * nor fibers that get a scheduler of their own (`Effect.withScheduler`).
    */
   readonly watch: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /**
-   * What is there at this moment; a few milliseconds of real time later where resources are counted.
+   * What has not ended at this moment. With the option `resources` it takes about 5 ms of real time.
    */
   readonly left: Effect.Effect<Left>
   /**
-   * The same, after up to a second of real time in which what was told to end may do so.
+   * The same, after up to 1 second of real time in which fibers that were interrupted may end.
    */
   readonly settled: Effect.Effect<Left>
 }
 
 /**
- * Something was left behind.
+ * A program ended, and something that it began did not.
  *
  * @since 0.1.0
  * @category errors
  */
 export class LeftBehind extends Data.TaggedError("LeftBehind")<{
-  /** What was left. */
+  /**
+   * What has not ended.
+   */
   readonly left: Left
 }> {
   override get message(): string {
@@ -83,7 +91,7 @@ export class LeftBehind extends Data.TaggedError("LeftBehind")<{
 }
 
 /**
- * Begins a census; resources that are there already do not count.
+ * Begins a census. Resources that exist already do not count.
  *
  * @example
  * ```ts
@@ -114,13 +122,13 @@ export const make = (options: Options = {}): Effect.Effect<Census> =>
     return {
       watch: (effect) => sleeps.counted(fibers.watch(effect)),
       left,
-      // of a second: counting resources takes a turn of its own
+      // turns of 5 ms; counting resources takes one of its own
       settled: internal.untilEmpty(left, isEmpty, options.resources === true ? 100 : 200)
     }
   })
 
 /**
- * Nothing is left.
+ * Whether nothing is left.
  *
  * @since 0.1.0
  * @category guards
@@ -128,8 +136,8 @@ export const make = (options: Options = {}): Effect.Effect<Census> =>
 export const isEmpty = (left: Left): boolean => left.fibers.length + left.sleeps.length + left.resources.length === 0
 
 /**
- * Runs the effect, and dies with `LeftBehind` when it succeeds while something that it began has not ended, nor does
- * within a second of real time.
+ * Runs the effect, and dies with `LeftBehind` if it succeeds and something that it began does not end within 1 second
+ * of real time.
  *
  * @example
  * ```ts

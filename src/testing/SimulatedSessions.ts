@@ -16,19 +16,27 @@ import type { TransportService } from "../Transport.js"
 import * as SimulatedTransport from "./SimulatedTransport.js"
 
 /**
- * The connection, and the options of its sessions; those of one side win over those of `both`.
+ * The options of the connection and of its sessions.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** The connection. Default: without latency, limits or faults. */
+  /**
+   * What the connection is like. Default: no latency, no limit of its speed, no faults.
+   */
   readonly link?: SimulatedTransport.Options | undefined
-  /** The options of both sessions. Default: those of any session. */
+  /**
+   * Options of both sessions. Default: those of `SessionOptions`.
+   */
   readonly both?: SessionOptions | undefined
-  /** The client's own options, which win over `both`. */
+  /**
+   * Options of the client's session alone. Each replaces that of `both`. Default: none.
+   */
   readonly client?: SessionOptions | undefined
-  /** The server's own options, which win over `both`. */
+  /**
+   * Options of the server's session alone. Each replaces that of `both`. Default: none.
+   */
   readonly server?: SessionOptions | undefined
 }
 
@@ -39,11 +47,17 @@ export interface Options {
  * @category models
  */
 export interface SimulatedSessionsService {
-  /** The session of the side that dialled: its streams have odd ids. */
+  /**
+   * The client's session.
+   */
   readonly client: Session.SessionService
-  /** The session of the side that listened: its streams have even ids. */
+  /**
+   * The server's session.
+   */
   readonly server: Session.SessionService
-  /** The connection: its faults, its trace, and what has passed. */
+  /**
+   * The connection between them.
+   */
   readonly link: SimulatedTransport.Pair
 }
 
@@ -59,12 +73,12 @@ export class SimulatedSessions extends Context.Tag("effect-muxado/testing/Simula
 >() {}
 
 /**
- * Makes both sessions and the connection. Fails with `InvalidOptions`; an option of the link out of range is a defect
- * (`RangeError`). What the sessions draw at random, as for their heartbeats, comes from the link's seed too; what a
- * `ping` does is drawn by who calls it.
+ * Makes both sessions and the connection. Fails with `InvalidOptions`. An option of the link out of range is a defect
+ * (`RangeError`). The link's seed also decides the random numbers of the sessions, such as those of their heartbeats.
+ * The random numbers of a `ping` are those of its caller.
  *
- * When the scope closes, the sessions are drained, first the server's. Under `TestClock`, time then passes by itself
- * wherever the clock stands still for about 50 ms of real time; a test needs no `TestClock.adjust` for its end.
+ * When the scope closes, the sessions are drained, the server's first. Under `TestClock`, time then passes by itself if
+ * the clock stands still for about 50 ms of real time. A test needs no `TestClock.adjust` for its end.
  *
  * @example
  * ```ts
@@ -97,8 +111,8 @@ export const make = (options: Options = {}): Effect.Effect<SimulatedSessionsServ
   })
 
 /**
- * Both sessions and the connection as a service; what `make` says holds. Each use of the layer in a program is the same
- * pair, unless it is made `Layer.fresh`.
+ * Both sessions and the connection as a service, made as by `make`. All uses of the layer in a program share one pair,
+ * unless the layer is made `Layer.fresh`.
  *
  * @example
  * ```ts

@@ -1,6 +1,7 @@
 /**
- * A connection without a network: two transports in memory, with latency, a bandwidth, arbitrary chunking, small buffers
- * and faults. Time is Effect's `Clock` and randomness a seed, so that under `TestClock` a run repeats itself exactly.
+ * A connection without a network: two transports in memory, with latency, a bandwidth, chunking, small buffers and
+ * faults. Time is Effect's `Clock`, and a seed decides all that is random. So a run under `TestClock` repeats itself
+ * exactly.
  *
  * @module
  * @since 0.1.0
@@ -35,59 +36,60 @@ export type { Trace, TraceEvent, TraceEventName, TraceOptions, Direction } from 
 export type { Replay, ReplayOptions } from "./internal/replay.js"
 
 /**
- * What has passed in one direction, in bytes.
+ * How many bytes one direction has carried.
  *
  * @since 0.1.0
  * @category models
  */
 export interface DirectionStats {
   /**
-   * Bytes that the writer handed over.
+   * Bytes that the writer has handed over.
    */
   readonly written: number
   /**
-   * Bytes that the reader took; the rest is on its way, unread or lost.
+   * Bytes that the reader has taken. The other bytes are on their way, unread or lost.
    */
   readonly read: number
 }
 
 /**
- * Both ends of a simulated connection, and what can go wrong with it. Every fault takes effect at once, unless it says
- * when, and stays.
+ * Both sides of a simulated connection, and its faults. A fault begins at once, unless it says when, and stays.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Pair {
   /**
-   * As of any transport; in particular, an interrupted `write` has handed over a prefix of its bytes (all, some or none
-   * of them), each of which arrives once. The link copies bytes when it accepts them, and a chunk that is read is the
-   * reader's own. A `write` of anything but an array of `Uint8Array`s fails with `TransportFailed` (`"Write"`), whose
-   * `cause` is a `TypeError` that names what was given.
+   * The client's side, a transport like any other. An interrupted `write` has handed over the first of its bytes (all,
+   * some or none of them), and each of these arrives once. The link copies bytes when it accepts them, and a chunk that
+   * is read belongs to its reader. A `write` of a value that is no array of `Uint8Array`s fails with `TransportFailed`
+   * (`"Write"`), whose `cause` is a `TypeError` that names the value.
    */
   readonly client: TransportService
-  /** As `client`, for the other side. */
+  /**
+   * The server's side. All that is true of the client's side is true of it.
+   */
   readonly server: TransportService
   /**
-   * The connection is reset: reads fail with `"Read"`, unread bytes or not, and writes with `"Write"`.
+   * Resets the connection: reads fail with `"Read"`, even if bytes are unread, and writes fail with `"Write"`.
    */
   readonly cut: Effect.Effect<void>
   /**
-   * The connection is lost without an error: bytes vanish, those on their way too, reads of what had not arrived hang,
-   * writes suspend once the buffer is full, `end` does not complete, and a `destroy` is not noticed by the peer. A
-   * `destroy` or `cut` ends the waiting.
+   * Loses the connection without an error. Bytes do not arrive any more, nor do those on their way. A read of bytes
+   * that had not arrived hangs, a write suspends once the buffer is full, and an `end` does not complete. The peer does
+   * not notice a `destroy`. A `destroy` or `cut` ends the waiting.
    */
   readonly blackHole: Effect.Effect<void>
   /**
-   * A `write` takes no more bytes, and suspends until the transport is destroyed or cut.
+   * From now on a `write` takes no more bytes, and suspends until its side is destroyed or the connection is cut.
    */
   readonly stallWrites: Effect.Effect<void>
   /**
-   * An `end` from now on sends nothing and never completes, not even after `destroy`.
+   * From now on an `end` sends nothing and never completes, not even after `destroy`.
    */
   readonly neverEnd: Effect.Effect<void>
   /**
-   * Any faults, from now on; a `When` counts from now. One out of range is a defect (`RangeError`).
+   * Adds faults from now on. A `When` counts from now. A fault out of range is a defect (`RangeError`).
    *
    * @example
    * ```ts
@@ -99,10 +101,12 @@ export interface Pair {
    * ```
    */
   readonly inject: (faults: Faults) => Effect.Effect<void>
-  /** What has passed so far. */
+  /**
+   * How many bytes each direction has carried.
+   */
   readonly stats: Effect.Effect<{ readonly [Way in Direction]: DirectionStats }>
   /**
-   * What has happened so far, as much of it as the option `trace` keeps.
+   * What has happened so far: the events that the option `trace` keeps.
    */
   readonly trace: Effect.Effect<Trace>
 }
@@ -110,15 +114,15 @@ export interface Pair {
 // --- pairs ------------------------------------------------------------------------------------------------------------
 
 /**
- * Makes both ends of a simulated connection, which are destroyed when the scope closes. An option out of range is a
+ * Makes both sides of a simulated connection. They are destroyed when the scope closes. An option out of range is a
  * defect (`RangeError`).
  *
- * A `destroy` reaches the peer after the latency: it still reads what is ahead of the reset, then fails with `"Read"`. An
- * orderly `end` is not undone by a `destroy` after it: all that was written arrives, then `"Ended"`.
+ * A `destroy` reaches the peer after the latency: the peer reads the bytes that arrive before it, and then its reads
+ * fail with `"Read"`. A `destroy` does not undo an `end` before it: all that was written arrives, then `"Ended"`.
  *
  * Under `TestClock`, sessions over the connection close by themselves: while a session's scope closes, or a finalizer
- * closes or drains the session, time passes wherever the clock stands still for about 50 ms of real time. Where the clock
- * stands still for a second while an operation waits for time, one warning says what waits.
+ * closes or drains the session, time passes if the clock stands still for about 50 ms of real time. If the clock stands
+ * still for a second of real time while an operation waits for time, one warning says what waits.
  *
  * @example
  * ```ts
@@ -208,7 +212,7 @@ const transportOf = ({ destroy, end, read, write }: TransportService): Transport
 // --- traces -----------------------------------------------------------------------------------------------------------
 
 /**
- * The trace for a person to read, a line for each event.
+ * The trace in words, a line for each event.
  *
  * @example
  * ```ts
@@ -231,12 +235,12 @@ const transportOf = ({ destroy, end, read, write }: TransportService): Transport
 export const printTrace: (trace: Trace) => string = trace.printTrace
 
 /**
- * A transport that gives again what was read from one direction of a trace, in the same chunks, at the same times, with
- * the same end: a failure that was found by chance becomes a test that is always the same. What is written to it is
- * kept, and gets no answer.
+ * A transport that gives again what was read from one direction of a trace: in the same chunks, at the same times, with
+ * the same end. So a failure that was found by chance becomes a test that is always the same. It keeps what is written
+ * to it, and does not answer.
  *
- * The trace must have all events, with their bytes (`trace: { bytes: true }`); otherwise it is a defect (`RangeError`).
- * The transport is destroyed when the scope closes.
+ * The trace must have all events, with their bytes (`trace: { bytes: true }`). A trace that lacks some is a defect
+ * (`RangeError`). The transport is destroyed when the scope closes.
  *
  * @example
  * ```ts

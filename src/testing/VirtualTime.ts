@@ -1,5 +1,5 @@
 /**
- * Virtual time that passes by itself: from one sleep to the next, as long as a program needs it.
+ * Virtual time that passes by itself: from one sleep to the next, until a program is done.
  *
  * @module
  * @since 0.1.0
@@ -18,34 +18,39 @@ import { describeLinks } from "./internal/waits.js"
 import { warn } from "./internal/warn.js"
 
 /**
- * How long it may go on.
+ * How much virtual time may pass.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * The virtual time that may pass. Default: 30 hours. With heartbeats every 10 seconds on both sides, a program passes
-   * an hour in about 0.5 seconds of real time and a day in about 7 seconds, so one that hangs but for its heartbeats
-   * is found in about 9 seconds.
+   * The most virtual time that may pass. A number is milliseconds. Default: 30 hours. With heartbeats every 10 seconds
+   * on both sides, an hour passes in about 0.5 seconds of real time and a day in about 7 seconds. So a program that
+   * hangs while its heartbeats go on is found in about 9 seconds.
    */
   readonly limit?: Duration.DurationInput | undefined
 }
 
 /**
- * The program did not end: it waits for something that no time brings (`"Deadlock"`), or for longer than the limit
- * (`"Limit"`). `after` is the virtual time that passed, in milliseconds. `waiting` says, a line for each, what the
- * simulated links and the sessions over them waited for.
+ * The program did not end: nothing sleeps any more and it still waits (`"Deadlock"`), or its next sleep ends beyond the
+ * limit (`"Limit"`).
  *
  * @since 0.1.0
  * @category errors
  */
 export class NotDone extends Data.TaggedError("NotDone")<{
-  /** Whether nothing sleeps any more, or the limit is over. */
+  /**
+   * Why it was given up.
+   */
   readonly reason: "Deadlock" | "Limit"
-  /** The virtual time that passed, in milliseconds. */
+  /**
+   * The virtual time that passed, in milliseconds.
+   */
   readonly after: number
-  /** What simulated links and their sessions wait for, a line for each. */
+  /**
+   * What the simulated links and the sessions over them waited for, a line for each operation or session.
+   */
   readonly waiting: ReadonlyArray<string>
 }> {
   override get message(): string {
@@ -58,12 +63,13 @@ export class NotDone extends Data.TaggedError("NotDone")<{
 }
 
 /**
- * Runs the effect under the `TestClock` of the context, and lets time pass, from one sleep to the next, until the effect
- * is done. When nothing sleeps any more (for a tenth of a second of real time), or the limit is over, the effect is
- * interrupted, and this dies with `NotDone`, which says what the simulated links waited for.
+ * Runs the effect under the `TestClock` of the context, and lets time pass, from one sleep to the next, until the
+ * effect is done. If nothing sleeps for 100 ms of real time, or the next sleep ends beyond the limit, the effect is
+ * interrupted and this dies with `NotDone`, which says what the simulated links waited for.
  *
- * Real asynchronous work (a promise, a file) takes no virtual time, but virtual time does not wait for it while
- * something sleeps: time stands still for some milliseconds at most after such work was noticed.
+ * Real asynchronous work (a promise, a file) takes no virtual time. Virtual time does not wait for it while something
+ * sleeps: after such work has woken a fiber, each of the next 12 steps of time waits for 2 ms of real time, and no
+ * more.
  *
  * @example
  * ```ts
@@ -115,7 +121,7 @@ const passTime = <A, E>(
   const passed = (): number => base.unsafeCurrentTimeMillis() - start
   const notDone = (reason: NotDone["reason"]) =>
     Effect.flatMap(describeLinks(base), (waiting) => Effect.die(new NotDone({ reason, after: passed(), waiting })))
-  /** All that needs no time has happened when a turn brings nothing new. */
+  /** Waits until all that needs no time has happened: a turn of the event loop leaves no task. */
   const settled = Effect.gen(function* () {
     do yield* macrotask
     while (tasks.due() > 0)
@@ -167,12 +173,14 @@ const passTime = <A, E>(
   })
 }
 
-/** Turns of 5 ms that may pass without anything to wait for. */
+/** Turns of 5 ms that may pass while nothing sleeps. */
 const PATIENCE = 20
 
-/** The first steps of time, and those after something outside has woken a fiber, wait for 2 ms each: this many. */
+/** How many steps of time wait for 2 ms each, at the start and after something outside has woken a fiber. */
 const PATIENT_STEPS = 12
 
-/** Real milliseconds after which it says that it is still going on, if more than so much virtual time has passed. */
+/** In real milliseconds: then it says that it goes on, if more virtual time than `LONG` has passed. */
 const TELL_AFTER = 3000
+
+/** In virtual milliseconds. */
 const LONG = 3_600_000

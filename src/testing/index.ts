@@ -1,13 +1,12 @@
 /**
- * What tests of programs over muxado need: a network that is only simulated, time that is only virtual, and a census of
- * what is left behind.
+ * For tests of programs over muxado: a simulated network, virtual time, and a census of what a program leaves behind.
  *
  * @module
  * @since 0.1.0
  */
 
 /**
- * What a program leaves behind.
+ * Finds what a program leaves behind.
  *
  * @since 0.1.0
  * @category modules
@@ -23,7 +22,7 @@ export * as Census from "./Census.js"
 export * as SimulatedSessions from "./SimulatedSessions.js"
 
 /**
- * A connection without a network, and what can go wrong with it.
+ * A connection without a network, with faults.
  *
  * @since 0.1.0
  * @category modules

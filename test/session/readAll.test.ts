@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import * as fc from "fast-check"
-import { makePair, noise, scenario, settle, string, text } from "./utils/sessions.js"
+import { isDone, makePair, noise, scenario, settle, string, text } from "./utils/sessions.js"
 
 /** Both ends of a stream. */
 const makeStream = Effect.gen(function* () {
@@ -83,6 +83,21 @@ describe("readAll", () => {
       const [read, all] = yield* Fiber.join(others)
       assert.isTrue(Option.isNone(read))
       assert.lengthOf(all, 0)
+    }).pipe(scenario)
+  )
+
+  it.effect("done, lets the read that waits for it go on, although its fiber has more to do", () =>
+    Effect.gen(function* () {
+      const { far, near } = yield* makeStream
+      const reading = yield* Effect.fork(MuxStream.read(far))
+      yield* Effect.yieldNow()
+      yield* Effect.forkScoped(Effect.zipRight(MuxStream.readAll(far), Effect.never))
+      yield* MuxStream.write(near, text("the whole"))
+      yield* settle
+      yield* MuxStream.finish(near)
+      yield* settle
+      assert.isTrue(yield* isDone(reading))
+      assert.isTrue(Option.isNone(yield* Fiber.join(reading)))
     }).pipe(scenario)
   )
 

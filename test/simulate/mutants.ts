@@ -442,8 +442,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/session/writing",
     "a write at once that throws is nobody's",
     "a part of somebody else's that throws ends the session",
-    "    try {\n      this.writeNow()\n    } catch (cause) {",
-    "    this.writeNow()\n    try {\n      void 0\n    } catch (cause) {"
+    "    try {\n      isLeft = !this.writeNow()\n    } catch (cause) {",
+    "    isLeft = !this.writeNow()\n    try {\n      void 0\n    } catch (cause) {"
   ),
   inTest(
     "test/session/writing.test.ts",

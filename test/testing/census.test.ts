@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Census } from "effect-muxado/testing"
+import { Census, SimulatedSessions, VirtualTime } from "effect-muxado/testing"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as fc from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import type { Server } from "node:net"
 import { createServer } from "node:net"
@@ -49,6 +51,77 @@ describe("Census", () => {
       yield* TestClock.adjust(0)
       assert.deepStrictEqual((yield* census.left).fibers, [`#${fiber.id().id}, suspended, in waiting for ever`])
       yield* Fiber.interrupt(fiber)
+    })
+  )
+
+  it.effect("says for which fiber a fiber waits", () =>
+    Effect.gen(function* () {
+      const census = yield* Census.make()
+      const [one, other] = yield* census.watch(
+        Effect.gen(function* () {
+          const one = yield* Effect.forkDaemon(Effect.never)
+          return [one, yield* Effect.forkDaemon(Fiber.join(one))] as const
+        })
+      )
+      yield* TestClock.adjust(0)
+      assert.deepStrictEqual((yield* census.left).fibers, [
+        `#${one.id().id}, suspended`,
+        `#${other.id().id}, waits for #${one.id().id}`
+      ])
+      yield* Fiber.interruptAll([one, other])
+    })
+  )
+
+  it.effect("finds a fiber that has not begun to run, in virtual time too", () =>
+    Effect.gen(function* () {
+      const census = yield* Census.make()
+      const program = Effect.zip(Effect.forkDaemon(Effect.never), census.left)
+      const [one, before] = yield* census.watch(program)
+      assert.strictEqual(before.fibers.length, 1)
+      // one more: the program's own fiber
+      const [other, inside] = yield* census.watch(VirtualTime.run(program))
+      assert.strictEqual(inside.fibers.length, 3)
+      assert.strictEqual((yield* census.left).fibers.length, 2)
+      yield* Fiber.interruptAll([one, other])
+      assert.isTrue(Census.isEmpty(yield* census.settled))
+    })
+  )
+
+  it.effect("counts a fiber that asks, and not the one that watches", () =>
+    Effect.gen(function* () {
+      const census = yield* Census.make()
+      const asking = yield* census.watch(Effect.fork(Effect.zip(Effect.fiberId, census.left)))
+      const [id, left] = yield* Fiber.join(asking)
+      assert.deepStrictEqual(left.fibers, [`${FiberId.threadName(id)}, running`])
+      assert.deepStrictEqual((yield* census.watch(census.left)).fibers, [])
+    })
+  )
+
+  it.effect("counts what sessions begin outside of all requests, until they are closed", () =>
+    Effect.gen(function* () {
+      const census = yield* Census.make()
+      const scope = yield* Scope.make()
+      yield* census.watch(Scope.extend(SimulatedSessions.make(), scope))
+      yield* TestClock.adjust(0)
+      assert.isAtLeast((yield* census.left).fibers.length, 4)
+      yield* census.watch(Scope.close(scope, Exit.void))
+      assert.deepStrictEqual(yield* census.settled, { fibers: [], sleeps: [], resources: [] })
+    })
+  )
+
+  it.effect("two censuses, one inside the other, count each fiber of their own", () =>
+    Effect.gen(function* () {
+      const [outer, inner] = [yield* Census.make(), yield* Census.make()]
+      const fibers = yield* outer.watch(
+        Effect.zip(Effect.forkDaemon(Effect.never), inner.watch(Effect.forkDaemon(Effect.never)))
+      )
+      assert.strictEqual((yield* outer.left).fibers.length, 2)
+      assert.deepStrictEqual(
+        (yield* inner.left).fibers.map((line) => line.split(",")[0]),
+        [FiberId.threadName(fibers[1].id())]
+      )
+      yield* Fiber.interruptAll(fibers)
+      assert.isTrue(Census.isEmpty(yield* outer.settled))
     })
   )
 

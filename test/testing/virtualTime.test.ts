@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
+import { eagerly } from "../support/eagerScheduler.js"
 
 const notDone = <A>(effect: Effect.Effect<A>) =>
   Effect.map(Effect.exit(effect), (exit) => {
@@ -107,6 +108,53 @@ describe("VirtualTime.run", () => {
       yield* TestClock.adjust(1)
       assert.isNotNull(sleeping.unsafePoll())
     })
+  )
+
+  it.effect("an adjust that is under way when the program is done completes on the TestClock", () =>
+    Effect.gen(function* () {
+      const adjusting = yield* VirtualTime.run(
+        Effect.zipLeft(Effect.forkDaemon(TestClock.adjust(100)), Effect.sleep(30))
+      )
+      yield* TestClock.adjust(100)
+      assert.isNotNull(adjusting.unsafePoll())
+    })
+  )
+
+  it.effect(
+    "a fiber that sleeps again inside the call that wakes it, and wakes others there, keeps the order of time",
+    () =>
+      Effect.gen(function* () {
+        const seen: Array<string> = []
+        const note = (what: string) => Effect.map(Clock.currentTimeMillis, (now) => void seen.push(`${what} ${now}`))
+        const ticking = (name: string, millis: number) =>
+          Effect.repeatN(Effect.zipRight(Effect.sleep(millis), note(name)), 3)
+        const program = Effect.gen(function* () {
+          const late = yield* Effect.fork(Effect.zipRight(Effect.sleep(20), note("late")))
+          yield* Effect.all([ticking("a", 10), ticking("b", 10), ticking("c", 25)], { concurrency: "unbounded" })
+          yield* Fiber.join(late)
+          yield* TestClock.adjust(5)
+          yield* note("adjusted")
+        })
+        yield* eagerly(VirtualTime.run(program))
+        assert.deepStrictEqual(seen, [
+          ...[
+            "a 10",
+            "b 10",
+            "late 20",
+            "a 20",
+            "b 20",
+            "c 25",
+            "a 30",
+            "b 30",
+            "a 40",
+            "b 40",
+            "c 50",
+            "c 75",
+            "c 100"
+          ],
+          "adjusted 105"
+        ])
+      })
   )
 
   it.effect("lets a program adjust the clock itself, and what happens meanwhile happens in order", () =>

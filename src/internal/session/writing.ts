@@ -35,8 +35,8 @@ export class Writing {
 
   /** There are frames to write. */
   private readonly output = new Signal()
-  /** A task will write, or writes now. */
-  private flushing = false
+  /** Whether a task is scheduled that writes, or writes in this moment: it has frames then that are not written yet. */
+  private flushing: "No" | "Due" | "Now" = "No"
   /** Frames that were taken, and that the transport did not take at once. */
   private unsent: ReadonlyArray<Frame> | undefined = undefined
 
@@ -45,9 +45,9 @@ export class Writing {
   /** There are frames. They are written after all that have something to write now, so that it goes as one. */
   announce(): void {
     // looks again when it has written
-    if (this.flushing) return
+    if (this.flushing !== "No") return
     if (this.tryWrite === undefined || !this.output.isAwaited) return this.output.notify()
-    this.flushing = true
+    this.flushing = "Due"
     this.session.schedule(this.flush)
   }
 
@@ -59,6 +59,7 @@ export class Writing {
   /** What gathered while the last batch was written goes as one. Ends with the session's last frame. */
   loop(writer: FrameWriterService): Effect.Effect<void, TransportFailed> {
     const loop: Effect.Effect<void, TransportFailed> = Effect.suspend(() => {
+      if (this.flushing === "Now") return Effect.zipRight(this.output.wait, loop)
       const frames = this.takeUnsent() ?? this.takeFrames()
       if (frames.length > 0) {
         return Effect.flatMap(writer.write(frames), () => {
@@ -72,30 +73,35 @@ export class Writing {
   }
 
   private readonly flush = (): void => {
+    this.flushing = "Now"
+    let isLeft = false
     try {
-      this.writeNow()
+      isLeft = !this.writeNow()
     } catch (cause) {
       this.session.transportFailed(
         new TransportFailed({ reason: "Write", cause, initiator: "Local", processed: "maybe" })
       )
-    } finally {
-      this.flushing = false
     }
-    if (this.session.connection.hasFrames) this.announce()
+    this.flushing = "No"
+    // the fiber may have been woken meanwhile, and waits again
+    if (isLeft || this.session.connection.end !== undefined) this.output.notify()
+    else if (this.session.connection.hasFrames) this.announce()
   }
 
-  private writeNow(): void {
+  /** False if the writing fiber has to go on. */
+  private writeNow(): boolean {
     const { tryWrite } = this
     // bulk is the writer's: it waits for the transport
-    if (tryWrite === undefined || !this.output.isAwaited || this.session.connection.queuedBytes > DIRECT) {
-      return this.output.notify()
-    }
+    if (tryWrite === undefined || !this.output.isAwaited || this.session.connection.queuedBytes > DIRECT) return false
     const frames = this.takeFrames()
-    if (frames.length === 0) return
-    if (tryWrite(frames)) return this.written()
+    if (frames.length === 0) return true
+    if (tryWrite(frames)) {
+      this.written()
+      return true
+    }
     // the writer comes later, and the application may have detached their memory by then
     this.unsent = frames.map(withOwnPayload)
-    this.output.notify()
+    return false
   }
 
   private takeUnsent(): ReadonlyArray<Frame> | undefined {

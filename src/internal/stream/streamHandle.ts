@@ -140,12 +140,12 @@ export class StreamHandle extends ShownStream implements MuxStream {
       case "Bytes":
         this.forgetUnread()
         this.resetNow(ErrorCode.StreamCancelled)
-        this.endGathering()
+        this.wakeReaders()
         return Effect.fail(new ReadLimitExceeded({ streamId: this.id, maxBytes }))
       case "End":
         return Effect.sync(() => {
           const whole = this.forgetUnread()
-          this.endGathering()
+          this.wakeReaders()
           return whole
         })
       case "Blocked":
@@ -154,7 +154,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
           (fiber) => (this.gatherer = fiber)
         )
       default:
-        this.endGathering()
+        this.wakeReaders()
         return Effect.fail(this.readError(read))
     }
   }
@@ -166,12 +166,6 @@ export class StreamHandle extends ShownStream implements MuxStream {
     if (!isDone(gatherer) && gatherer !== currentFiber()) return gatherer
     this.gatherer = undefined
     return undefined
-  }
-
-  private endGathering(): void {
-    if (this.gatherer === undefined) return
-    this.gatherer = undefined
-    this.wakeReaders()
   }
 
   /** Goes on once the `readAll` of another fiber has ended, in whatever way. */

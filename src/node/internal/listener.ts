@@ -39,7 +39,9 @@ export type ListenOptions =
  * @category models
  */
 export interface TlsListenOptions extends Tls.TlsOptions {
+  /** The address to listen on. Default: every address. */
   readonly host?: string | undefined
+  /** 0 picks a free one. */
   readonly port: number
 }
 

@@ -1,4 +1,4 @@
-/** Counting sleeps, and the resources that Node counts. */
+/** Counting what keeps a program alive beside its fibers: their sleeps, and the resources that Node counts. */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -43,9 +43,9 @@ export const makeSleeps = () => {
 
 // --- resources ---
 
-/** How many there are of each kind: "Timeout", "TCPSocketWrap", "TCPServerWrap", "PipeWrap" and so on; none but in Node. */
+/** How many resources there are of each kind: "Timeout", "TCPSocketWrap" and so on; none but in Node. */
 export const resources: Effect.Effect<ReadonlyMap<string, number>> = Effect.suspend(() =>
-  // always from within a timer: that one may be counted or not, but so it is the same each time
+  // always inside a timer's call: whether Node counts that timer or not, it does the same each time
   Effect.map(realTurn, count)
 )
 
@@ -68,7 +68,7 @@ export const excess = (
 
 // --- patience ---
 
-/** Asks so many times more, a turn of the event loop apart, until nothing is left, and gives the last answer. */
+/** Asks until nothing is left, `times` times more at most and 5 ms apart, and gives the last answer. */
 export const untilEmpty = <A>(
   left: Effect.Effect<A>,
   isEmpty: (left: A) => boolean,

@@ -1,6 +1,6 @@
 /**
- * The closing of sessions over a simulated link. Under a `TestClock` the test is often over when they close, and nothing
- * moves the clock any more, so time passes by itself where it would stand still.
+ * The closing of sessions over a simulated link. Under a `TestClock` the test is often over when they close, and
+ * nothing moves the clock any more, so time passes by itself where it would stand still.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -1,6 +1,6 @@
 /**
- * Disorder that is derived from a seed: the same seed and the same question give the same answer, in any order of asking.
- * Every function is synchronous; times are in milliseconds.
+ * Disorder that is derived from a seed: the same seed and the same question give the same answer, in any order of
+ * asking. Every function is synchronous; times are in milliseconds.
  */
 
 /** When the link stands still: once in every stretch of `every`, for at most `upTo`. */
@@ -9,7 +9,7 @@ export interface Stalls {
   readonly upTo: number
 }
 
-/** A number from 0 to below 1 that depends on nothing but the seed and the index. */
+/** A number from 0 to below 1 that depends on the seed and the index alone. */
 export const fraction = (seed: number, index: number): number => {
   let hash = Math.imul(seed | 0, 0x9e3779b1) ^ Math.imul(index | 0, 0x85ebca6b)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
@@ -17,7 +17,7 @@ export const fraction = (seed: number, index: number): number => {
   return ((hash ^ (hash >>> 16)) >>> 0) / 0x1_0000_0000
 }
 
-/** When something is delivered that would be at `at`: the end of the stall that it falls into. Order is kept. */
+/** When something arrives that would arrive at `at`: at the end of the stall that it falls into. Order is kept. */
 export const stalled = (stalls: Stalls, seed: number, at: number): number => {
   const stretch = Math.floor(at / stalls.every)
   const length = stalls.upTo * (1 - fraction(seed, 2 * stretch))
@@ -25,5 +25,5 @@ export const stalled = (stalls: Stalls, seed: number, at: number): number => {
   return start <= at && at < start + length ? start + length : at
 }
 
-/** What the byte at the offset is changed by, when nobody said: 1 to 255. */
+/** What a byte at this offset is XORed with if the fault does not say: 1 to 255. */
 export const mask = (seed: number, offset: number): number => 1 + Math.floor(fraction(~seed, offset) * 255)

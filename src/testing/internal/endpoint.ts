@@ -1,6 +1,6 @@
 /**
- * One side of a simulated connection: a transport that writes to one link and reads from the other. It starts no fiber
- * of its own; who waits for something to arrive sleeps until then.
+ * One side of a simulated connection: a transport that writes to one link and reads from the other. No fiber runs while
+ * none of its operations does: an operation that waits for something to arrive sleeps until then.
  */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -18,7 +18,7 @@ import type { Wait, Waits } from "./waits.js"
 import { count } from "./waits.js"
 import type { Wakes } from "./wakes.js"
 
-/** Since when an operation of this side never completes, in milliseconds. */
+/** From when on an operation of this side never completes, in milliseconds since the pair was made. */
 export interface Hangs {
   write: number
   end: number
@@ -74,7 +74,7 @@ export const makeEndpoint = (
     const state = inbound.poll(now)
     switch (state._tag) {
       case "Ready":
-        // As the last step, for then no interruption can come between taking the bytes and handing them on.
+        // The last operation: no interruption can come between taking the bytes and handing them on.
         return Effect.sync(() => {
           const piece = inbound.take(now)
           wakes.flush()
@@ -118,7 +118,7 @@ export const makeEndpoint = (
           const isDone = hangs.write > now && offset === bytes.length
           wakes.flush()
           if (isDone) return Effect.void
-          // whom this has woken may have read it, or destroyed the transport
+          // a fiber that this has woken may have read the bytes, or destroyed the transport
           if (taken > 0 && (destroyed || outbound.isRoomy())) return step
         }
         if (hangs.write <= now) return never("write", "neverWrite")
@@ -164,7 +164,7 @@ export const makeEndpoint = (
       if (destroyed) return
       destroyed = true
       outbound.dropWriter(now)
-      // who still waits here is woken by it, and so is the peer's writer, to hear when it will know
+      // operations that wait here fail, and the peer's writer asks again when it will know
       wakes.add(inbound.readable)
       wakes.add(inbound.writable)
       wakes.add(released)
@@ -184,7 +184,7 @@ export const failed = (
 ): Effect.Effect<never, TransportFailed> =>
   Effect.fail(new TransportFailed({ reason, cause: new Error(why), initiator, processed: "maybe" }))
 
-/** Until the latch opens or it is time; `Infinity` for the latch alone. */
+/** Waits until the latch opens or the time is `until`, in milliseconds of `now`; `Infinity` for the latch alone. */
 export const waitFor = (latch: Latch, clock: Clock.Clock, now: number, until: number): Effect.Effect<void> =>
   until === Infinity
     ? latch.await
@@ -197,7 +197,7 @@ export const waitFor = (latch: Latch, clock: Clock.Clock, now: number, until: nu
 
 // --- chunks ---
 
-/** What is wrong with the argument of `write`, which JavaScript may call with anything. */
+/** What is wrong with the argument of `write`: JavaScript may pass any value. */
 export const wrongChunks = (chunks: unknown): TypeError | undefined => {
   if (!Array.isArray(chunks)) return new TypeError(`write takes an array of Uint8Arrays, not ${describeValue(chunks)}`)
   const index = chunks.findIndex((chunk) => !isBytes(chunk))
@@ -205,6 +205,6 @@ export const wrongChunks = (chunks: unknown): TypeError | undefined => {
   return new TypeError(`write takes an array of Uint8Arrays, but element ${index} is ${describeValue(chunks[index])}`)
 }
 
-/** Nothing of it was written. */
+/** The failure of a `write` whose argument is wrong, and of which nothing was written. */
 export const notWritten = (cause: TypeError): Effect.Effect<never, TransportFailed> =>
   Effect.fail(new TransportFailed({ reason: "Write", cause, initiator: "Local", processed: "no" }))

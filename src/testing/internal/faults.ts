@@ -1,11 +1,12 @@
-/** What can be made to go wrong with a simulated connection. */
+/** The faults of a simulated connection: what users ask for, applied to its links and sides. */
 import * as Duration from "effect/Duration"
 import type { Hangs } from "./endpoint.js"
 import type { Link } from "./link.js"
 import type { Direction } from "./trace.js"
 
 /**
- * From when on a fault is there: `true` for at once, or how much later; `false` for never.
+ * From when on a fault is there: `true` for at once, `false` for never, or how much later; a number is
+ * milliseconds.
  *
  * @since 0.1.0
  * @category faults
@@ -19,9 +20,9 @@ export type When = boolean | Duration.DurationInput
  * @category faults
  */
 export interface Corruption {
-  /** The byte's offset in its direction, 0 for the first one. */
+  /** The byte's offset in its direction, 0 for the first byte. */
   readonly at: number
-  /** What it is XORed with, 1 to 255. Default: one of these, by the seed. */
+  /** What the byte is XORed with, 1 to 255. Default: one of these, which the seed decides. */
   readonly xor?: number | undefined
 }
 
@@ -34,19 +35,22 @@ export interface Corruption {
  */
 export interface DirectionFaults {
   /**
-   * The connection is reset, for both sides, when this many bytes of the direction have arrived: no more than these are
-   * read. The writer hands over no more than these.
+   * The connection is reset, for both sides, when this many bytes of the direction have arrived. The writer hands over
+   * no more bytes than these, and the reader reads no more. Default: never.
    */
   readonly cutAt?: number | undefined
-  /** The bytes at these offsets (0 is the first byte) arrive changed. One that was handed over already does not. */
+  /**
+   * The bytes at these offsets (0 is the first byte) arrive changed, unless the writer has handed them over already.
+   * Default: none.
+   */
   readonly corruptAt?: number | Corruption | ReadonlyArray<number | Corruption> | undefined
-  /** The direction is lost without an error, while the other one goes on: see `Pair.blackHole`. */
+  /** From when on the direction loses all bytes without an error: see `Pair.blackHole`. Default: never. */
   readonly blackHole?: When | undefined
-  /** The same after this many bytes, which still arrive. */
+  /** After how many bytes the direction loses all others; these still arrive. Default: never. */
   readonly blackHoleAt?: number | undefined
-  /** A `write` of this direction takes no more bytes: see `Pair.stallWrites`. */
+  /** From when on a `write` of this direction takes no more bytes: see `Pair.stallWrites`. Default: never. */
   readonly stallWrites?: When | undefined
-  /** The same after this many bytes. */
+  /** After how many bytes a `write` of this direction takes no more. Default: never. */
   readonly stallWritesAt?: number | undefined
 }
 
@@ -57,13 +61,16 @@ export interface DirectionFaults {
  * @category faults
  */
 export interface SideFaults {
-  /** A `write` sends what there is room for, and never completes, not even after `destroy`. */
+  /**
+   * From when on a `write` hands over what there is room for, and never completes, not even after `destroy`.
+   * Default: never.
+   */
   readonly neverWrite?: When | undefined
-  /** An `end` sends nothing and never completes, not even after `destroy`. */
+  /** From when on an `end` sends nothing and never completes, not even after `destroy`. Default: never. */
   readonly neverEnd?: When | undefined
   /**
-   * A `destroy` does nothing and never completes; closing the pair's scope drops the side all the same. No `Transport`
-   * may do this: an uninterruptible `destroy`, as that of a finalizer, never completes.
+   * From when on a `destroy` does nothing and never completes; closing the pair's scope destroys the side all the same.
+   * No `Transport` may do this: an uninterruptible `destroy`, as that of a finalizer, never completes. Default: never.
    */
   readonly neverDestroy?: When | undefined
 }
@@ -76,19 +83,19 @@ export interface SideFaults {
  * @category faults
  */
 export interface Faults {
-  /** On the way from the client to the server. */
+  /** What goes wrong with bytes that the client writes. Default: nothing. */
   readonly clientToServer?: DirectionFaults | undefined
-  /** On the way from the server to the client. */
+  /** What goes wrong with bytes that the server writes. Default: nothing. */
   readonly serverToClient?: DirectionFaults | undefined
-  /** With what the client's side does. */
+  /** Which operations of the client never complete. Default: none. */
   readonly client?: SideFaults | undefined
-  /** With what the server's side does. */
+  /** Which operations of the server never complete. Default: none. */
   readonly server?: SideFaults | undefined
-  /** The connection is reset: see `Pair.cut`. */
+  /** When the connection is reset: see `Pair.cut`. Default: never. */
   readonly cut?: When | undefined
 }
 
-/** What the faults of a pair have an effect on. */
+/** The links and sides that the faults of a pair change. */
 export interface Targets {
   readonly clientToServer: Link
   readonly serverToClient: Link
@@ -113,7 +120,7 @@ export const checkFaults = (faults: Faults): void => {
   }
 }
 
-/** From now on, or from when they say. */
+/** Applies the faults, those with a time counted from `now` in milliseconds. It wakes no fiber. */
 export const applyFaults = (targets: Targets, faults: Faults, now: number): void => {
   applyToLink(targets.clientToServer, faults.clientToServer ?? {}, now)
   applyToLink(targets.serverToClient, faults.serverToClient ?? {}, now)

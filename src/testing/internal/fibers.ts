@@ -1,7 +1,8 @@
 /**
- * The fibers that a program has begun and that have not ended, found by a scheduler and not by Effect's `Supervisor`, which
- * Effect's next major does not have. `doing` alone asks more of a fiber: whether it is suspended, and which fiber it waits
- * for. Effect has that in `Fiber.status` and nowhere else. Where it goes, the words after the fiber's name go with it.
+ * The fibers that a program has begun and that have not ended, found by a scheduler and not by Effect's `Supervisor`,
+ * which Effect's next major does not have. `doing` alone asks more of a fiber: whether it is suspended, and which fiber
+ * it waits for. Effect has that in `Fiber.status` and nowhere else. Where it goes, the words after the fiber's name go
+ * with it.
  */
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"

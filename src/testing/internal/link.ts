@@ -68,9 +68,9 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
   const random = new Random(seed)
   const jitters = new Random(Math.floor(fraction(seed, 0) * 0x1_0000_0000))
 
-  /** Open when the reader should look again. */
+  /** Opens when the reader shall look again. */
   const readable = new Latch(false)
-  /** Open when the writer should look again. */
+  /** Opens when the writer shall look again. */
   const writable = new Latch(false)
 
   /** The oldest and the newest of the unread bytes. */
@@ -86,20 +86,20 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
   let endAt = Infinity
   /** When a reset arrives at the reader; nothing that would come later does. */
   let resetAt = Infinity
-  /** When the reader's side hears that the writer's is gone, and so that its own writes are in vain. */
+  /** When the reader's side learns that the writer's side is gone: then its own writes fail. */
   let goneAt = Infinity
-  /** Since when the line swallows everything: what would arrive later does not. */
+  /** From when on the line loses everything: what would arrive later does not. */
   let lostAt = Infinity
-  /** When both sides have a reset, whatever is unread. */
+  /** When both sides have a reset, even with unread bytes. */
   let cutAt = Infinity
-  /** Since when the writer gets rid of nothing. */
+  /** From when on the line takes nothing from the writer. */
   let stalledAt = Infinity
 
-  /** The bytes after which the connection is reset, the line swallows everything, the writer gets rid of nothing. */
+  /** The bytes after which the connection is reset, the line loses everything, the line takes nothing. */
   const after = { cut: Infinity, lose: Infinity, stall: Infinity }
   /** The bytes to be changed, by their offsets, and what with. */
   const masks = new Map<number, number>()
-  /** The reader was told how it ended. */
+  /** The trace has the end that the reader has seen. */
   let told = false
 
   const { record, wakes } = events
@@ -201,7 +201,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     return concat(pieces)
   }
 
-  /** Changes those of the bytes, which are at this offset, that do not come out as they went in. */
+  /** Changes the bytes that are to arrive changed, of bytes that begin at this offset. */
   const corrupt = (now: number, bytes: Uint8Array, offset: number): void => {
     for (const [at, xor] of masks) {
       const index = at - offset
@@ -282,7 +282,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     /** Whether not even a write of nothing completes. */
     isStalled,
 
-    /** When the reader's side knows that what it writes is read by nobody. */
+    /** When the reader's side learns that nothing reads what it writes. */
     goneAt: (): number => Math.min(cutAt, goneAt <= lostAt ? goneAt : Infinity),
 
     cutAt: (): number => cutAt,
@@ -308,7 +308,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
 
     // --- faults ---
 
-    /** From then on nothing arrives any more, in either sense. */
+    /** From then on neither bytes nor an end nor a reset arrives. */
     lose: (at: number): void => {
       lostAt = Math.min(lostAt, at)
       wakeBoth()
@@ -329,7 +329,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       wakeBoth()
     },
 
-    // --- for people
+    // --- in words ---
 
     /** Why the reader has nothing to read, as `poll` found. */
     whyNothing: (now: number, what: "bytes" | "end" | "reset" | "nothing"): string => {
@@ -340,14 +340,14 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
         : `it has read all that the peer sent (${count(written, "byte")})`
     },
 
-    /** Why the writer gets rid of nothing more. */
+    /** Why the line takes no more bytes from the writer. */
     whyNoRoom: (now: number): string => {
       if (isStalled(now) || written >= after.stall) return "a fault (stallWrites) lets it write no more"
       const full = `the link's buffer is full (${written - read} of ${count(bufferSize, "byte")})`
       return isLost(now) ? `${full}, and a black hole swallows what is sent` : `${full}: the peer does not read`
     },
 
-    /** The line swallows what is put on it, or takes nothing. */
+    /** Whether the line loses what is put on it, or takes nothing. */
     isFaulty: (now: number): boolean => isStalled(now) || written >= after.stall || (isLost(now) && written > read),
 
     stall: (at: number): void => {

@@ -1,4 +1,4 @@
-/** What a simulated connection is like, as its users say it, and as its links take it. */
+/** The options of a simulated connection: what users give, and what its links take. */
 import * as Duration from "effect/Duration"
 import type { Faults } from "./faults.js"
 import { checkFaults } from "./faults.js"
@@ -13,17 +13,18 @@ import type { TraceOptions } from "./trace.js"
  */
 export interface Options {
   /**
-   * How long a byte is on its way, one way. Default: none.
+   * How long a byte is on its way, in one direction. A number is milliseconds. Default: 0.
    */
   readonly latency?: Duration.DurationInput | undefined
   /**
-   * How much longer than `latency` a write may be on its way: for each a random time up to this, but never so that
-   * it would overtake another. Default: none.
+   * How much longer than `latency` a write may be on its way: a random time up to this for each write. No write
+   * overtakes another. A number is milliseconds. Default: 0.
    */
   readonly jitter?: Duration.DurationInput | undefined
   /**
-   * The link stands still now and then: once in every stretch of `every`, at a random moment, for a random time up to
-   * `upTo`. What would arrive meanwhile arrives at the end of it, in order. Default: never.
+   * Times in which nothing arrives: once in every stretch of `every`, at a random moment, for a random time up to
+   * `upTo`. What would arrive in such a time arrives at its end, in order. Numbers are milliseconds, and 0 < `upTo` <=
+   * `every`. Default: none.
    */
   readonly stalls?:
     | {
@@ -34,13 +35,17 @@ export interface Options {
       }
     | undefined
   /**
-   * Bytes per second. Default: no limit.
+   * How fast each direction carries bytes, in bytes per second, above 0. Default: `Infinity`, no limit.
    */
   readonly bandwidth?: number | undefined
   /**
-   * What one `read` gives. `"whole"`: a write, or as much of it as fitted into the buffer at once. `"byte"`: one byte.
-   * `"joined"`: all that has arrived, of however many writes. Bounds: a random number of bytes between the two, less
-   * only at the end of a write or, with `joined`, where no more has arrived. Default: `"whole"`.
+   * What one `read` gives. Default: `"whole"`.
+   *
+   * - `"whole"`: the bytes of one write, or the part of them that went into the buffer at once
+   * - `"byte"`: one byte
+   * - `"joined"`: all bytes that have arrived, of any number of writes
+   * - `min` and `max`, in bytes, 0 < `min` <= `max`: a random number of bytes between the two. It is less at the end of
+   *   a write or, if `joined` is true (default: false), where no more bytes have arrived
    */
   readonly chunking?:
     | "whole"
@@ -56,20 +61,22 @@ export interface Options {
       }
     | undefined
   /**
-   * What everything random is derived from: chunking, jitter, stalls, and what bytes are corrupted with. Default: 0.
+   * Decides all that is random: chunking, jitter, stalls, and how bytes are corrupted. Of a whole number its lower 32
+   * bits count. Default: 0.
    */
   readonly seed?: number | undefined
   /**
-   * The bytes that may be on their way or unread before a `write` suspends. The link is only filled when this is more
-   * than bandwidth times latency. Default: 64 KiB.
+   * How many bytes may be on their way or unread in each direction before a `write` suspends, at least 1. If this is
+   * less than bandwidth times latency, the link never carries as much as its bandwidth. Default: 65,536 (64 KiB).
    */
   readonly bufferSize?: number | undefined
   /**
-   * What goes wrong from the start, or by itself later on; `Pair.inject` does the same at any moment. Default: nothing.
+   * What goes wrong from the start, or at a later time that it names; `Pair.inject` does the same at any moment.
+   * Default: nothing.
    */
   readonly faults?: Faults | undefined
   /**
-   * What is kept of what happened. Default: the last 10,000 events, without their bytes.
+   * Which events the trace keeps. Default: the last 10,000 events, without their bytes.
    */
   readonly trace?: TraceOptions | undefined
 }
@@ -119,8 +126,9 @@ const traceOf = ({ bytes = false, limit = bytes ? Infinity : 10_000 }: TraceOpti
   return { bytes, limit }
 }
 
+/** In milliseconds. */
 const finite = (name: string, input: Duration.DurationInput): number => {
   const millis = Duration.toMillis(input)
-  if (millis === Infinity) throw new RangeError(`${name} must not last for ever`)
+  if (millis === Infinity) throw new RangeError(`${name} must be finite`)
   return millis
 }

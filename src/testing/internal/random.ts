@@ -1,6 +1,6 @@
 /**
- * A seeded random generator: PCG32 (XSH-RR), from its definition at https://www.pcg-random.org. The same seed gives the same
- * numbers in every version of this library and of Effect, so that a recorded seed stays a test.
+ * A seeded random generator: PCG32 (XSH-RR), from its definition at https://www.pcg-random.org. The same seed gives the
+ * same numbers in every version of this library and of Effect, so that a recorded seed stays a test.
  */
 
 /** What one step multiplies the state by, and adds to it. */

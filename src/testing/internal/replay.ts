@@ -1,4 +1,4 @@
-/** One side of a connection that is played from a trace. */
+/** One side of a connection, played from a trace. */
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Either from "effect/Either"
@@ -22,13 +22,16 @@ import { makeWaits } from "./waits.js"
  * @category traces
  */
 export interface ReplayOptions {
-  /** The direction whose reader the transport plays to. */
+  /** The direction that is played: what its reader read, the transport gives again. */
   readonly direction: Direction
-  /** When chunks come: when they were read then, counted from now, or without any time passing. Default: `"recorded"`. */
+  /**
+   * When chunks arrive: at the times at which they were read, counted from now (`"recorded"`), or at once (`"none"`).
+   * Default: `"recorded"`.
+   */
   readonly timing?: "recorded" | "none" | undefined
   /**
-   * What follows the last byte: what followed it in the trace, an orderly end, a reset, or silence. Default: `"recorded"`,
-   * which is silence where the trace stops before an end.
+   * What follows the last byte: what followed it in the trace (`"recorded"`; silence if the trace stops before an end),
+   * an orderly end (`"end"`), a reset (`"reset"`), or nothing (`"silence"`). Default: `"recorded"`.
    */
   readonly ending?: "recorded" | "end" | "reset" | "silence" | undefined
 }
@@ -40,11 +43,11 @@ export interface ReplayOptions {
  * @category traces
  */
 export interface Replay {
-  /** Plays the recorded bytes to its reader. */
+  /** Gives the recorded chunks to its reader, and keeps what is written to it. */
   readonly transport: TransportService
-  /** All that was written to it. */
+  /** All bytes that were written to the transport. */
   readonly written: Effect.Effect<Uint8Array>
-  /** How many recorded bytes are still to be read. */
+  /** How many recorded bytes are not read yet. */
   readonly remaining: Effect.Effect<number>
 }
 

@@ -1,6 +1,6 @@
 /**
- * Observing the tasks of fibers, by a scheduler above the program's own. Fibers that an observed fiber forks are observed
- * too, daemons included. Fibers that get another scheduler are not.
+ * Observing the tasks of fibers, by a scheduler above the program's own. Fibers that an observed fiber forks are
+ * observed too, daemons included. Fibers that get another scheduler are not.
  */
 import * as Effect from "effect/Effect"
 import type { Scheduler } from "effect/Scheduler"

@@ -1,8 +1,8 @@
 /**
- * Effect's `TestClock`: what this library needs of it beyond its time, `adjust` and `setTime`, and nothing outside of this
- * file does. To pass time from sleep to sleep one must know when the next sleep ends, and only the clock knows that: fibers
- * of the program sleep on it that this library never meets. Effect 3 lists the sleeps (`sleeps`). Effect's next major does
- * not: there `sleepsOf` needs a clock of this library under the program.
+ * Effect's `TestClock`: what this library needs of it beyond its time, `adjust` and `setTime`, and nothing outside of
+ * this file does. To pass time from sleep to sleep one must know when the next sleep ends, and only the clock knows
+ * that: fibers of the program sleep on it that this library never meets. Effect 3 lists the sleeps (`sleeps`). Effect's
+ * next major does not: there `sleepsOf` needs a clock of this library under the program.
  */
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"

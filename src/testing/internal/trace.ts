@@ -1,4 +1,4 @@
-/** What happened on a simulated connection, as plain data. */
+/** The trace of a simulated connection: what happened on it, as plain data. */
 import * as Encoding from "effect/Encoding"
 
 /**
@@ -33,15 +33,15 @@ export type TraceEventName =
 export interface TraceEvent {
   /** Milliseconds since the pair was made. */
   readonly at: number
-  /** The way of the bytes; `"both"` for a fault of the whole connection. */
+  /** The direction that the bytes went; of what a side did, the direction that it writes. */
   readonly direction: Direction | "both"
-  /** What happened: see `TraceEvent`. */
+  /** What happened. */
   readonly event: TraceEventName
-  /** How many bytes it is about. */
+  /** How many bytes were written, read, lost or changed; 0 for other events. */
   readonly bytes: number
-  /** Which bytes, two digits each; only where the bytes are recorded. */
+  /** These bytes, two hexadecimal digits each; only where the bytes are recorded. */
   readonly hex?: string
-  /** What a `"fault"` is, and which byte was `"corrupted"`. */
+  /** Of a `"fault"`, which one; of `"corrupted"`, which byte and what it was XORed with. */
   readonly detail?: string
 }
 
@@ -54,9 +54,9 @@ export interface TraceEvent {
 export interface Trace {
   /** The seed of the pair. */
   readonly seed: number
-  /** How many of the oldest events are missing, because there were more than `limit`. */
+  /** How many of the oldest events are missing, since there were more than `limit`. */
   readonly dropped: number
-  /** In the order in which they happened. */
+  /** The events, the oldest first. */
   readonly events: ReadonlyArray<TraceEvent>
 }
 
@@ -67,13 +67,15 @@ export interface Trace {
  * @category traces
  */
 export interface TraceOptions {
-  /** Record the bytes too, all of them: what `replay` needs. Default: false. */
+  /** Whether to record the bytes too, all of them: `replay` needs this. Default: false. */
   readonly bytes?: boolean | undefined
-  /** How many events are kept; the oldest go first. Default: 10,000, and no limit where the bytes are recorded. */
+  /**
+   * How many events are kept: the newest. Default: 10,000, or `Infinity` (no limit) if the bytes are recorded.
+   */
   readonly limit?: number | undefined
 }
 
-/** What one direction tells its recorder. */
+/** Records an event of one direction at `now`, in milliseconds since the pair was made. */
 export type Record = (now: number, event: TraceEventName, bytes?: Uint8Array, detail?: string) => void
 
 export const makeRecorder = (seed: number, options: { readonly bytes: boolean; readonly limit: number }) => {
@@ -117,7 +119,7 @@ export const makeRecorder = (seed: number, options: { readonly bytes: boolean; r
   }
 }
 
-/** One line for each event. */
+/** The trace in words, a line for each event. */
 export const printTrace = (trace: Trace): string =>
   [
     `seed ${trace.seed}, ${trace.events.length} events${trace.dropped === 0 ? "" : `, ${trace.dropped} before them dropped`}`,

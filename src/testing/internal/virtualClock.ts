@@ -13,7 +13,7 @@ interface Sleep {
   readonly resume: Resume<void>
 }
 
-/** The one that is over first comes last. */
+/** The sleep that ends first comes last. */
 const isLater = (a: Sleep, b: Sleep): boolean => a.until > b.until || (a.until === b.until && a.order > b.order)
 
 export const makeVirtualClock = (base: TestClock.TestClock) => {
@@ -88,10 +88,10 @@ export const makeVirtualClock = (base: TestClock.TestClock) => {
   return {
     clock,
 
-    /** When the next of its sleeps is over, `Infinity` for never. */
+    /** When the next of its sleeps ends, `Infinity` for never. */
     next: (): number => sleeps[sleeps.length - 1]?.until ?? Infinity,
 
-    /** Wakes those whose sleep is over. */
+    /** Wakes the fibers whose sleep has ended; false if there are none. */
     wake: (): boolean => {
       let woken = false
       for (let next = sleeps.pop(); next !== undefined; next = sleeps.pop()) {
@@ -105,14 +105,14 @@ export const makeVirtualClock = (base: TestClock.TestClock) => {
       return woken
     },
 
-    /** Wakes those who wait until nothing is left to do at this time. */
+    /** Wakes the fibers that wait until nothing is left to do at this time; false if there are none. */
     settle: (): boolean => {
       const woken = settling.splice(0)
       for (const resume of woken) resume(Effect.void)
       return woken.length > 0
     },
 
-    /** What still sleeps, and all that will, sleeps on the `TestClock` from now on. */
+    /** From now on fibers sleep on the `TestClock`, those that sleep already included. */
     handOver: (): void => {
       over = true
       setPassing(clock, false)

@@ -1,4 +1,4 @@
-/** What the operations of simulated links wait for, for a person to read. */
+/** What the operations of simulated links wait for, in words. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as TestClock from "effect/TestClock"
@@ -38,7 +38,7 @@ export const describeLinks = (clock: Clock.Clock): Effect.Effect<ReadonlyArray<s
     return links.flatMap((one, index) => one.describe(links.length === 1 ? "" : `link ${index + 1}, `))
   })
 
-/** The waits of a link, which it looks after until it is closed. */
+/** Keeps the waits of a link until it is closed, and warns once if the `TestClock` stands still meanwhile. */
 export const makeWaits = (clock: Clock.Clock, runner: Runner) => {
   const root = rootOf(clock)
   const origin = clock.unsafeCurrentTimeMillis()
@@ -143,7 +143,7 @@ const watchClock = (clock: TestClock.TestClock, isPassing: () => boolean, onStil
   return { start, stop }
 }
 
-/** In milliseconds of real time. Ticks are counted, so that a busy process does not look like a clock that stands still. */
+/** In milliseconds of real time. Ticks are counted: a busy process does not look like a clock that stands still. */
 const TICK = 125
 const STILL_TICKS = 8
 

@@ -1,6 +1,6 @@
 /**
- * Whom a step of a simulated connection wakes: all at its end. A scheduler may run a fiber inside the call that wakes it, so
- * a step first changes all that it changes, on both links and both sides.
+ * The fibers that a step of a simulated connection wakes, all of them at its end. A scheduler may run a fiber inside the
+ * call that wakes it, so a step first changes all that it changes, on both links and both sides.
  */
 import type { Latch } from "../../internal/support/waiters.js"
 

@@ -1,0 +1,269 @@
+/** What the README says: its snippets are the files in `readme/` and do what it says, and its commands and paths exist. */
+import * as Ndjson from "@effect/platform/Ndjson"
+import { assert, describe, it } from "@effect/vitest"
+import { MuxadoError, MuxStream, Session } from "effect-muxado"
+import { SimulatedSessions } from "effect-muxado/testing"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as TestClock from "effect/TestClock"
+import { existsSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as bothSides from "./readme/bothSides.js"
+import * as messages from "./readme/messages.js"
+import { askAgain } from "./readme/retry.js"
+import * as shutdown from "./readme/shutdown.js"
+import * as types from "./readme/types.js"
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..")
+const read = (path: string): string => readFileSync(join(root, path), "utf8")
+const readme = read("README.md")
+
+interface Manifest {
+  readonly scripts: Readonly<Record<string, string>>
+  readonly exports: Readonly<Record<string, unknown>>
+  readonly peerDependencies: Readonly<Record<string, string>>
+  readonly devDependencies: Readonly<Record<string, string>>
+}
+const manifest = JSON.parse(read("package.json")) as Manifest
+
+/** The sections, by their headings. */
+const sections = new Map(
+  readme
+    .split(/^## /m)
+    .slice(1)
+    .map((section) => [section.slice(0, section.indexOf("\n")), section] as const)
+)
+const section = (title: string): string => {
+  const text = sections.get(title)
+  assert(text !== undefined, `the README has no section "${title}"`)
+  return text
+}
+
+describe("the README", () => {
+  const snippets = [
+    ["A server", "server"],
+    ["A client", "client"],
+    ["Streams with types", "types"],
+    ["Both sides serve and call", "bothSides"],
+    ["Messages on a stream", "messages"],
+    ["Graceful shutdown", "shutdown"],
+    ["Errors", "retry"]
+  ] as const
+  it.each(snippets)("shows under %s the file %s.ts, word for word", (title, name) => {
+    assert.strictEqual(/^```ts\n(.*?)^```$/ms.exec(section(title))?.[1], read(`test/docs/readme/${name}.ts`))
+  })
+
+  it("names commands that package.json has", () => {
+    const commands = [...readme.matchAll(/npm run (?:-s )?([\w:]+)/g)].map((match) => match[1] ?? "")
+    assert.isAbove(commands.length, 8)
+    assert.deepStrictEqual(
+      commands.filter((command) => !(command in manifest.scripts)),
+      []
+    )
+  })
+
+  it("lists each small example with its file and its command", () => {
+    const examples = Object.keys(manifest.scripts).filter((name) => name.startsWith("example:"))
+    assert.strictEqual(examples.length, 4)
+    for (const name of examples) {
+      const file = /examples(?:\/\w+\.ts)?$|examples\/\w+\.ts/.exec(manifest.scripts[name] ?? "")?.[0] ?? "examples"
+      const row = section("Examples")
+        .split("\n")
+        .find((line) => line.includes(`\`npm run -s ${name}\``))
+      assert.include(row, file)
+    }
+  })
+
+  it("names paths that exist", () => {
+    const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map((match) => match[1] ?? "")
+    const shown = [...section("Beside its peers").matchAll(/\| `(test\/[^`]+)` \|$/gm)].map((match) => match[1] ?? "")
+    assert.isAbove(links.length, 12)
+    assert.isAbove(shown.length, 10)
+    assert.deepStrictEqual(
+      [...links, ...shown].filter((path) => !existsSync(join(root, path))),
+      []
+    )
+  })
+
+  it("installs the versions that package.json asks for", () => {
+    for (const [name, range] of Object.entries(manifest.peerDependencies)) {
+      assert.include(section("Install"), ` ${name}@${range.slice(1).replace(/\.0$/, "")}`)
+    }
+    const [vitest, effectVitest] = ["vitest", "@effect/vitest"].map((name) => manifest.devDependencies[name] ?? "")
+    assert.include(
+      section("Testing"),
+      ` vitest@${/\d+/.exec(vitest ?? "")?.[0]} @effect/vitest@${/\d+\.\d+/.exec(effectVitest ?? "")?.[0]}`
+    )
+  })
+
+  it("names entries that package.json has", () => {
+    const entries = [...section("Entries and what they need").matchAll(/`effect-muxado(\/\w+)?`/g)]
+    assert.isAbove(entries.length, 2)
+    for (const [, entry = ""] of entries) assert.property(manifest.exports, `.${entry}`)
+  })
+
+  it("has no figure about speed that docs/performance.md does not have", () => {
+    const documented = new Map(
+      read("docs/performance.md")
+        .split("\n")
+        .map((line) => line.split("|").map((cell) => cell.trim()))
+        .filter((cells) => cells.length === 13)
+        .map((cells) => [cells[1], cells] as const)
+        .reverse() // of two tables with a row of the same name, the first
+    )
+    const columns = documented.get("cell")
+    const wanted = ["ours", "tcpBare", "http2", "libp2pYamux", "go-muxado"].map((name) => columns?.indexOf(name) ?? -1)
+    const rows = [...section("Where it is slower").matchAll(/^\| `([\w-]+)` \| (.*) \|$/gm)]
+    assert.isAbove(rows.length, 4)
+    for (const [, name, figures] of rows) {
+      const cells = documented.get(name)
+      assert.strictEqual(figures, wanted.map((column) => cells?.[column]).join(" | "), name)
+    }
+    const echo = documented.get("echo-64-64")
+    const [http2, go] = ["http2", "go-muxado"].map((name) => echo?.[columns?.indexOf(name) ?? -1])
+    assert.include(section("Where it is slower"), `${http2} times node:http2, ${go} times Go muxado`)
+  })
+})
+
+describe("the README's snippets", () => {
+  const { make } = SimulatedSessions
+
+  it.scoped("types choose what the server does, and an unknown one resets the stream with its code", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* make()
+      yield* Effect.fork(types.serve(server))
+      assert.strictEqual(yield* types.call(client, 1, "hello"), "5 bytes")
+      assert.strictEqual(yield* types.call(client, 2, "hello"), "HELLO")
+      const error = yield* Effect.flip(types.call(client, 3, "hello"))
+      assert.containSubset(error, { _tag: "StreamReset", code: 1000, initiator: "Remote" })
+    })
+  )
+
+  it.scoped("both sides serve and call with the same code", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* make()
+      const greetings = yield* Effect.all([bothSides.greet(client), bothSides.greet(server)], { concurrency: 2 })
+      assert.deepStrictEqual(greetings, ["I am the server", "I am the client"])
+    })
+  )
+
+  it.scoped("messages arrive whole and typed, however their bytes come, and as they are sent", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* make({ link: { chunking: "byte" } })
+      yield* Effect.fork(messages.serve(server))
+      const receipts = yield* messages.buy(client, [
+        { item: "Äpfel", count: 2 },
+        { item: "日本茶", count: 3 }
+      ])
+      assert.deepStrictEqual(
+        receipts.map(({ cents, item }) => ({ cents, item })),
+        [
+          { item: "Äpfel", cents: 500 },
+          { item: "日本茶", cents: 750 }
+        ]
+      )
+      assert.strictEqual(receipts[0]?.constructor.name, "Receipt")
+    })
+  )
+
+  it("Ndjson by bytes breaks a character that two chunks share, so the snippet decodes the text first", async () => {
+    const bytes = new TextEncoder().encode('"Äpfel"\n')
+    const unpacked = Stream.fromIterable([bytes.subarray(0, 2), bytes.subarray(2)]).pipe(
+      Stream.pipeThroughChannel(Ndjson.unpack()),
+      Stream.runCollect
+    )
+    assert.notStrictEqual([...(await Effect.runPromise(unpacked))][0], "Äpfel")
+  })
+
+  it.scoped("a line that is no order resets the stream", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* make()
+      yield* Effect.fork(messages.serve(server))
+      const error = yield* Effect.flip(
+        client.withStream((stream) =>
+          Effect.zipRight(MuxStream.write(stream, `{"item":"tea","count":"many"}\n`), MuxStream.readAll(stream))
+        )
+      )
+      assert.strictEqual(error._tag, "StreamReset")
+    })
+  )
+
+  it.scoped("a line may have a million characters", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* make()
+      yield* Effect.fork(messages.serve(server))
+      const [receipt] = yield* messages.buy(client, [{ item: "x".repeat(1_000_000), count: 1 }])
+      assert.strictEqual(receipt?.item.length, 1_000_000)
+    })
+  )
+
+  it.scoped("a drain ends the ticks in good order, and the client reads all of them", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* make()
+      yield* Effect.fork(shutdown.serveTicks(server))
+      const ticks = yield* Effect.fork(client.withStream(MuxStream.readAll))
+      yield* TestClock.adjust("2500 millis")
+      yield* shutdown.leave(server)
+      assert.strictEqual(new TextDecoder().decode(yield* Fiber.join(ticks)), "tick\n".repeat(3))
+      assert.containSubset(yield* client.closed, { _tag: "RemoteGoneAway", code: 0 })
+    })
+  )
+
+  it.scoped("closeWith cuts the ticks, and says why", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* make()
+      yield* Effect.fork(shutdown.serveTicks(server))
+      const ticks = yield* Effect.fork(Effect.flip(client.withStream(MuxStream.readAll)))
+      yield* TestClock.adjust("2500 millis")
+      yield* shutdown.stop(server)
+      const why = { _tag: "RemoteGoneAway", code: 1000, debug: "moving" }
+      assert.containSubset(yield* client.closed, why)
+      assert.containSubset(yield* Fiber.join(ticks), why)
+    })
+  )
+
+  it.scoped("a call is made again on the same session when the server has no room", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* make({ server: { maxInboundStreams: 1 } })
+      const free = yield* Deferred.make<void>()
+      yield* Effect.fork(
+        server.serve((stream) => Effect.zipRight(Deferred.await(free), MuxStream.write(stream, "yes")))
+      )
+      const first = yield* Effect.fork(client.withStream(MuxStream.readAll))
+      yield* Effect.yieldNow()
+      const again = yield* Effect.fork(askAgain("?", Layer.succeed(Session.Session, client)))
+      yield* TestClock.adjust("30 millis")
+      assert.isAtLeast((yield* server.stats).charged.refusals, 1)
+      assert.isNull(again.unsafePoll())
+      yield* Deferred.succeed(free, undefined)
+      yield* Fiber.join(first)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(new TextDecoder().decode(yield* Fiber.join(again)), "yes")
+    })
+  )
+
+  it.scoped("a call is made again on a new session when this one takes no more streams", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* make()
+      yield* Effect.fork(server.serve((stream) => MuxStream.write(stream, "yes")))
+      let attempts = 0
+      const ClientLive = Layer.effect(
+        Session.Session,
+        Effect.suspend(() => {
+          attempts++
+          return attempts < 3
+            ? new MuxadoError.TransportFailed({ reason: "Open", initiator: "Local", processed: "no" })
+            : Effect.succeed(client)
+        })
+      )
+      const call = yield* Effect.fork(askAgain("?", ClientLive))
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(new TextDecoder().decode(yield* Fiber.join(call)), "yes")
+      assert.strictEqual(attempts, 3)
+    })
+  )
+})

@@ -1,0 +1,23 @@
+import { Effect, type Layer, Schedule } from "effect"
+import { MuxadoError, MuxStream, Session } from "effect-muxado"
+
+const backoff = Schedule.intersect(Schedule.exponential("10 millis"), Schedule.recurs(5))
+
+const ask = (request: string) =>
+  Effect.flatMap(Session.Session, (session) =>
+    session.withStream((stream) =>
+      MuxStream.write(stream, request).pipe(
+        Effect.zipRight(MuxStream.finish(stream)),
+        Effect.zipRight(MuxStream.readAll(stream))
+      )
+    )
+  )
+
+export const askAgain = <E>(request: string, ClientLive: Layer.Layer<Session.Session, E>) =>
+  ask(request).pipe(
+    // the server had no room and did nothing: ask it again
+    Effect.retry({ while: (error) => MuxadoError.retry(error) === "SameSession", schedule: backoff }),
+    Effect.provide(ClientLive),
+    // nothing was done, and this session opens no more streams: each attempt connects again
+    Effect.retry({ while: (error) => MuxadoError.retry(error) === "NewSession", schedule: backoff })
+  )

@@ -1,0 +1,74 @@
+/** The small examples, run by the commands that the README gives for them. */
+import { assert, describe, it } from "@effect/vitest"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "../..")
+
+/** What each prints, line by line. */
+const examples: ReadonlyArray<readonly [script: string, lines: ReadonlyArray<RegExp>]> = [
+  [
+    "example:tcp",
+    [
+      /^stream 3: sent one, got one$/,
+      /^stream 5: sent two, got two$/,
+      /^stream 7: sent three, got three$/,
+      /^one connection carried 3 streams and 11 bytes back$/
+    ]
+  ],
+  [
+    "example:websocket",
+    [/^stream 3: 10 bytes came back$/, /^stream 5: 1000 bytes came back$/, /^stream 7: 1000000 bytes came back$/]
+  ],
+  ["example:transport", [/^the server read 5000000 bytes$/, /^the server's session ended: RemoteGoneAway$/]],
+  [
+    "example:test",
+    [
+      /^TAP version 13$/,
+      /^1\.\.2$/,
+      /^ok 1 - .*an answer takes one round trip and the server's second/,
+      /^ok 2 - .*a cut fails the call at once, and interrupts the server's handler/
+    ]
+  ]
+]
+
+const run = async (script: string) => {
+  // as from a shell: nothing of the test runner that runs this
+  const env = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(VITEST|TEST$|NODE_ENV$)/.test(name))
+  )
+  const child = spawn("npm", ["run", "-s", script], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] })
+  let stdout = ""
+  let stderr = ""
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+  await once(child, "close")
+  return { code: child.exitCode, lines: stdout.trimEnd().split("\n"), stderr }
+}
+
+describe("the small examples", () => {
+  for (const [script, expected] of examples) {
+    it(`npm run -s ${script} ends by itself with 0, and prints what happened`, { timeout: 60_000 }, async () => {
+      const { code, lines, stderr } = await run(script)
+      assert.strictEqual(stderr, "")
+      assert.strictEqual(lines.length, expected.length, lines.join("\n"))
+      expected.forEach((line, index) => assert.match(lines[index] ?? "", line))
+      assert.strictEqual(code, 0)
+    })
+  }
+
+  it("are under 60 lines in each file, and import the package by its name", () => {
+    const names = readdirSync(join(root, "examples"), { recursive: true, encoding: "utf8" }).filter((name) =>
+      /^(echoTcp|echoWebSocket|customTransport|simulatedNetwork)\b.*\.ts$/.test(name)
+    )
+    assert.isAtLeast(names.length, 4)
+    for (const name of names) {
+      const text = readFileSync(join(root, "examples", name), "utf8")
+      assert.isBelow(text.split("\n").length - 1, 60, name)
+      assert.notInclude(text, "src/", name)
+    }
+  })
+})
