@@ -23,15 +23,7 @@ import { toStream as toStreamInternal } from "./internal/stream/conversions/toSt
 import type { Initiator, StreamError } from "./MuxadoError.js"
 import { InvalidOptions } from "./MuxadoError.js"
 
-export {
-  /**
-   * The mark of a stream: see `isMuxStream`.
-   *
-   * @since 0.1.0
-   * @category symbols
-   */
-  MuxStreamTypeId as TypeId
-} from "./internal/support/typeIds.js"
+export { MuxStreamTypeId as TypeId } from "./internal/support/typeIds.js"
 
 /**
  * A stream, as both of its ends hold it.

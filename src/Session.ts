@@ -18,6 +18,7 @@ import * as FrameReader from "./FrameReader.js"
 import * as FrameWriter from "./FrameWriter.js"
 import { describe } from "./internal/support/describe.js"
 import { isMarked, SessionTypeId } from "./internal/support/typeIds.js"
+import { carriers, CARRIES_ONE, hasOperations, noTransport } from "./internal/session/carriers.js"
 import { drive } from "./internal/session/shutdown.js"
 import { SessionState } from "./internal/session/state.js"
 import { fromRuntime, saying } from "./internal/session/service.js"
@@ -33,35 +34,11 @@ import { resolve, resolveSession, toConnectionOptions } from "./SessionOptions.j
 import type { Peer, TransportService } from "./Transport.js"
 import { Transport } from "./Transport.js"
 
-export type {
-  /**
-   * Which end of the connection a session is: the streams of a client have odd ids, those of a server even ones.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  Role
-} from "./protocol/options.js"
+export type { Role } from "./protocol/options.js"
 
-export type {
-  /**
-   * The options of a session, and which end of the connection it is.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  MakeOptions
-} from "./SessionOptions.js"
+export type { MakeOptions } from "./SessionOptions.js"
 
-export {
-  /**
-   * The mark of a session: see `isSession`.
-   *
-   * @since 0.1.0
-   * @category symbols
-   */
-  SessionTypeId as TypeId
-} from "./internal/support/typeIds.js"
+export { SessionTypeId as TypeId } from "./internal/support/typeIds.js"
 
 /**
  * How a stream is opened. `type` is any uint32 but 0xFFFFFFFF, 0 unless given; untyped sessions have none.
@@ -233,7 +210,7 @@ export const isSession = (value: unknown): value is SessionService => isMarked(v
  * import { Effect } from "effect"
  *
  * // its context: Transport, FrameReader and FrameWriter
- * const ping = Effect.scoped(Effect.flatMap(Session.make("client"), (session) => session.ping))
+ * const ping = Effect.scoped(Effect.flatMap(Session.make({ role: "client" }), (session) => session.ping))
  * ```
  *
  * @since 0.1.0
@@ -310,28 +287,6 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
   simulated.carries(session)
   return session
 })
-
-/** Not `Transport.isTransport`: a getter may fail now and work later, and the session reports what it throws then. */
-const hasOperations = (value: unknown): boolean => {
-  if (typeof value !== "object" || value === null) return false
-  try {
-    // what has `pipe` and `on` is a Node stream
-    const names = ["read", "write", "end", "destroy"]
-    return names.every((name) => name in value) && !("pipe" in value && "on" in value)
-  } catch {
-    return false
-  }
-}
-
-const noTransport = (value: unknown): string =>
-  `a session needs a transport whose read, end and destroy are effects, not ${describe(value)}`
-
-/** The transports that carry a session, or did: what one session leaves unread is no beginning for another. */
-const carriers = new WeakSet<TransportService>()
-
-const CARRIES_ONE =
-  "this transport already carries a session: make a transport for each session, " +
-  "or compose the session's layer with its transport's once and share the result"
 
 /**
  * Starts a session over a transport that the caller has made, with the library's own reader and writer. Its scope's end

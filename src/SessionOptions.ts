@@ -14,12 +14,17 @@ import type { ConnectionOptions, Role } from "./protocol/options.js"
 import { CONVENTIONAL_WINDOW } from "./protocol/receiving/receiveWindow.js"
 
 /**
- * A `Rate` of which both numbers may be left out.
+ * A leaky bucket: up to `burst` at once, drained at `perSecond`. A number that is left out has its default.
  *
  * @since 0.1.0
  * @category models
  */
-export type RateOptions = { readonly [Name in keyof Rate]?: Rate[Name] | undefined }
+export interface RateOptions {
+  /** How many at once. */
+  readonly burst?: number | undefined
+  /** How many a second, for as long as the session lives. */
+  readonly perSecond?: number | undefined
+}
 
 /**
  * The options of a session. Both sides must agree on `typed` and, as they are not negotiated, on the windows: the

@@ -239,20 +239,8 @@ export class Transport extends Context.Tag("effect-muxado/Transport")<Transport,
 
 // --- any Socket of @effect/platform -----------------------------------------------------------------------------------
 
-/**
- * What can be told about a `Socket` that becomes a transport.
- *
- * @since 0.1.0
- * @category models
- */
 export type { SocketOptions } from "./internal/transport/fromSocket.js"
 
-/**
- * What can be chosen about a WebSocket that becomes a transport.
- *
- * @since 0.1.0
- * @category models
- */
 export type { WebSocketOptions } from "./internal/transport/webSocket.js"
 
 /**
@@ -396,7 +384,7 @@ export const layerWebSocket = (
  * import { Transport } from "effect-muxado"
  * import { Layer } from "effect"
  *
- * const TransportLive = Transport.layerSocket.pipe(
+ * const TransportLive = Transport.layerSocket().pipe(
  *   Layer.provide(Socket.layerWebSocket("wss://mux.example.com")),
  *   Layer.provide(Transport.layerWebSocketConstructorArrayBuffer),
  *   Layer.provide(Socket.layerWebSocketConstructorGlobal)

@@ -32,13 +32,6 @@ export interface TcpOptions {
   readonly port: number
 }
 
-/**
- * Where to listen, and Node's own TLS options: `requestCert` and `ca` for client certificates, and `handshakeTimeout`
- * in milliseconds, 10,000 unless given.
- *
- * @since 0.1.0
- * @category models
- */
 export type { TlsListenOptions as TlsOptions } from "./internal/listener.js"
 
 /**

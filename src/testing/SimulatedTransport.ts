@@ -27,114 +27,13 @@ import { Wakes } from "./internal/wakes.js"
 
 // --- models -----------------------------------------------------------------------------------------------------------
 
-export type {
-  /**
-   * What the connection is like. Each setting applies to each direction separately.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  Options
-} from "./internal/options.js"
+export type { Options } from "./internal/options.js"
 
-export type {
-  /**
-   * What goes wrong: with bytes on their way (`clientToServer`, `serverToClient`), with what a side does (`client`,
-   * `server`), or with the whole connection (`cut`). A fault stays. Of two faults of a kind the earlier one counts.
-   *
-   * @since 0.1.0
-   * @category faults
-   */
-  Faults,
-  /**
-   * What goes wrong with bytes of one direction. Counts and offsets are in bytes that were written in that direction.
-   *
-   * @since 0.1.0
-   * @category faults
-   */
-  DirectionFaults,
-  /**
-   * Which operations of a side never complete. They can be interrupted.
-   *
-   * @since 0.1.0
-   * @category faults
-   */
-  SideFaults,
-  /**
-   * A byte that arrives changed.
-   *
-   * @since 0.1.0
-   * @category faults
-   */
-  Corruption,
-  /**
-   * When a fault begins: `true` for at once, `false` for never, or how much later. A number is milliseconds.
-   *
-   * @since 0.1.0
-   * @category faults
-   */
-  When
-} from "./internal/faults.js"
+export type { Faults, DirectionFaults, SideFaults, Corruption, When } from "./internal/faults.js"
 
-export type {
-  /**
-   * What happened on a pair, as plain data. It can be kept as JSON, and `replay` plays it again.
-   *
-   * @since 0.1.0
-   * @category traces
-   */
-  Trace,
-  /**
-   * One thing that happened.
-   *
-   * - `"write"`: bytes were put on the line; `"lost"`: some of them will not arrive; `"corrupted"`: one was changed
-   * - `"read"`: bytes were given to the reader; `"ended"`, `"reset"`: a read failed with the end, or with the reset
-   * - `"end"`, `"destroy"`: the writer's side did this; `"refused"`: its write failed, since the reader's side is gone
-   * - `"fault"`: a fault was injected
-   *
-   * @since 0.1.0
-   * @category traces
-   */
-  TraceEvent,
-  /**
-   * The kinds of events; `TraceEvent` says what each means.
-   *
-   * @since 0.1.0
-   * @category traces
-   */
-  TraceEventName,
-  /**
-   * Which events a trace keeps, and whether it keeps their bytes.
-   *
-   * @since 0.1.0
-   * @category traces
-   */
-  TraceOptions,
-  /**
-   * The direction that bytes go.
-   *
-   * @since 0.1.0
-   * @category traces
-   */
-  Direction
-} from "./internal/trace.js"
+export type { Trace, TraceEvent, TraceEventName, TraceOptions, Direction } from "./internal/trace.js"
 
-export type {
-  /**
-   * A transport that plays a trace, and what was written to it.
-   *
-   * @since 0.1.0
-   * @category traces
-   */
-  Replay,
-  /**
-   * Which direction of a trace is played, and how.
-   *
-   * @since 0.1.0
-   * @category traces
-   */
-  ReplayOptions
-} from "./internal/replay.js"
+export type { Replay, ReplayOptions } from "./internal/replay.js"
 
 /**
  * How many bytes one direction has carried.

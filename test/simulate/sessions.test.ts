@@ -3,7 +3,7 @@ import { simulate } from "../../tools/simulate/sessions/simulate.js"
 import { Tally } from "../../tools/simulate/tally.js"
 
 describe("simulated sessions and their callers", () => {
-  it("keep every rule of a session", () => {
+  it("keep every rule of a session", { timeout: 60_000 }, () => {
     const tally = new Tally()
     for (let seed = 1; seed <= 30; seed++) {
       const { failure } = simulate(seed, tally)

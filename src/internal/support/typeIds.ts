@@ -1,11 +1,35 @@
 /** The symbols that mark sessions and streams, and the one way to look for them. */
 
+/**
+ * The mark of a session: see `isSession`.
+ *
+ * @since 0.1.0
+ * @category symbols
+ */
 export const SessionTypeId: unique symbol = Symbol.for("effect-muxado/Session")
 
+/**
+ * The mark of a session: see `isSession`.
+ *
+ * @since 0.1.0
+ * @category symbols
+ */
 export type SessionTypeId = typeof SessionTypeId
 
+/**
+ * The mark of a stream: see `isMuxStream`.
+ *
+ * @since 0.1.0
+ * @category symbols
+ */
 export const MuxStreamTypeId: unique symbol = Symbol.for("effect-muxado/MuxStream")
 
+/**
+ * The mark of a stream: see `isMuxStream`.
+ *
+ * @since 0.1.0
+ * @category symbols
+ */
 export type MuxStreamTypeId = typeof MuxStreamTypeId
 
 /**

@@ -25,7 +25,8 @@ export const makeWebSocket = (url: string | Effect.Effect<string>, options: WebS
     let endpoint: string | undefined
     const acquire = Effect.acquireRelease(
       Effect.map(Effect.isEffect(url) ? url : Effect.succeed(url), (url) => {
-        endpoint = endpointOf(url)
+        // not every WebSocket names the URL that it does not take, and a program without types may give any value
+        endpoint = endpointOf(String(url))
         return construct(url, options.protocols)
       }),
       (webSocket) => Effect.sync(() => webSocket.close(1000))

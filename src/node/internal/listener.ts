@@ -35,13 +35,16 @@ export type ListenOptions =
   | ({ readonly _tag: "Unix" } & SocketFile.SocketFileOptions)
 
 /**
- * Node's TLS options, and where to listen.
+ * Where to listen, and Node's own TLS options: `requestCert` and `ca` for client certificates, and `handshakeTimeout`
+ * in milliseconds, 10,000 unless given.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TlsListenOptions extends Tls.TlsOptions {
+  /** The address to listen on. Default: every address. */
   readonly host?: string | undefined
+  /** 0 picks a free one. */
   readonly port: number
 }
 

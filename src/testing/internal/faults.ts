@@ -4,9 +4,21 @@ import type { Hangs } from "./endpoint.js"
 import type { Link } from "./link.js"
 import type { Direction } from "./trace.js"
 
-/** `true` for at once, `false` for never, or how much later; a number is milliseconds. */
+/**
+ * From when on a fault is there: `true` for at once, `false` for never, or how much later; a number is
+ * milliseconds.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
 export type When = boolean | Duration.DurationInput
 
+/**
+ * A byte that arrives changed.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
 export interface Corruption {
   /** The byte's offset in its direction, 0 for the first byte. */
   readonly at: number
@@ -14,6 +26,13 @@ export interface Corruption {
   readonly xor?: number | undefined
 }
 
+/**
+ * What goes wrong on the way of the bytes of one direction. Counts and offsets are of bytes of that direction, from
+ * the first one that was written.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
 export interface DirectionFaults {
   /**
    * The connection is reset, for both sides, when this many bytes of the direction have arrived. The writer hands over
@@ -35,6 +54,12 @@ export interface DirectionFaults {
   readonly stallWritesAt?: number | undefined
 }
 
+/**
+ * Which operations of a side never complete; they can be interrupted.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
 export interface SideFaults {
   /**
    * From when on a `write` hands over what there is room for, and never completes, not even after `destroy`.
@@ -50,6 +75,13 @@ export interface SideFaults {
   readonly neverDestroy?: When | undefined
 }
 
+/**
+ * What goes wrong: on the way of the bytes (`clientToServer`, `serverToClient`), with what a side does (`client`,
+ * `server`), or with the whole connection (`cut`). A fault stays, and the earlier of two of a kind counts.
+ *
+ * @since 0.1.0
+ * @category faults
+ */
 export interface Faults {
   /** What goes wrong with bytes that the client writes. Default: nothing. */
   readonly clientToServer?: DirectionFaults | undefined

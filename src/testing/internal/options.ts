@@ -5,6 +5,12 @@ import { checkFaults } from "./faults.js"
 import type { LinkOptions } from "./link.js"
 import type { TraceOptions } from "./trace.js"
 
+/**
+ * What the connection is like; every setting holds for each direction by itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
 export interface Options {
   /**
    * How long a byte is on its way, in one direction. A number is milliseconds. Default: 0.

@@ -15,6 +15,12 @@ import type { Direction, Trace } from "./trace.js"
 import type { Wait } from "./waits.js"
 import { makeWaits } from "./waits.js"
 
+/**
+ * What is played again, and how.
+ *
+ * @since 0.1.0
+ * @category traces
+ */
 export interface ReplayOptions {
   /** The direction that is played: what its reader read, the transport gives again. */
   readonly direction: Direction
@@ -30,6 +36,12 @@ export interface ReplayOptions {
   readonly ending?: "recorded" | "end" | "reset" | "silence" | undefined
 }
 
+/**
+ * A transport that is played from a trace.
+ *
+ * @since 0.1.0
+ * @category traces
+ */
 export interface Replay {
   /** Gives the recorded chunks to its reader, and keeps what is written to it. */
   readonly transport: TransportService

@@ -1,11 +1,35 @@
 /** The trace of a simulated connection: what happened on it, as plain data. */
 import * as Encoding from "effect/Encoding"
 
+/**
+ * Which way bytes go.
+ *
+ * @since 0.1.0
+ * @category traces
+ */
 export type Direction = "clientToServer" | "serverToClient"
 
+/**
+ * What may happen; `TraceEvent` says what each means.
+ *
+ * @since 0.1.0
+ * @category traces
+ */
 export type TraceEventName =
   "write" | "lost" | "corrupted" | "read" | "end" | "ended" | "destroy" | "reset" | "refused" | "fault"
 
+/**
+ * One thing that happened. `direction` is the one that the bytes went, and for what a side did the one that it
+ * writes.
+ *
+ * - `"write"`: bytes were put on the line; `"lost"`: so many of them vanish; `"corrupted"`: one of them is changed
+ * - `"read"`: bytes were given to the reader; `"ended"`, `"reset"`: it was told of the end, or of the reset
+ * - `"end"`, `"destroy"`: the writer's side did this; `"refused"`: its write failed, since the reader is gone
+ * - `"fault"`: a fault was injected
+ *
+ * @since 0.1.0
+ * @category traces
+ */
 export interface TraceEvent {
   /** Milliseconds since the pair was made. */
   readonly at: number
@@ -21,6 +45,12 @@ export interface TraceEvent {
   readonly detail?: string
 }
 
+/**
+ * What happened on a pair, as plain data: it can be kept as JSON, and played again.
+ *
+ * @since 0.1.0
+ * @category traces
+ */
 export interface Trace {
   /** The seed of the pair. */
   readonly seed: number
@@ -30,6 +60,12 @@ export interface Trace {
   readonly events: ReadonlyArray<TraceEvent>
 }
 
+/**
+ * What a trace keeps.
+ *
+ * @since 0.1.0
+ * @category traces
+ */
 export interface TraceOptions {
   /** Whether to record the bytes too, all of them: `replay` needs this. Default: false. */
   readonly bytes?: boolean | undefined
