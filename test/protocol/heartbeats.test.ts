@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { encodeUint32, HEARTBEAT_LENGTH, HEARTBEAT_TYPE, PendingHeartbeats } from "../../src/protocol/heartbeats.js"
-import { concat, fromHex, toHex } from "../support/protocol/bytes.js"
+import { concat, fromHex, toHex } from "../support/bytes.js"
 
 it("the type and the length are those that Go and Rust use", () => {
   assert.strictEqual(HEARTBEAT_TYPE, 0xffffffff)

@@ -8,16 +8,8 @@ import type { DirectTransport } from "../../src/internal/transport/fastPath.js"
 import { directTransport } from "../../src/internal/transport/fastPath.js"
 import { encode } from "../../src/protocol/wire/encoder.js"
 import { data } from "../../src/protocol/wire/frame.js"
-import {
-  echo,
-  encoded,
-  exchange,
-  noise,
-  passTimeUntil,
-  scenario,
-  sessionOver,
-  settle
-} from "../support/session/sessions.js"
+import { noise } from "../support/bytes.js"
+import { echo, encoded, exchange, passTimeUntil, scenario, sessionOver, settle } from "../support/session/sessions.js"
 
 const offer = (transport: Transport.TransportService, parts: Partial<DirectTransport>): Transport.TransportService => {
   const each: DirectTransport["each"] = (take) => Effect.forever(Effect.map(transport.read, (chunk) => take(chunk)))
