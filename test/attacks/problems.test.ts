@@ -1,20 +1,18 @@
 import { assert, describe, it } from "@effect/vitest"
 import { MuxStream } from "effect-muxado"
 import type { Session } from "effect-muxado"
-import { SimulatedSessions, VirtualTime } from "effect-muxado/testing"
+import { SimulatedSessions } from "effect-muxado/testing"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
-import { assertAtRest, echo, exchange, noise } from "../support/session/sessions.js"
-import { leavesNothing } from "../support/census.js"
+import { virtually } from "../../tools/attacks/simulated.js"
+import { noise } from "../support/bytes.js"
+import { assertAtRest, echo, exchange } from "../support/session/sessions.js"
 
 const LONG = 60_000
 const KIB = 1024
-
-const virtually = <A, E>(test: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E> =>
-  test.pipe(Effect.scoped, VirtualTime.run, leavesNothing)
 
 const both = <A, E, R>(
   { client, server }: SimulatedSessions.SimulatedSessionsService,

@@ -5,13 +5,14 @@ import { NodeTransport } from "effect-muxado/node"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import { exchange, noise, sessionOver } from "../support/session/sessions.js"
-import { certificates } from "../support/certificates.js"
 import * as Bytes from "../../tools/attacks/bytes.js"
 import { Peer } from "../../tools/attacks/peer.js"
 import { connectTcp, mediumOf, overTcp } from "../../tools/attacks/socketPeer.js"
+import { noise } from "../support/bytes.js"
+import { certificates } from "../support/certificates.js"
 import type { Server } from "../support/faults/processes.js"
 import { startServer } from "../support/faults/processes.js"
+import { exchange, sessionOver } from "../support/session/sessions.js"
 
 const LONG = 60_000
 

@@ -5,7 +5,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { NodeTransport } from "../../src/node/index.js"
 import { MAX_STRETCH } from "../../src/node/internal/turns.js"
-import { media, pattern, readToEnd, socketPair, turns } from "../support/node/support.js"
+import { noise } from "../support/bytes.js"
+import { media, readToEnd, socketPair, turns } from "../support/node/support.js"
 
 const SIZE = 3 * MAX_STRETCH + 5
 
@@ -16,7 +17,7 @@ const full = (medium: (typeof media)[number]) =>
     const transport = yield* NodeTransport.fromDuplex(near)
     const { fastPath } = transport
     assert.isDefined(fastPath)
-    const sent = pattern(SIZE, 3)
+    const sent = noise(SIZE, 3)
     near.unshift(sent)
     return { near, far, transport, fastPath, sent }
   })

@@ -1,7 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { MuxadoError, Transport } from "effect-muxado"
-import { Session } from "effect-muxado"
-import { NodeSessionServer } from "effect-muxado/node"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -10,20 +7,11 @@ import * as Net from "node:net"
 import { Duplex, PassThrough } from "node:stream"
 import { NodeTransport } from "../../src/node/index.js"
 import { BYTES_PER_TURN } from "../../src/node/internal/turns.js"
-import { quietly } from "../support/logs.js"
-import {
-  bytes,
-  failed,
-  failure,
-  isDone,
-  pair,
-  pattern,
-  readToEnd,
-  text,
-  turns,
-  writeAll
-} from "../support/node/support.js"
-import { call, echoWhole, ending, quick } from "../support/session/sessionTest.js"
+import { noise } from "../support/bytes.js"
+import { boom } from "../support/failing.js"
+import { bytes, failed, failure, isDone, pair, readToEnd, text, turns, writeAll } from "../support/node/support.js"
+import { echoWhole, ending } from "../support/session/sessionTest.js"
+import { assertCarriesOneSession, listening } from "../support/session/tcp.js"
 
 describe("reading from a Duplex", () => {
   it.scoped("buffered bytes come without suspending, and all of them", () =>
@@ -50,8 +38,8 @@ describe("reading from a Duplex", () => {
   it.scoped("20 MB arrive in order both ways at once", () =>
     Effect.gen(function* () {
       const { a, b } = yield* pair
-      const there = pattern(20_000_000, 1)
-      const back = pattern(20_000_000, 2)
+      const there = noise(20_000_000, 1)
+      const back = noise(20_000_000, 2)
       const [, , atB, atA] = yield* Effect.all(
         [
           Effect.zipRight(writeAll(a, there), a.end),
@@ -116,7 +104,7 @@ describe("reading from a Duplex", () => {
   it.scoped("interrupting a read loses nothing, whenever it comes", () =>
     Effect.gen(function* () {
       const { a, b } = yield* pair
-      const sent = pattern(400, 3)
+      const sent = noise(400, 3)
       const got: Array<Uint8Array> = []
       for (let at = 0; at < sent.length; at += 4) {
         // The chunk and the interruption reach the reader in every order.
@@ -326,35 +314,15 @@ describe("writing to a Duplex", () => {
   )
 })
 
-const boom = new Error("boom")
-
-const listening = Effect.gen(function* () {
-  const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
-  yield* Effect.forkScoped(quietly(server.run((session) => session.serve(echoWhole))))
-  return server.address._tag === "TcpAddress" ? server.address.port : 0
-})
-
-const second = (transport: Effect.Effect<Transport.TransportService, MuxadoError.TransportFailed, never>) =>
-  Effect.gen(function* () {
-    const start = Effect.flatMap(transport, (transport) =>
-      Session.fromTransport(transport, { ...quick, role: "client" })
-    )
-    const first = yield* start
-    const exit = yield* Effect.exit(start)
-    if (Exit.isSuccess(exit)) yield* ending(Effect.timeout(call(exit.value), 200))
-    // The second is refused, or fails; the first goes on.
-    assert.strictEqual(yield* Effect.timeout(call(first), 500), "hello")
-  }).pipe(quietly)
-
 it.scopedLive("a second transport over a Duplex is refused", () =>
   Effect.gen(function* () {
-    const port = yield* listening
+    const port = yield* listening((session) => session.serve(echoWhole))
     const duplex = yield* Effect.acquireRelease(
       Effect.sync(() => Net.connect(port, "127.0.0.1")),
       (duplex) => Effect.sync(() => void duplex.destroy())
     )
     const scope = yield* Effect.scope
-    yield* second(Effect.provideService(NodeTransport.fromDuplex(duplex), Scope.Scope, scope))
+    yield* assertCarriesOneSession(Effect.provideService(NodeTransport.fromDuplex(duplex), Scope.Scope, scope))
   })
 )
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { MuxadoError, MuxStream, Session } from "effect-muxado"
+import { MuxStream, Session } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -16,6 +16,7 @@ import * as Path from "node:path"
 import { join } from "node:path"
 import { pathProblem } from "../../src/node/internal/where.js"
 import { certificates } from "../support/certificates.js"
+import { failing } from "../support/failing.js"
 import { quietly } from "../support/logs.js"
 import type { Medium } from "../support/node/support.js"
 import { media, socketPath, turns } from "../support/node/support.js"
@@ -369,23 +370,6 @@ describe("a socket file", () => {
     })
   )
 })
-
-const boom = new Error("boom")
-
-const failing: Record<string, () => unknown> = {
-  throws: () => {
-    throw boom
-  },
-  dies: () => Effect.die(boom),
-  fails: () => Effect.fail(boom),
-  "fails with a string": () => Effect.fail("boom"),
-  "fails with its own error": () =>
-    Effect.fail(
-      new MuxadoError.TransportFailed({ reason: "Write", cause: boom, initiator: "Local", processed: "maybe" })
-    ),
-  "interrupts itself": () => Effect.interrupt,
-  "gives no effect": () => undefined
-}
 
 describe("a handler of a server", () => {
   for (const [way, handler] of Object.entries({ ...failing, "is over at once": () => Effect.void })) {

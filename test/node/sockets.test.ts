@@ -14,6 +14,7 @@ import type { TransportService } from "../../src/Transport.js"
 import { Transport } from "../../src/Transport.js"
 import { NodeTransport } from "../../src/node/index.js"
 import { listen } from "../../src/node/internal/listener.js"
+import { noise } from "../support/bytes.js"
 import { certificates } from "../support/certificates.js"
 import {
   accepted,
@@ -23,7 +24,6 @@ import {
   connectTo,
   listenOptions,
   media,
-  pattern,
   portOf,
   readToEnd,
   turns,
@@ -83,8 +83,8 @@ for (const medium of media) {
     it.scopedLive("20 MB arrive in order both ways at once, and each side ends on its own", () =>
       Effect.gen(function* () {
         const { client, server } = yield* connected(medium)
-        const there = pattern(20_000_000, 1)
-        const back = pattern(20_000_000, 2)
+        const there = noise(20_000_000, 1)
+        const back = noise(20_000_000, 2)
         const [, , atServer, atClient] = yield* Effect.all(
           [
             Effect.zipRight(writeAll(client, there), client.end),
@@ -107,7 +107,7 @@ for (const medium of media) {
           yield* near.write([bytes("question")])
           yield* near.end
           assert.strictEqual(Buffer.from(yield* readToEnd(far)).toString(), "question")
-          const answer = pattern(3_000_000, 5)
+          const answer = noise(3_000_000, 5)
           yield* Effect.fork(Effect.zipRight(writeAll(far, answer), far.end))
           assert.isTrue(Buffer.from(answer).equals(yield* readToEnd(near)))
         }

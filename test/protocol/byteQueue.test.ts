@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { ByteQueue } from "../../src/protocol/collections/byteQueue.js"
-import { concat, pattern } from "../support/protocol/bytes.js"
+import { concat, pattern } from "../support/bytes.js"
 
 const drain = (queue: ByteQueue): ReadonlyArray<Uint8Array> => {
   const chunks: Array<Uint8Array> = []

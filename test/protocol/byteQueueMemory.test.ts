@@ -1,7 +1,7 @@
 /** What a byte queue copies, and what it keeps alive. */
 import { assert, describe, it } from "@effect/vitest"
 import { ByteQueue } from "../../src/protocol/collections/byteQueue.js"
-import { concat, pattern } from "../support/protocol/bytes.js"
+import { concat, pattern } from "../support/bytes.js"
 
 const drain = (queue: ByteQueue): ReadonlyArray<Uint8Array> => {
   const chunks: Array<Uint8Array> = []

@@ -1,11 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { data, rst } from "../../src/protocol/wire/frame.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
+import { data, rst } from "../../src/protocol/wire/frame.js"
+import { detach } from "../support/bytes.js"
 import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
-
-const detach = (bytes: Uint8Array): void => {
-  structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
-}
 
 const write = (peer: Scripted, stream: StreamCore, bytes: Uint8Array): void => {
   assert.strictEqual(peer.connection.write(stream, bytes), bytes.length)

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Decoder } from "../../src/protocol/wire/decoder.js"
 import type { Data, InboundFrame } from "../../src/protocol/wire/frame.js"
-import { concat, fromHex, pattern, toHex } from "../support/protocol/bytes.js"
+import { concat, fromHex, pattern, toHex } from "../support/bytes.js"
 
 const SENTINEL = "0000042000000003 00040000"
 const sentinel: InboundFrame = { _tag: "WindowIncrement", streamId: 3, increment: 262_144 }

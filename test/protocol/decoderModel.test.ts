@@ -4,7 +4,9 @@ import * as fc from "fast-check"
 import { Decoder } from "../../src/protocol/wire/decoder.js"
 import { encode } from "../../src/protocol/wire/encoder.js"
 import type { InboundFrame } from "../../src/protocol/wire/frame.js"
-import { concat, fromHex, pattern, toHex } from "../support/protocol/bytes.js"
+import { faultOf } from "../../tools/fuzz/reference.js"
+import { concat, fromHex, pattern, toHex } from "../support/bytes.js"
+import { showInbound } from "../support/protocol/text.js"
 
 /** A frame as text; DATA that is not complete says how much of it is there. */
 type Seen = string
@@ -27,7 +29,7 @@ const reference = (bytes: Uint8Array): Reference => {
     const flags = view.getUint8(at + 3) & 15
     const id = view.getUint32(at + 4) & 0x7fffffff
     const body = bytes.subarray(at + 8, at + 8 + length)
-    const fault = judge(type, id, length)
+    const fault = faultOf(type, id, length)
     at += 8
     if (fault !== undefined) {
       seen.push(`malformed ${fault} ${type} ${id} ${length}`)
@@ -51,13 +53,6 @@ const reference = (bytes: Uint8Array): Reference => {
   return { seen, ends, failedAt: undefined }
 }
 
-const judge = (type: number, id: number, length: number): number | undefined => {
-  if (type > 3) return undefined
-  if ((id === 0) !== (type === 3)) return 1
-  if (type === 1) return undefined
-  return (type === 3 ? length >= 8 : length === 4) ? undefined : 8
-}
-
 const dataText = (id: number, syn: boolean, fin: boolean, length: number, payload: Uint8Array): Seen =>
   `data ${id} ${syn ? "syn" : "-"} ${fin ? "fin" : "-"} ${length} ${toHex(payload)}`
 
@@ -68,35 +63,20 @@ const merge = (frames: ReadonlyArray<InboundFrame>): ReadonlyArray<Seen> => {
   let open = false
   for (const frame of frames) {
     if (frame._tag !== "Data") assert.isFalse(open, `${frame._tag} within DATA`)
-    switch (frame._tag) {
-      case "Data": {
-        assert.strictEqual(frame.first, !open)
-        if (frame.first) pieces = []
-        else seen.pop()
-        // only the piece that stands for the header may be empty
-        if (!frame.first) assert.isAbove(frame.payload.length, 0)
-        pieces.push(frame.payload)
-        const payload = concat(pieces)
-        assert.strictEqual(frame.last, payload.length === frame.length)
-        open = !frame.last
-        seen.push(dataText(frame.streamId, frame.syn, frame.fin, frame.length, payload))
-        break
-      }
-      case "Rst":
-        seen.push(`rst ${frame.streamId} ${frame.code}`)
-        break
-      case "WindowIncrement":
-        seen.push(`wndinc ${frame.streamId} ${frame.increment}`)
-        break
-      case "GoAway":
-        seen.push(`goaway ${frame.lastStreamId} ${frame.code} ${toHex(frame.debug)}`)
-        break
-      case "Unknown":
-        seen.push(`unknown ${frame.type} ${frame.flags} ${frame.streamId} ${frame.length}`)
-        break
-      case "Malformed":
-        seen.push(`malformed ${frame.code} ${frame.type} ${frame.streamId} ${frame.length}`)
+    if (frame._tag !== "Data") {
+      seen.push(showInbound(frame))
+      continue
     }
+    assert.strictEqual(frame.first, !open)
+    if (frame.first) pieces = []
+    else seen.pop()
+    // only the piece that stands for the header may be empty
+    if (!frame.first) assert.isAbove(frame.payload.length, 0)
+    pieces.push(frame.payload)
+    const payload = concat(pieces)
+    assert.strictEqual(frame.last, payload.length === frame.length)
+    open = !frame.last
+    seen.push(dataText(frame.streamId, frame.syn, frame.fin, frame.length, payload))
   }
   return seen
 }

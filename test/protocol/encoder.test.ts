@@ -4,23 +4,23 @@ import { encode, encodedLength } from "../../src/protocol/wire/encoder.js"
 import { ErrorCode } from "../../src/protocol/wire/errorCode.js"
 import type { Frame } from "../../src/protocol/wire/frame.js"
 import { data, goAway, goAwayFiller, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
-import { concat, pattern, toHex } from "../support/protocol/bytes.js"
+import { concat, pattern, toHex } from "../support/bytes.js"
+import { bytesOf } from "../support/protocol/text.js"
 
-const text = (value: string): Uint8Array => new TextEncoder().encode(value)
 const hexOf = (...frames: ReadonlyArray<Frame>): string => toHex(concat(encode(frames)))
 
 describe("the vectors of the wire", () => {
   const vectors: ReadonlyArray<readonly [string, Frame, string]> = [
-    ["DATA+SYN+FIN", data(3, text("hello"), { syn: true, fin: true }), "000005130000000368656c6c6f"],
-    ["DATA+SYN", data(3, text("hello"), { syn: true }), "000005120000000368656c6c6f"],
+    ["DATA+SYN+FIN", data(3, bytesOf("hello"), { syn: true, fin: true }), "000005130000000368656c6c6f"],
+    ["DATA+SYN", data(3, bytesOf("hello"), { syn: true }), "000005120000000368656c6c6f"],
     ["DATA+FIN, empty", data(2, undefined, { fin: true }), "0000001100000002"],
-    ["DATA", data(0x7fffffff, text("a")), "000001107fffffff61"],
+    ["DATA", data(0x7fffffff, bytesOf("a")), "000001107fffffff61"],
     ["DATA, empty", data(3), "0000001000000003"],
     ["RST", rst(3, ErrorCode.StreamCancelled), "000004000000000300000006"],
     ["RST with Rust's unknown code", rst(0x01020304, 0xffffffff), "0000040001020304ffffffff"],
     ["WNDINC", windowIncrement(3, 262_144), "000004200000000300040000"],
     ["WNDINC, the largest", windowIncrement(0x7fffffff, 0x7fffffff), "000004207fffffff7fffffff"],
-    ["GOAWAY", goAway(3, ErrorCode.ProtocolError, text("oh")), "00000a300000000000000003000000016f68"],
+    ["GOAWAY", goAway(3, ErrorCode.ProtocolError, bytesOf("oh")), "00000a300000000000000003000000016f68"],
     ["GOAWAY without text", goAway(0x01020304, 0x05060708), "00000830000000000102030405060708"],
     ["the filler", goAwayFiller, "000000f000000000"],
     [
@@ -64,7 +64,7 @@ describe("the chunks of a batch", () => {
       data(3, large),
       data(5, larger, { fin: true }),
       rst(7, 6),
-      data(9, text("x"))
+      data(9, bytesOf("x"))
     ]
     const chunks = encode(frames)
     assert.lengthOf(chunks, 5)
@@ -72,7 +72,7 @@ describe("the chunks of a batch", () => {
     assert.strictEqual(first, large)
     assert.strictEqual(second, larger)
     assert.deepStrictEqual(
-      [before, between, after].map((chunk) => toHex(chunk ?? text(""))),
+      [before, between, after].map((chunk) => toHex(chunk ?? bytesOf(""))),
       [
         "000004200000000300000001" + "0020011000000003",
         "004e201100000005",
@@ -93,7 +93,7 @@ describe("the chunks of a batch", () => {
 
   it("a payload of 16 MiB - 1 is announced with all 24 bits", () => {
     const [header, payload] = encode([data(3, new Uint8Array(0xffffff))])
-    assert.strictEqual(toHex(header ?? text("")), "ffffff1000000003")
+    assert.strictEqual(toHex(header ?? bytesOf("")), "ffffff1000000003")
     assert.strictEqual(payload?.length, 0xffffff)
   })
 })

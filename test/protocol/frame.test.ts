@@ -1,7 +1,7 @@
 import { assert, it } from "@effect/vitest"
 import { ErrorCode } from "../../src/protocol/wire/errorCode.js"
 import * as Frame from "../../src/protocol/wire/frame.js"
-import { pattern } from "../support/protocol/bytes.js"
+import { pattern } from "../support/bytes.js"
 
 it("the numbers of the layout are those of the wire", () => {
   assert.strictEqual(Frame.HEADER_LENGTH, 8)

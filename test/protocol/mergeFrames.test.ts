@@ -5,7 +5,7 @@ import { encode, encodedLength } from "../../src/protocol/wire/encoder.js"
 import type { Data, Frame, InboundFrame } from "../../src/protocol/wire/frame.js"
 import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import { mergeFrames } from "../../src/protocol/wire/mergeFrames.js"
-import { concat, pattern } from "../support/protocol/bytes.js"
+import { concat, pattern } from "../support/bytes.js"
 
 const KIB = 1024
 const large = pattern(64 * KIB)

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { PendingHeartbeats } from "../../src/protocol/pendingHeartbeats.js"
 import { encodeUint32, HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.js"
-import { concat, fromHex, toHex } from "../support/protocol/bytes.js"
+import { concat, fromHex, toHex } from "../support/bytes.js"
 
 it("the type and the length are those that Go and Rust use", () => {
   assert.strictEqual(HEARTBEAT_TYPE, 0xffffffff)

@@ -4,7 +4,7 @@ import { ErrorCode } from "../../src/protocol/wire/errorCode.js"
 import type { Data, Frame } from "../../src/protocol/wire/frame.js"
 import { goAway, goAwayFiller } from "../../src/protocol/wire/frame.js"
 import { HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.js"
-import { concat, pattern, toHex } from "../support/protocol/bytes.js"
+import { concat, pattern, toHex } from "../support/bytes.js"
 import { KIB, local, makeRig, remote, taken } from "../support/protocol/outboundStreams.js"
 
 const dataOf = (frames: ReadonlyArray<Frame>): ReadonlyArray<Data> =>

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { StalledSenders } from "../../src/protocol/receiving/stalledSenders.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import { pattern } from "../support/protocol/bytes.js"
+import { pattern } from "../support/bytes.js"
 import type { End } from "../support/protocol/pair.js"
 import { Pair } from "../support/protocol/pair.js"
 

@@ -1,29 +1,14 @@
 /** No context of one request reaches another: AsyncLocalStorage and traces. */
 import { assert, describe, it } from "@effect/vitest"
-import { MuxStream, Session } from "effect-muxado"
-import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
-import * as Context from "effect/Context"
+import { MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
 import { AsyncLocalStorage } from "node:async_hooks"
-import { call, echoWhole, quick, sessionTest } from "../support/session/sessionTest.js"
+import { call, echoWhole, sessionTest } from "../support/session/sessionTest.js"
 import { makePair, scenario } from "../support/session/sessions.js"
-
-const listening = (handler: (session: Session.SessionService) => Effect.Effect<unknown, unknown>) =>
-  Effect.gen(function* () {
-    const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
-    yield* Effect.forkScoped(server.run(handler))
-    return server.address._tag === "TcpAddress" ? server.address.port : 0
-  })
-
-const dial = (port: number) =>
-  Effect.map(
-    Layer.build(Session.layerClient(quick).pipe(Layer.provide(NodeTransport.layerTcp({ host: "127.0.0.1", port })))),
-    (context) => Context.get(context, Session.Session)
-  )
+import { dial, listening } from "../support/session/tcp.js"
 
 describe("the contexts of handlers", () => {
   it.scopedLive("no request sees the AsyncLocalStorage store of another", () =>

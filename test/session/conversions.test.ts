@@ -9,16 +9,8 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
-import {
-  decoded,
-  echo,
-  encoded,
-  makePair,
-  noise,
-  passTimeUntil,
-  scenario,
-  settle
-} from "../support/session/sessions.js"
+import { noise } from "../support/bytes.js"
+import { decoded, echo, encoded, makePair, passTimeUntil, scenario, settle } from "../support/session/sessions.js"
 
 /** A pair of sessions with one stream, held at both ends. */
 const makeStream = Effect.gen(function* () {

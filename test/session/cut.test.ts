@@ -1,7 +1,7 @@
 /** A stream whose writing was cut never looks like one that has ended, whatever the handler makes of the failure. */
 import { assert, describe, it } from "@effect/vitest"
 import type { Session } from "effect-muxado"
-import { ErrorCode, MuxadoError, MuxStream } from "effect-muxado"
+import { ErrorCode, MuxStream } from "effect-muxado"
 import type { SimulatedSessions } from "effect-muxado/testing"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import { failing } from "../support/failing.js"
 import { quietly } from "../support/logs.js"
 import { ending, sessionTest } from "../support/session/sessionTest.js"
 import { decoded, encoded, makePair, passTimeUntil, scenario } from "../support/session/sessions.js"
@@ -192,23 +193,6 @@ const outcomeAtPeer = (server: Session.SessionService) =>
   })
 
 const endless = Stream.concat(Stream.make(new Uint8Array(5)), Stream.never)
-
-const boom = new Error("boom")
-
-const failing: Record<string, () => unknown> = {
-  throws: () => {
-    throw boom
-  },
-  dies: () => Effect.die(boom),
-  fails: () => Effect.fail(boom),
-  "fails with a string": () => Effect.fail("boom"),
-  "fails with its own error": () =>
-    Effect.fail(
-      new MuxadoError.TransportFailed({ reason: "Write", cause: boom, initiator: "Local", processed: "maybe" })
-    ),
-  "interrupts itself": () => Effect.interrupt,
-  "gives no effect": () => undefined
-}
 
 describe("an upload that was cut never looks like one that ended", () => {
   for (const [conversion, upload] of Object.entries(conversions)) {

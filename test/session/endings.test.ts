@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
+import { noise } from "../support/bytes.js"
 import { sessionTest } from "../support/session/sessionTest.js"
 import {
   assertAtRest,
@@ -21,7 +22,6 @@ import {
   isDone,
   makePair,
   makeRawPair,
-  noise,
   passTimeUntil,
   scenario,
   sessionOver,

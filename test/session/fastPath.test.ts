@@ -8,16 +8,8 @@ import * as Fiber from "effect/Fiber"
 import { eagerly } from "../support/eagerScheduler.js"
 import { encode } from "../../src/protocol/wire/encoder.js"
 import { data } from "../../src/protocol/wire/frame.js"
-import {
-  echo,
-  encoded,
-  exchange,
-  noise,
-  passTimeUntil,
-  scenario,
-  sessionOver,
-  settle
-} from "../support/session/sessions.js"
+import { noise } from "../support/bytes.js"
+import { echo, encoded, exchange, passTimeUntil, scenario, sessionOver, settle } from "../support/session/sessions.js"
 
 type Parts = Omit<Transport.FastPath, "owner">
 

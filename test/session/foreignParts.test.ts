@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import { failing } from "../support/failing.js"
 import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
 import { echo, encoded, exchange, passTimeUntil, scenario, sessionOver, settle } from "../support/session/sessions.js"
 import { wrong } from "../support/wrong.js"
@@ -197,23 +198,6 @@ describe("a writer of frames from the application", () => {
     }).pipe(scenario)
   )
 })
-
-const boom = new Error("boom")
-
-const failing: Record<string, () => unknown> = {
-  throws: () => {
-    throw boom
-  },
-  dies: () => Effect.die(boom),
-  fails: () => Effect.fail(boom),
-  "fails with a string": () => Effect.fail("boom"),
-  "fails with its own error": () =>
-    Effect.fail(
-      new MuxadoError.TransportFailed({ reason: "Write", cause: boom, initiator: "Local", processed: "maybe" })
-    ),
-  "interrupts itself": () => Effect.interrupt,
-  "gives no effect": () => undefined
-}
 
 const timers = { ...quick, heartbeat: false as const }
 

@@ -10,6 +10,7 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
 import * as TestClock from "effect/TestClock"
+import { noise } from "../support/bytes.js"
 import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
 import {
   assertAtRest,
@@ -20,7 +21,6 @@ import {
   isDone,
   makePair,
   makeRawPair,
-  noise,
   passTimeUntil,
   scenario,
   settle,

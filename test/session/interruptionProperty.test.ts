@@ -4,15 +4,15 @@ import { MuxStream } from "effect-muxado"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as fc from "effect/FastCheck"
+import * as Fiber from "effect/Fiber"
+import { noise } from "../support/bytes.js"
 import {
   assertAtRest,
   digest,
   echo,
   exchange,
   makePair,
-  noise,
   passTimeUntil,
   scenario,
   settle,

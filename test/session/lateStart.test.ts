@@ -2,25 +2,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import { MuxStream, Session } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
 import { call, echoWhole, quick, sessionTest } from "../support/session/sessionTest.js"
 import { decoded } from "../support/session/sessions.js"
-
-const listening = (handler: (session: Session.SessionService) => Effect.Effect<unknown, unknown>) =>
-  Effect.gen(function* () {
-    const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
-    yield* Effect.forkScoped(server.run(handler))
-    return server.address._tag === "TcpAddress" ? server.address.port : 0
-  })
-
-const dial = (port: number) =>
-  Effect.map(
-    Layer.build(Session.layerClient(quick).pipe(Layer.provide(NodeTransport.layerTcp({ host: "127.0.0.1", port })))),
-    (context) => Context.get(context, Session.Session)
-  )
+import { dial, listening } from "../support/session/tcp.js"
 
 describe("a call that starts late", () => {
   sessionTest("serves the streams that came before serve", ({ client, server }) =>

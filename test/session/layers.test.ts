@@ -10,8 +10,9 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { noise } from "../support/bytes.js"
 import { call, echoWhole, quick, sessionTest } from "../support/session/sessionTest.js"
-import { decoded, echo, encoded, exchange, noise, scenario, sessionOver } from "../support/session/sessions.js"
+import { decoded, echo, encoded, exchange, scenario, sessionOver } from "../support/session/sessions.js"
 
 class Users extends Context.Tag("test/Users")<Users, Session.SessionService>() {}
 class Orders extends Context.Tag("test/Orders")<Orders, Session.SessionService>() {}

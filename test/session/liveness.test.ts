@@ -5,6 +5,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
+import { noise } from "../support/bytes.js"
 import { call, quick, sessionTest } from "../support/session/sessionTest.js"
 import {
   assertAtRest,
@@ -14,7 +15,6 @@ import {
   isDone,
   makePair,
   makeRawPair,
-  noise,
   scenario,
   settle
 } from "../support/session/sessions.js"

@@ -1,31 +1,16 @@
 /** What a program logs at the default level, and a logger that throws. */
 import { assert, describe, it } from "@effect/vitest"
-import { MuxStream, Session } from "effect-muxado"
-import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
+import { MuxStream } from "effect-muxado"
+import { NodeTransport } from "effect-muxado/node"
 import { SimulatedSessions } from "effect-muxado/testing"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Logger from "effect/Logger"
+import { boom } from "../support/failing.js"
 import { logged } from "../support/logs.js"
 import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
 import { makePair, scenario } from "../support/session/sessions.js"
-
-const listening = (handler: (session: Session.SessionService) => Effect.Effect<unknown, unknown>) =>
-  Effect.gen(function* () {
-    const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
-    yield* Effect.forkScoped(server.run(handler))
-    return server.address._tag === "TcpAddress" ? server.address.port : 0
-  })
-
-const dial = (port: number) =>
-  Effect.map(
-    Layer.build(Session.layerClient(quick).pipe(Layer.provide(NodeTransport.layerTcp({ host: "127.0.0.1", port })))),
-    (context) => Context.get(context, Session.Session)
-  )
-
-const boom = new Error("boom")
+import { dial, listening } from "../support/session/tcp.js"
 
 describe("what a program logs at the default level", () => {
   it.scopedLive("is nothing for calls, a cancelled one, a peer that leaves, one that is killed, and a probe", () =>

@@ -4,7 +4,8 @@ import { MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
-import { echo, exchange, makePair, noise, passTimeUntil, scenario } from "../support/session/sessions.js"
+import { noise } from "../support/bytes.js"
+import { echo, exchange, makePair, passTimeUntil, scenario } from "../support/session/sessions.js"
 
 it.effect("a thousand calls that time out together do not end the session", () =>
   Effect.gen(function* () {

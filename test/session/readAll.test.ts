@@ -9,8 +9,9 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import * as fc from "fast-check"
+import { noise } from "../support/bytes.js"
 import { ending, sessionTest } from "../support/session/sessionTest.js"
-import { decoded, encoded, isDone, makePair, noise, scenario, settle } from "../support/session/sessions.js"
+import { decoded, encoded, isDone, makePair, scenario, settle } from "../support/session/sessions.js"
 
 /** Both ends of a stream. */
 const makeStream = Effect.gen(function* () {

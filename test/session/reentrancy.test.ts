@@ -7,7 +7,8 @@ import * as Option from "effect/Option"
 import { eagerly } from "../support/eagerScheduler.js"
 import { sessionSuite } from "../support/session/suite.js"
 import { overDuplexes, overSimulated, overTcp } from "../support/session/media.js"
-import { digest, eventually, makePair, noise, scenario, settle, decoded, encoded } from "../support/session/sessions.js"
+import { noise } from "../support/bytes.js"
+import { digest, eventually, makePair, scenario, settle, decoded, encoded } from "../support/session/sessions.js"
 
 const name = "with fibers that run inside the call that wakes them"
 

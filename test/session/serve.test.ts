@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
+import { boom } from "../support/failing.js"
 import { logged, quietly } from "../support/logs.js"
 import { call, echoWhole, ending, sessionTest } from "../support/session/sessionTest.js"
 import {
@@ -431,8 +432,6 @@ describe("accept", () => {
     })
   )
 })
-
-const boom = new Error("boom")
 
 describe("a handler of serve", () => {
   const ways: Record<string, readonly [() => Effect.Effect<void, unknown>, RegExp]> = {

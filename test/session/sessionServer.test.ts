@@ -3,7 +3,7 @@ import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as SocketServer from "@effect/platform/SocketServer"
 import { assert, describe, it } from "@effect/vitest"
 import type { ServerOptions, Session } from "effect-muxado"
-import { MuxadoError, MuxStream, SessionServer, Transport } from "effect-muxado"
+import { MuxStream, SessionServer, Transport } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
@@ -14,18 +14,11 @@ import * as Layer from "effect/Layer"
 import * as LogLevel from "effect/LogLevel"
 import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
+import { noise } from "../support/bytes.js"
 import { leavesNothing } from "../support/census.js"
+import { failing } from "../support/failing.js"
 import { ending, quick } from "../support/session/sessionTest.js"
-import {
-  decoded,
-  digest,
-  echo,
-  encoded,
-  eventually,
-  exchange,
-  noise,
-  sessionOver
-} from "../support/session/sessions.js"
+import { decoded, digest, echo, encoded, eventually, exchange, sessionOver } from "../support/session/sessions.js"
 import { wrong } from "../support/wrong.js"
 
 type Server = SessionServer.SessionServerService
@@ -232,23 +225,6 @@ for (const [name, medium] of Object.entries(media)) {
       })
     )
   })
-}
-
-const boom = new Error("boom")
-
-const failing: Record<string, () => unknown> = {
-  throws: () => {
-    throw boom
-  },
-  dies: () => Effect.die(boom),
-  fails: () => Effect.fail(boom),
-  "fails with a string": () => Effect.fail("boom"),
-  "fails with its own error": () =>
-    Effect.fail(
-      new MuxadoError.TransportFailed({ reason: "Write", cause: boom, initiator: "Local", processed: "maybe" })
-    ),
-  "interrupts itself": () => Effect.interrupt,
-  "gives no effect": () => undefined
 }
 
 describe("a SocketServer given to SessionServer", () => {

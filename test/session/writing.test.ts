@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as vm from "node:vm"
+import { detach } from "../support/bytes.js"
 import { logged, quietly } from "../support/logs.js"
 import { overDuplexes, overSimulated, overTcp, overTls, overUnix, overWebSocket } from "../support/session/media.js"
 import { echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
@@ -19,11 +20,6 @@ import {
   scenario,
   settle
 } from "../support/session/sessions.js"
-
-/** Takes the memory away from every view of it, as a transfer to a worker does. */
-const detach = (bytes: Uint8Array): void => {
-  structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
-}
 
 /** The lines that are logged as warnings while the effect runs. */
 const warnings = <A, E, R>(effect: Effect.Effect<A, E, R>) =>

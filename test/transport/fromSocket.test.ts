@@ -2,9 +2,6 @@ import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import * as Socket from "@effect/platform/Socket"
 import { assert, describe, it } from "@effect/vitest"
-import type { MuxadoError } from "effect-muxado"
-import { Session } from "effect-muxado"
-import { NodeSessionServer } from "effect-muxado/node"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,8 +13,8 @@ import * as TestClock from "effect/TestClock"
 import { createHash } from "node:crypto"
 import type { TransportFailed } from "../../src/MuxadoError.js"
 import * as Transport from "../../src/Transport.js"
-import { quietly } from "../support/logs.js"
-import { call, echoWhole, ending, quick } from "../support/session/sessionTest.js"
+import { echoWhole } from "../support/session/sessionTest.js"
+import { assertCarriesOneSession, listening } from "../support/session/tcp.js"
 import { accept, build, layerNodeWebSocket, layerStandardWebSocket, portOf } from "../support/transport/socketPairs.js"
 import { assertSameBytes, join, noise, readBytes, readToEnd } from "../support/transport/suite.js"
 import { wrong } from "../support/wrong.js"
@@ -462,30 +459,12 @@ const shakeHandsAndLeave = (socket: Socket.Socket) =>
     })
   )
 
-const listening = Effect.gen(function* () {
-  const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
-  yield* Effect.forkScoped(quietly(server.run((session) => session.serve(echoWhole))))
-  return server.address._tag === "TcpAddress" ? server.address.port : 0
-})
-
-const second = (transport: Effect.Effect<Transport.TransportService, MuxadoError.TransportFailed, never>) =>
-  Effect.gen(function* () {
-    const start = Effect.flatMap(transport, (transport) =>
-      Session.fromTransport(transport, { ...quick, role: "client" })
-    )
-    const first = yield* start
-    const exit = yield* Effect.exit(start)
-    if (Exit.isSuccess(exit)) yield* ending(Effect.timeout(call(exit.value), 200))
-    // The second is refused, or fails; the first goes on.
-    assert.strictEqual(yield* Effect.timeout(call(first), 500), "hello")
-  }).pipe(quietly)
-
 it.scopedLive("a second transport over a Socket is refused", () =>
   Effect.gen(function* () {
-    const port = yield* listening
+    const port = yield* listening((session) => session.serve(echoWhole))
     const socket = yield* NodeSocket.makeNet({ host: "127.0.0.1", port })
     const scope = yield* Effect.scope
-    yield* second(Effect.provideService(Transport.fromSocket(socket), Scope.Scope, scope))
+    yield* assertCarriesOneSession(Effect.provideService(Transport.fromSocket(socket), Scope.Scope, scope))
   })
 )
 

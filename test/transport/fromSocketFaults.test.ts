@@ -1,7 +1,7 @@
 /** A `Socket` is code that is not ours: whatever it does wrong ends its transport, and nothing else. */
 import * as Socket from "@effect/platform/Socket"
 import { assert, describe, it } from "@effect/vitest"
-import { MuxadoError, Session, Transport } from "effect-muxado"
+import { Session, Transport } from "effect-muxado"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,6 +10,7 @@ import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import * as vm from "node:vm"
 import type { TransportFailed } from "../../src/MuxadoError.js"
+import { failing } from "../support/failing.js"
 import { call, ending, quick } from "../support/session/sessionTest.js"
 import { wrong } from "../support/wrong.js"
 
@@ -331,23 +332,6 @@ describe("what is given to a transport over a Socket", () => {
     })
   )
 })
-
-const boom = new Error("boom")
-
-const failing: Record<string, () => unknown> = {
-  throws: () => {
-    throw boom
-  },
-  dies: () => Effect.die(boom),
-  fails: () => Effect.fail(boom),
-  "fails with a string": () => Effect.fail("boom"),
-  "fails with its own error": () =>
-    Effect.fail(
-      new MuxadoError.TransportFailed({ reason: "Write", cause: boom, initiator: "Local", processed: "maybe" })
-    ),
-  "interrupts itself": () => Effect.interrupt,
-  "gives no effect": () => undefined
-}
 
 it.scopedLive("a Socket whose write throws is said to have failed while writing", () =>
   Effect.gen(function* () {

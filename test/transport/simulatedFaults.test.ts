@@ -5,12 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as fc from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import { ending } from "../support/session/sessionTest.js"
+import { isDone } from "../support/session/sessions.js"
 import { assertSameBytes, noise, readToEnd, writeForEver, writeInBatches } from "../support/transport/suite.js"
-
-const isDone = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.map(Fiber.poll(fiber), Option.isSome)
 
 /** Each fault is the same whether it was there from the start or is injected. */
 const bothWays = (

@@ -5,14 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as fc from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
-import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import { Random } from "../../src/testing/internal/random.js"
 import * as SimulatedTransport from "../../src/testing/SimulatedTransport.js"
 import type { TransportService } from "../../src/Transport.js"
+import { isDone } from "../support/session/sessions.js"
 import { assertSameBytes, join, noise, readBytes, readToEnd, writeInBatches } from "../support/transport/suite.js"
-
-const isDone = <A, E>(fiber: Fiber.RuntimeFiber<A, E>) => Effect.map(Fiber.poll(fiber), Option.isSome)
 
 /** Lets time pass until the fiber is done. */
 const passTimeUntil = <A, E>(fiber: Fiber.RuntimeFiber<A, E>): Effect.Effect<A, E> =>

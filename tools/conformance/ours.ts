@@ -4,6 +4,7 @@ import { MuxStream, Session } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 import { SimulatedTransport } from "effect-muxado/testing"
 import * as Effect from "effect/Effect"
+import { echo } from "../../test/support/echo.js"
 import { NoConnection } from "./failure.js"
 import { listen } from "./listen.js"
 import type { Needs } from "./row.js"
@@ -12,14 +13,6 @@ import type { Connection, Target } from "./target.js"
 const EVERYTHING: ReadonlySet<Needs> = new Set<Needs>(["acceptor", "holder", "opener", "repeater"])
 
 // --- what the application does
-
-/** What is read is written before more is read. */
-const echo = (stream: MuxStream.MuxStream): Effect.Effect<void, MuxadoError.StreamError> =>
-  Effect.flatMap(MuxStream.read(stream), (chunk) =>
-    chunk._tag === "None"
-      ? MuxStream.finish(stream)
-      : Effect.zipRight(MuxStream.write(stream, chunk.value), echo(stream))
-  )
 
 const hello = (stream: MuxStream.MuxStream): Effect.Effect<void, MuxadoError.StreamError> =>
   MuxStream.write(stream, new TextEncoder().encode("hello")).pipe(

@@ -2,7 +2,7 @@
 import type { Connection } from "../../src/protocol/connection.js"
 import type { Event } from "../../src/protocol/events.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"
-import { pattern } from "../../test/support/protocol/bytes.js"
+import { pattern } from "../../test/support/bytes.js"
 import { showEvent } from "../../test/support/protocol/text.js"
 import { must } from "./broken.js"
 import type { Setting } from "./case.js"

@@ -1,5 +1,5 @@
 /** An input of the fuzzer: what a peer says to a session, what the application does meanwhile, and how time passes. */
-import { fromHex, toHex } from "../../test/support/protocol/bytes.js"
+import { fromHex, toHex } from "../../test/support/bytes.js"
 
 /** What the session is, and what it is used by. */
 export interface Setting {

@@ -1,5 +1,5 @@
 /** How a session under the fuzzer ends, and what must be left of it then: nothing. */
-import { concat } from "../../test/support/protocol/bytes.js"
+import { concat } from "../../test/support/bytes.js"
 import { must } from "./broken.js"
 import { data, goAway, rst, SYN, windowIncrement } from "./frames.js"
 import type { Random } from "./random.js"

@@ -1,5 +1,5 @@
 /** Frames as bytes, those too that no encoder would write. */
-import { concat, pattern } from "../../test/support/protocol/bytes.js"
+import { concat, pattern } from "../../test/support/bytes.js"
 
 export const FrameKind = { Rst: 0, Data: 1, WindowIncrement: 2, GoAway: 3 } as const
 export const FIN = 1

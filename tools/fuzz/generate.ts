@@ -1,5 +1,5 @@
 /** Inputs from a grammar: frames, most of them valid, on few ids, between commands and time. */
-import { concat } from "../../test/support/protocol/bytes.js"
+import { concat } from "../../test/support/bytes.js"
 import type { Case, Command, Setting, Step } from "./case.js"
 import { command, COMMANDS, peer } from "./case.js"
 import * as frames from "./frames.js"

@@ -1,5 +1,5 @@
 /** Inputs from inputs: steps moved, bytes changed, two of them joined. */
-import { concat } from "../../test/support/protocol/bytes.js"
+import { concat } from "../../test/support/bytes.js"
 import type { Case, Setting, Step } from "./case.js"
 import { command, peer } from "./case.js"
 import { anyCommand, anyFrame, anyStep } from "./generate.js"

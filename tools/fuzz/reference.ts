@@ -1,6 +1,7 @@
 /** What a peer's bytes say, found out naively: with all of them at once, and nothing in mind but the wire rules. */
-import { toHex } from "../../test/support/protocol/bytes.js"
 import type { InboundFrame } from "../../src/protocol/wire/frame.js"
+import { toHex } from "../../test/support/bytes.js"
+import { showInbound } from "../../test/support/protocol/text.js"
 import { must } from "./broken.js"
 import { FIN, FrameKind, SYN } from "./frames.js"
 
@@ -56,7 +57,8 @@ export const judge = (bytes: Uint8Array, peerParity: number): Reference => {
   return { seen, streams, violation }
 }
 
-const faultOf = (type: number, id: number, length: number): number | undefined => {
+/** The code of the fault in a header, `undefined` if there is none. */
+export const faultOf = (type: number, id: number, length: number): number | undefined => {
   if (type > 3) return undefined
   if ((id === 0) !== (type === FrameKind.GoAway)) return 1
   if (type === FrameKind.Data) return undefined
@@ -89,33 +91,18 @@ export const textOf = (frames: ReadonlyArray<InboundFrame>): ReadonlyArray<strin
   let sum = checksum(new Uint8Array(0))
   for (const frame of frames) {
     must(frame._tag === "Data" || !open, () => `${frame._tag} within DATA`)
-    switch (frame._tag) {
-      case "Data": {
-        must(frame.first !== open, () => "a piece of DATA does not know its place")
-        must(frame.first || frame.payload.length > 0, () => "a piece of DATA with nothing in it")
-        received = frame.payload.length + (frame.first ? 0 : received)
-        sum = frame.first ? checksum(frame.payload) : checksum(frame.payload, sum)
-        open = received < frame.length
-        must(frame.last !== open, () => "a piece of DATA is not the last, or it is")
-        if (open) break
-        seen.push(dataText(frame.streamId, flagsOf(frame), frame.length, received, sum))
-        break
-      }
-      case "Rst":
-        seen.push(`rst ${frame.streamId} ${frame.code}`)
-        break
-      case "WindowIncrement":
-        seen.push(`wndinc ${frame.streamId} ${frame.increment}`)
-        break
-      case "GoAway":
-        seen.push(`goaway ${frame.lastStreamId} ${frame.code} ${toHex(frame.debug)}`)
-        break
-      case "Unknown":
-        seen.push(`unknown ${frame.type} ${frame.flags} ${frame.streamId} ${frame.length}`)
-        break
-      case "Malformed":
-        seen.push(`malformed ${frame.code} ${frame.type} ${frame.streamId} ${frame.length}`)
+    if (frame._tag !== "Data") {
+      seen.push(showInbound(frame))
+      continue
     }
+    must(frame.first !== open, () => "a piece of DATA does not know its place")
+    must(frame.first || frame.payload.length > 0, () => "a piece of DATA with nothing in it")
+    received = frame.payload.length + (frame.first ? 0 : received)
+    sum = frame.first ? checksum(frame.payload) : checksum(frame.payload, sum)
+    open = received < frame.length
+    must(frame.last !== open, () => "a piece of DATA is not the last, or it is")
+    if (open) continue
+    seen.push(dataText(frame.streamId, flagsOf(frame), frame.length, received, sum))
   }
   const last = frames.at(-1)
   if (open && last?._tag === "Data") {

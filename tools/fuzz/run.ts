@@ -1,6 +1,6 @@
 /** Runs a case, and says what happened; throws `Broken` when something did that must not. */
 import { Decoder } from "../../src/protocol/wire/decoder.js"
-import { concat, pattern } from "../../test/support/protocol/bytes.js"
+import { concat, pattern } from "../../test/support/bytes.js"
 import { showEnd } from "../../test/support/protocol/text.js"
 import type { Known } from "./application.js"
 import { must } from "./broken.js"

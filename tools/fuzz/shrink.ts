@@ -1,5 +1,5 @@
 /** Smaller inputs that still fail in the same way. */
-import { concat } from "../../test/support/protocol/bytes.js"
+import { concat } from "../../test/support/bytes.js"
 import type { Case, Step } from "./case.js"
 import { command, peer } from "./case.js"
 

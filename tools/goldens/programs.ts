@@ -3,9 +3,9 @@ import type { Session, SessionOptions } from "effect-muxado"
 import { ErrorCode, MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Peer, PeerError, Start } from "../interop/peer.js"
+import { echo, readExactly } from "../../test/support/echo.js"
 import { digestOf, exchangePattern, readDigest, writePattern } from "../interop/pattern.js"
-import { echo, readExactly } from "../interop/echo.js"
+import type { Peer, PeerError, Start } from "../interop/peer.js"
 
 type Tell = (act: (peer: Peer) => Effect.Effect<void, PeerError>) => Effect.Effect<void, unknown>
 

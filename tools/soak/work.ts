@@ -4,6 +4,7 @@ import { MuxStream } from "effect-muxado"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { echo } from "../../test/support/echo.js"
 
 const Kind = { Echo: 0, Reset: 1, Wait: 2, HalfClose: 3, Source: 4 } as const
 
@@ -37,13 +38,6 @@ export const handle = (stream: MuxStream.MuxStream): Effect.Effect<void, MuxadoE
         return Effect.zipRight(MuxStream.write(stream, first.value), echo(stream))
     }
   })
-
-const echo = (stream: MuxStream.MuxStream): Effect.Effect<void, MuxadoError.StreamError> =>
-  Effect.flatMap(MuxStream.read(stream), (chunk) =>
-    chunk._tag === "None"
-      ? MuxStream.finish(stream)
-      : Effect.zipRight(MuxStream.write(stream, chunk.value), echo(stream))
-  )
 
 // --- the side that opens
 

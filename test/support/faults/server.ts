@@ -3,11 +3,11 @@
  * session ends; every line that it reads is a number of milliseconds for which it is to hang.
  */
 import type { SessionOptions } from "effect-muxado"
-import { MuxStream } from "effect-muxado"
 import { NodeSessionServer } from "effect-muxado/node"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { createInterface } from "node:readline"
+import { echo } from "../echo.js"
 
 export interface Settings {
   readonly session?: SessionOptions
@@ -24,13 +24,6 @@ if (!isSettings(settings)) throw new TypeError("no settings")
 const print = (fields: object): void => void process.stdout.write(`${JSON.stringify(fields)}\n`)
 
 const where = { host: "127.0.0.1", port: 0 }
-
-const echo = (stream: MuxStream.MuxStream): Effect.Effect<void, unknown> =>
-  Effect.flatMap(MuxStream.read(stream), (chunk) =>
-    chunk._tag === "None"
-      ? MuxStream.finish(stream)
-      : Effect.zipRight(MuxStream.write(stream, chunk.value), echo(stream))
-  )
 
 const serve = ({ session, tls }: Settings) =>
   Effect.gen(function* () {

@@ -10,10 +10,10 @@ import { join } from "node:path"
 import { Duplex } from "node:stream"
 import * as Tls from "node:tls"
 import type { TransportFailed } from "../../../src/MuxadoError.js"
+import type { TransportService } from "../../../src/Transport.js"
 import { NodeTransport } from "../../../src/node/index.js"
 import type { Listener, ListenOptions } from "../../../src/node/internal/listener.js"
 import { listen } from "../../../src/node/internal/listener.js"
-import type { TransportService } from "../../../src/Transport.js"
 import { certificates } from "../certificates.js"
 
 /** One end of an in-memory pair: the other end's buffer is all that lies between them. */
@@ -72,16 +72,6 @@ export const readToEnd = (transport: TransportService): Effect.Effect<Uint8Array
       chunks.push(chunk)
     }
   })
-
-/** `size` bytes, each of which follows from its position and `seed`, cheaply. */
-export const pattern = (size: number, seed: number): Uint8Array => {
-  const words = new Uint32Array(Math.ceil(size / 4))
-  for (let i = 0, word = seed; i < words.length; i++) {
-    word = (Math.imul(word, 1_664_525) + 1_013_904_223) >>> 0
-    words[i] = word
-  }
-  return new Uint8Array(words.buffer, 0, size)
-}
 
 /** Writes `bytes` in batches of chunks of odd sizes. */
 export const writeAll = (transport: TransportService, bytes: Uint8Array): Effect.Effect<void, TransportFailed> =>

@@ -1,10 +1,10 @@
 /** Streams and queues of frames for the tests of `Outbound`. */
-import type { Frame } from "../../../src/protocol/wire/frame.js"
-import { HEADER_LENGTH } from "../../../src/protocol/wire/frame.js"
 import { Scheduler } from "../../../src/protocol/sending/scheduler.js"
 import { SendCapacity } from "../../../src/protocol/sending/sendCapacity.js"
 import { StreamCore } from "../../../src/protocol/streams/streamCore.js"
-import { pattern } from "./bytes.js"
+import type { Frame } from "../../../src/protocol/wire/frame.js"
+import { HEADER_LENGTH } from "../../../src/protocol/wire/frame.js"
+import { pattern } from "../bytes.js"
 
 export const KIB = 1024
 export const QUANTUM = 16 * KIB

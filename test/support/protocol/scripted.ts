@@ -1,14 +1,15 @@
 /** One core and a peer made of bytes: what the peer says comes in as the wire has it, what the core says is watched. */
 import { assert } from "@effect/vitest"
 import { Connection } from "../../../src/protocol/connection.js"
+import type { Event } from "../../../src/protocol/events.js"
+import { StreamCore } from "../../../src/protocol/streams/streamCore.js"
 import { Decoder } from "../../../src/protocol/wire/decoder.js"
 import { encode } from "../../../src/protocol/wire/encoder.js"
-import type { Event } from "../../../src/protocol/events.js"
 import type { Frame } from "../../../src/protocol/wire/frame.js"
-import { StreamCore } from "../../../src/protocol/streams/streamCore.js"
+import { fromHex } from "../bytes.js"
 import type { Overrides } from "./options.js"
 import { connectionOptions } from "./options.js"
-import { bytesOf, fromHex, showEvent, showFrame, showRead, showWrite } from "./text.js"
+import { bytesOf, showEvent, showFrame, showRead, showWrite } from "./text.js"
 import { WireRules } from "./wireRules.js"
 
 export class Scripted {

@@ -1,14 +1,29 @@
 /** Frames, events and outcomes as short lines, so that a script reads like the session it describes. */
-import type { ReadResult, WriteResult } from "../../../src/protocol/results.js"
 import type { SessionEnd, StreamFailure } from "../../../src/protocol/endReason.js"
 import type { Event } from "../../../src/protocol/events.js"
-import type { Frame } from "../../../src/protocol/wire/frame.js"
+import type { ReadResult, WriteResult } from "../../../src/protocol/results.js"
+import type { Frame, InboundFrame } from "../../../src/protocol/wire/frame.js"
+import { toHex } from "../bytes.js"
 
 const utf8 = new TextDecoder()
 
 export const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text)
 
-export const fromHex = (hex: string): Uint8Array => Uint8Array.from(Buffer.from(hex.replace(/\s/g, ""), "hex"))
+/** A frame that a decoder gives, as a naive decoder writes it; DATA is its caller's. */
+export const showInbound = (frame: Exclude<InboundFrame, { readonly _tag: "Data" }>): string => {
+  switch (frame._tag) {
+    case "Rst":
+      return `rst ${frame.streamId} ${frame.code}`
+    case "WindowIncrement":
+      return `wndinc ${frame.streamId} ${frame.increment}`
+    case "GoAway":
+      return `goaway ${frame.lastStreamId} ${frame.code} ${toHex(frame.debug)}`
+    case "Unknown":
+      return `unknown ${frame.type} ${frame.flags} ${frame.streamId} ${frame.length}`
+    case "Malformed":
+      return `malformed ${frame.code} ${frame.type} ${frame.streamId} ${frame.length}`
+  }
+}
 
 export const showFrame = (frame: Frame): string => {
   switch (frame._tag) {

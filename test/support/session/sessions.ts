@@ -61,16 +61,6 @@ export const encoded = (value: string): Uint8Array => new TextEncoder().encode(v
 
 export const decoded = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
-/** `size` bytes in which each position and each seed matters. */
-export const noise = (size: number, seed: number): Uint8Array => {
-  const words = new Uint32Array(Math.ceil(size / 4))
-  for (let i = 0, word = seed; i < words.length; i++) {
-    word = (Math.imul(word, 1_664_525) + 1_013_904_223) >>> 0
-    words[i] = word
-  }
-  return new Uint8Array(words.buffer, 0, size)
-}
-
 export const digest = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")
 
 /** Lets fibers run that need nothing but to be run. */

@@ -11,8 +11,9 @@ import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { noise } from "../bytes.js"
 import { leavesNothing } from "../census.js"
-import { assertAtRest, digest, echo, exchange, eventually, noise, decoded, encoded } from "./sessions.js"
+import { assertAtRest, decoded, digest, echo, encoded, eventually, exchange } from "./sessions.js"
 
 /** Two sessions that are connected. */
 export interface Sessions {

@@ -1,4 +1,4 @@
-/** Bytes for the tests of the core: hex in and out, and patterns in which a lost or moved byte shows. */
+/** Bytes for tests: hex in and out, and patterns in which a lost or moved byte shows. */
 
 export const fromHex = (text: string): Uint8Array => {
   const digits = text.replaceAll(/\s/g, "")
@@ -14,4 +14,19 @@ export const pattern = (length: number, from = 0): Uint8Array => {
   const bytes = new Uint8Array(length)
   for (let i = 0; i < length; i++) bytes[i] = (from + i) % 251
   return bytes
+}
+
+/** `size` bytes in which each position and each seed matters. */
+export const noise = (size: number, seed: number): Uint8Array => {
+  const words = new Uint32Array(Math.ceil(size / 4))
+  for (let i = 0, word = seed; i < words.length; i++) {
+    word = (Math.imul(word, 1_664_525) + 1_013_904_223) >>> 0
+    words[i] = word
+  }
+  return new Uint8Array(words.buffer, 0, size)
+}
+
+/** Takes the memory away from every view of it, as a transfer to a worker does. */
+export const detach = (bytes: Uint8Array): void => {
+  structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
 }

@@ -1,4 +1,4 @@
-/** What both a test and a script want to do with a stream of the peer. */
+/** A stream that is echoed, and one that is read up to a length. */
 import type { MuxadoError } from "effect-muxado"
 import { MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"
