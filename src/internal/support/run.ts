@@ -37,7 +37,7 @@ export const onExit = <A, E>(fiber: Fiber.RuntimeFiber<A, E>, f: (exit: Exit.Exi
   fiber.addObserver(f)
 
 /** The scheduler of the fiber that runs this. */
-export const currentScheduler: Effect.Effect<Scheduler> = Effect.withFiberRuntime((fiber) =>
+const currentScheduler: Effect.Effect<Scheduler> = Effect.withFiberRuntime((fiber) =>
   Effect.succeed(fiber.currentScheduler)
 )
 
