@@ -328,6 +328,50 @@ describe("a fast path that is wrong", () => {
     }).pipe(scenario)
   )
 
+  /** A session over a reader or a writer that offers a fast path of its own. */
+  const sessionWith = (
+    change: (parts: {
+      readonly reader: FrameReader.FrameReaderService
+      readonly writer: FrameWriter.FrameWriterService
+    }) => { readonly reader?: FrameReader.FrameReaderService; readonly writer?: FrameWriter.FrameWriterService }
+  ) =>
+    Effect.gen(function* () {
+      const { client } = yield* SimulatedTransport.makePair()
+      const parts = { reader: FrameReader.make(client), writer: FrameWriter.make(client) }
+      const { reader, writer } = { ...parts, ...change(parts) }
+      return yield* Session.make({ role: "client", heartbeat: false }).pipe(
+        Effect.provideService(Transport.Transport, client),
+        Effect.provideService(FrameReader.FrameReader, reader),
+        Effect.provideService(FrameWriter.FrameWriter, writer)
+      )
+    })
+
+  it.effect("of a reader or a writer, with a part that is no function, fails the session with InvalidOptions", () =>
+    Effect.gen(function* () {
+      const read = yield* Effect.flip(
+        sessionWith(({ reader }) => ({ reader: FrameReader.withFastPath(reader, { each: wrong(5) }) }))
+      )
+      assert.include(read.message, "each of a reader's fastPath must be a function, not 5")
+      const written = yield* Effect.flip(
+        sessionWith(({ writer }) => ({ writer: FrameWriter.withFastPath(writer, wrong({})) }))
+      )
+      assert.include(written.message, "tryWrite of a writer's fastPath must be a function, not undefined")
+    }).pipe(scenario)
+  )
+
+  it.effect("of a reader, whose each hands over what is no batch: the session ends with that cause", () =>
+    Effect.gen(function* () {
+      const session = yield* sessionWith(({ reader }) => ({
+        reader: FrameReader.withFastPath(reader, {
+          each: (take) => Effect.suspend(() => (take(wrong("frames")) ? Effect.never : Effect.void))
+        })
+      }))
+      const closed = yield* session.closed
+      assert(closed._tag === "TransportFailed")
+      assert.include(closed.message, "a FrameReader must give { frames, midFrame }")
+    }).pipe(scenario)
+  )
+
   it.effect("calls take after the end: nothing of it is received", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()

@@ -52,9 +52,29 @@ const typeCheck = (entries: ReadonlyArray<string>): void => {
   const imports = entries.map((entry, index) => `import * as Entry${index} from "${entry}"`)
   const uses = entries.map((_, index) => `Entry${index}`).join(", ")
   writeFileSync(join(folder, "consumer.ts"), `${imports.join("\n")}\n\nexport const entries = [${uses}] as const\n`)
-  const options = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", "--skipLibCheck", "false"]
-  run(bin("tsc"), [...options, "--exactOptionalPropertyTypes", "--types", "node", "consumer.ts"], folder)
+  writeFileSync(join(folder, "emitter.ts"), EMITTER)
+  const options = ["--strict", "--target", "es2022", "--module", "nodenext", "--skipLibCheck", "false"]
+  run(bin("tsc"), [...options, "--exactOptionalPropertyTypes", "--types", "node", "--noEmit", "consumer.ts"], folder)
+  // What a program infers from this library's types must have a name in its own declarations.
+  run(bin("tsc"), [...options, "--declaration", "--types", "node", "--outDir", "emitted", "emitter.ts"], folder)
 }
+
+/** Exports whose types are inferred: copies of transports, readers, writers and servers. */
+const EMITTER = `import { FrameReader, FrameWriter, Transport } from "effect-muxado"
+import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
+import { Effect } from "effect"
+
+export const copied = (transport: Transport.TransportService) => ({ ...transport, read: transport.read })
+export const assigned = (transport: Transport.TransportService) => Object.assign({}, transport, { end: Effect.void })
+export const connected = Effect.map(NodeTransport.makeTcp({ port: 1 }), copied)
+export const reader = (transport: Transport.TransportService) => ({ ...FrameReader.make(transport) })
+export const writer = (transport: Transport.TransportService) => ({ ...FrameWriter.make(transport) })
+export const server = Effect.map(NodeSessionServer.makeTcp({ port: 0 }), (made) => ({ ...made }))
+export const fast = (transport: Transport.TransportService) => {
+  const { fastPath, ...others } = transport
+  return { ...Transport.withFastPath(transport, { each: () => Effect.never, tryWrite: () => false }), fastPath, others }
+}
+`
 
 try {
   // as the README says: .npmrc turns scripts off, and with them the build that `prepack` is

@@ -446,6 +446,30 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "    isLeft = !this.writeNow()\n    try {\n      void 0\n    } catch (cause) {"
   ),
   inTest(
+    "test/session/fastPath.test.ts",
+    "internal/transport/fastPath",
+    "a copy of a transport is bypassed",
+    "what stands between a session and its transport is not bypassed",
+    " && offered.owner === service",
+    ""
+  ),
+  inTest(
+    "test/session/fastPath.test.ts",
+    "internal/session/reading",
+    "frames lost that came with the end of the transport",
+    "what came before the failure counts",
+    "Effect.map(receiver.rest, () => failed(",
+    "Effect.sync(() => failed("
+  ),
+  inTest(
+    "test/session/fastPath.test.ts",
+    "internal/session/reading",
+    "a batch received in one turn",
+    "both paths receive in turns",
+    "Math.min(frames.length, start + FRAMES_PER_TURN)",
+    "frames.length"
+  ),
+  inTest(
     "test/session/writing.test.ts",
     "protocol/sending/scheduler",
     "bytes that are gone are sent as none",
