@@ -328,9 +328,9 @@ export class Connection {
 
   /** Says once, after all that inputs and commands did, what that has made possible. The end of the session says it all. */
   private announce(): void {
-    const { events, lifecycle, writers } = this.owners
+    const { capacity, events, lifecycle, writers } = this.owners
     if (lifecycle.isOver) return
-    writers.wakeForCapacity()
+    if (capacity.isAwaited) writers.wakeForCapacity()
     if (this.openBlocked && !this.outboundIsFull) {
       this.openBlocked = false
       events.emit({ _tag: "OpenAvailable" })

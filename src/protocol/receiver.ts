@@ -88,16 +88,17 @@ export class Receiver {
 
   private data(frame: Data): void {
     if (frame.first) this.target = frame.syn ? this.open(frame) : this.find(frame)
-    const stream = this.target
     // the stream may have ended between two pieces of one frame
-    if (stream === undefined || stream.failure !== undefined || !canReceive(stream.state)) return
+    else if (this.target !== undefined && !canReceive(this.target.state)) this.target = undefined
+    const stream = this.target
+    if (stream === undefined || stream.failure !== undefined) return
     if (frame.payload.length > 0) this.payload(stream, frame.payload)
-    if (frame.last && frame.fin && stream.failure === undefined && canReceive(stream.state)) this.fin(stream)
+    if (frame.last && frame.fin && !this.failed(stream)) this.fin(stream)
   }
 
   /** Judges the header of a DATA frame without SYN. Gives its stream, or `undefined` where its payload is dropped. */
   private find(frame: Data): StreamCore | undefined {
-    const { budgets, credit, streamEndings, table, time } = this.owners
+    const { budgets, credit, received, streamEndings, table, time } = this.owners
     const stream = table.get(frame.streamId)
     if (stream === undefined) {
       this.late(frame)
@@ -121,9 +122,8 @@ export class Receiver {
       return undefined
     }
     // what nothing will read takes no room
-    const hasRoom = stream.reading === "Stopped" || streamEndings.makeRoom(frame.length)
-    // a charge may have ended the session, and this stream may have been the one that held most
-    if (this.failed(stream)) return undefined
+    const hasRoom =
+      stream.reading === "Stopped" || received.hasRoom(frame.length) || streamEndings.makeRoom(frame.length)
     if (!hasRoom) {
       streamEndings.resetForFault(stream, ErrorCode.EnhanceYourCalm, "nothing")
       return undefined
@@ -132,7 +132,7 @@ export class Receiver {
     return stream
   }
 
-  /** Asks again, since the compiler would take what was said of `failure` before for what it still is. */
+  /** A question of its own: the compiler believes that `failure` is still what it was before the payload. */
   private failed(stream: StreamCore): boolean {
     return stream.failure !== undefined
   }
@@ -233,12 +233,13 @@ export class Receiver {
   }
 
   private refusal(frame: Data): ErrorCode | undefined {
-    const { backlog, lifecycle, options, streamEndings, table } = this.owners
+    const { backlog, lifecycle, options, received, streamEndings, table } = this.owners
     if (!lifecycle.takesStreams || table.inboundCount >= options.maxInboundStreams) return ErrorCode.StreamRefused
     // on a typed session it may be a heartbeat, which needs no place there
     if (!options.typed && backlog.isFull) return ErrorCode.AcceptQueueFull
     if (frame.length > options.window) return ErrorCode.FlowControlError
-    return streamEndings.makeRoom(frame.length) ? undefined : ErrorCode.StreamRefused
+    const hasRoom = received.hasRoom(frame.length) || streamEndings.makeRoom(frame.length)
+    return hasRoom ? undefined : ErrorCode.StreamRefused
   }
 
   /** A peer cannot know at once that this side leaves, so what it opens meanwhile costs it nothing. */

@@ -39,7 +39,7 @@ export class SendCapacity {
   /** Bytes left for the transport. */
   sent(bytes: number): void {
     this.queued -= bytes
-    this.sentSince += bytes
+    if (this.waiting.size > 0) this.sentSince += bytes
   }
 
   /** Bytes that were accepted are not sent any more. */
@@ -57,6 +57,11 @@ export class SendCapacity {
     // what left before anything waited gave the others no turn
     if (this.waiting.size === 0) this.sentSince = 0
     this.waiting.add(stream)
+  }
+
+  /** Whether any writer waits. */
+  get isAwaited(): boolean {
+    return this.waiting.size > 0
   }
 
   isAwaitedBy(stream: StreamCore): boolean {
@@ -77,12 +82,7 @@ export class SendCapacity {
    * earlier in line would take all of it again.
    */
   takeWaiting(): ReadonlyArray<StreamCore> {
-    if (this.waiting.size === 0) {
-      this.sentSince = 0
-      return NO_STREAMS
-    }
     if (this.queued * 2 > this.limit && this.sentSince < this.limit) return NO_STREAMS
-    this.sentSince = 0
     const streams = [...this.waiting]
     this.waiting.clear()
     return [...streams.filter((stream) => !stream.gotRoom), ...streams.filter((stream) => stream.gotRoom)]

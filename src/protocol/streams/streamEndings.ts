@@ -109,13 +109,11 @@ export class StreamEndings {
   }
 
   /**
-   * Makes room for the bytes that a frame announces (see `ReceiveBuffer.makeRoom`). Resets the streams that hold most, if
-   * it must. False if there is no room for so many bytes.
+   * Makes room for the bytes that a frame announces, where `ReceiveBuffer.hasRoom` says that there is none: resets the
+   * streams that hold most. False if that would not be enough.
    */
   makeRoom(length: number): boolean {
     const { received, table } = this.owners
-    // asked for each frame: where there is room, no function is made
-    if (received.hasRoom(length)) return true
     return received.makeRoom(
       length,
       () => table.values(),
