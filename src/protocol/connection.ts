@@ -48,18 +48,13 @@ import type { ConnectionOptions } from "./options.js"
 import type { Owners } from "./owners.js"
 import { makeOwners } from "./owners.js"
 import type { OpenResult, ReadResult, WriteResult } from "./results.js"
-import { BytesRead } from "./results.js"
+import { BLOCKED, BytesRead, END, FINISHED, STOPPED } from "./results.js"
 import type { ConnectionStats } from "./stats.js"
 import { connectionStats } from "./stats.js"
 import { StreamCore } from "./streams/streamCore.js"
 import { ErrorCode } from "./wire/errorCode.js"
 import type { Frame, InboundFrame } from "./wire/frame.js"
 import { HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "./wire/heartbeat.js"
-
-const BLOCKED: ReadResult = { _tag: "Blocked" }
-const END: ReadResult = { _tag: "End" }
-const STOPPED: ReadResult = { _tag: "Stopped" }
-const FINISHED: WriteResult = { _tag: "Finished" }
 
 /**
  * A session's protocol, over any transport.
@@ -182,6 +177,11 @@ export class Connection {
     const { lifecycle } = this.owners
     if (lifecycle.remoteGoAway !== undefined || this.options.peerWindow < 2 * HEARTBEAT_LENGTH) return undefined
     return this.create(HEARTBEAT_TYPE)
+  }
+
+  /** Whether a heartbeat with this number waits for its answer: `ping` does not send it again. */
+  awaitsPong(nonce: number): boolean {
+    return this.owners.heartbeats.awaits(nonce)
   }
 
   /** Tells the peer at once that no more of its streams are taken; those that are open go on. */

@@ -28,6 +28,11 @@ export class PendingHeartbeats {
     return true
   }
 
+  /** Whether a heartbeat with this number waits for its answer. */
+  has(nonce: number): boolean {
+    return this.sentAt.has(nonce)
+  }
+
   /** Takes bytes of the answers, in pieces of any length, and gives the numbers that were answered by them. */
   receive(bytes: Uint8Array, now: number): ReadonlyArray<{ readonly nonce: number; readonly roundTrip: number }> {
     const answered: Array<{ readonly nonce: number; readonly roundTrip: number }> = []
