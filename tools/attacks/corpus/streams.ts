@@ -78,7 +78,7 @@ export const streams: ReadonlyArray<Attack> = [
   },
   {
     id: "A17",
-    what: "200 streams that the application never accepts, with DATA on each",
+    what: "200 streams that the application never accepts, and DATA on each refused one",
     app: "hold",
     options: { acceptBacklog: 128 },
     run: (peer) =>
