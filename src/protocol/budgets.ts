@@ -53,9 +53,9 @@ export interface BudgetOptions {
 export type Cost = "reset" | "refusal" | "useless"
 
 const TOO_MUCH: Readonly<Record<Cost, string>> = {
-  reset: "too many streams were reset",
-  refusal: "too many streams had to be refused",
-  useless: "too many frames that mean nothing"
+  reset: "streams were reset faster than resetBudget allows",
+  refusal: "streams were refused faster than refusalBudget allows",
+  useless: "frames without effect came faster than uselessFrameBudget allows"
 }
 
 /** The useless frames that each stream pays for in advance. Examples are a second FIN, and an RST that crossed ours. */
@@ -132,7 +132,7 @@ export class Budgets {
   increment(): void {
     this.increments++
     if (this.increments > this.earnedIncrements + this.options.spareIncrements) {
-      this.exceeded("more increments than bytes")
+      this.exceeded("more window increments came than streams, sent bytes and spareIncrements allow")
     }
   }
 

@@ -18,8 +18,8 @@
  *
  * | output | drain it |
  * | --- | --- |
- * | `takeEvents` | after each input, each command and `takeFrames`, until it returns none: an event may lead to commands |
- * | `hasFrames`, `takeFrames` | after that, batch by batch: `encode`, write, `written`, repeat; do not write an empty batch |
+ * | `takeEvents` | after each input, command and `takeFrames`, until it returns none: an event may lead to commands |
+ * | `hasFrames`, `takeFrames` | then, batch by batch: `encode`, write, `written`, repeat; do not write an empty batch |
  * | `nextDeadline` | after that: each call above may change it |
  *
  * | event | what to do |
@@ -27,17 +27,16 @@
  * | `Opened` | call `accept` when the application takes the stream, even if it has failed by then; or `refuse` |
  * | `Readable` | call `read` again: the last one was `Blocked` |
  * | `Writable` | call `write` again with the rest of the bytes |
- * | `Failed`, `Finished` | forget the stream; after `Failed`, repeat a blocked `read` or `write`: no other event follows |
+ * | `Failed`, `Finished` | forget the stream; after `Failed`, repeat a blocked `read` or `write`: no event follows |
  * | `BytesLost` | report the mistake to the application |
  * | `OpenAvailable` | call `open` for each waiting caller, until it returns `Full`: one event is for all |
- * | `Pong`, `PingLost` | complete the `ping` with this number; `tick` sends heartbeats too, each with its `nonce` |
+ * | `Pong`, `PingLost` | complete the `ping` with this number; `tick` pings too, with its `nonce` as the number |
  * | `GoneAway` | repeat each `open` that was `Full`: it is `Over` now, as after `drain`, `close` and `Ended` |
  * | `Idle` | call `close`: `drain` was called, and nothing is left to do |
- * | `Ended` | write the last GOAWAY, if `hasFrames`, and end the transport; `tick` no longer limits how long that takes |
+ * | `Ended` | write the last GOAWAY, if `hasFrames`, and end the transport; `tick` sets no limit for that |
  *
  * Register a waiter before you drain the outputs: its event may come in the same step. No event follows `Ended`.
- * Received bytes stay readable, and count against `maxReceiveBuffer` until they are read or `stopReading` is called, on
- * any stream.
+ * Received bytes of any stream stay readable, and count against `maxReceiveBuffer` until `read` or `stopReading`.
  *
  * Wire: `docs/PROTOCOL.md`, sections 3 to 6.
  *
@@ -102,9 +101,7 @@ export class Connection {
     this.owners.liveness.writeEnded()
   }
 
-  /**
-   * Time has passed: checks whether the peer is alive, and does the work that is due. `nonce` is a new random uint32.
-   */
+  /** Time has passed: checks that the peer is alive, and does the work that is due. `nonce` is a new random uint32. */
   tick(now: number, nonce: number): void {
     this.owners.time.now = now
     if (this.owners.lifecycle.isOver) return
@@ -152,8 +149,7 @@ export class Connection {
   }
 
   /**
-   * Sets how many of the next streams of the peer the application takes at once. They need no place in the backlog, and
-   * no `accept`.
+   * Sets how many of the peer's next streams the application takes at once, without a place in the backlog or `accept`.
    */
   setAcceptCapacity(streams: number): void {
     this.owners.backlog.acceptCapacity = streams
@@ -180,7 +176,7 @@ export class Connection {
     return stream !== undefined && this.owners.heartbeats.send(stream, nonce)
   }
 
-  /** Does not if the peer has sent GOAWAY, or if its window has no space for type and number. */
+  /** Opens no stream if the peer has sent GOAWAY, or if its window has no space for type and number. */
   private openHeartbeats(): StreamCore | undefined {
     const { lifecycle } = this.owners
     if (lifecycle.remoteGoAway !== undefined || this.options.peerWindow < 2 * HEARTBEAT_LENGTH) return undefined
@@ -192,9 +188,7 @@ export class Connection {
     this.owners.sessionEndings.goAway(code, text)
   }
 
-  /**
-   * Accepts and opens no more streams; an `Idle` event follows when the last one has ended and everything was written.
-   */
+  /** Accepts and opens no more streams; `Idle` follows when the last one has ended and everything was written. */
   drain(): void {
     this.owners.lifecycle.drain()
   }
@@ -220,8 +214,8 @@ export class Connection {
   // --- commands of a stream: writing
 
   /**
-   * Accepts bytes, as many as the stream's credit and the session's send buffer allow. They are sent even if the writer
-   * is interrupted. The caller must not change them.
+   * Accepts bytes, as many as the stream's credit and the session's send buffer allow. They are sent unless `withdraw`
+   * or the end of the stream drops them. The caller must not change them.
    */
   write(stream: StreamCore, bytes: Uint8Array): WriteResult {
     if (stream.failure !== undefined) return { _tag: "Failed", failure: stream.failure }
@@ -249,7 +243,7 @@ export class Connection {
     return Math.min(stream.sendWindow.credit, this.owners.capacity.available(stream))
   }
 
-  /** Withdraws the last bytes of a stream. False if some of them were sent. */
+  /** Takes back the last bytes of a stream. False if some were sent or detached, or if the stream has failed. */
   withdraw(stream: StreamCore, length: number): boolean {
     if (stream.failure !== undefined || stream.outbound.length < length) return false
     if (!stream.outbound.dropLast(length)) return false
@@ -331,7 +325,7 @@ export class Connection {
     return this.owners.events.take()
   }
 
-  /** Emits the events that depend on the state after all inputs and commands. After `Ended` there are none. */
+  /** Emits the events that depend on all inputs and commands together; after `Ended` none. */
   private announce(): void {
     const { events, lifecycle, writers } = this.owners
     if (lifecycle.isOver) return

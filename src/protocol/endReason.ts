@@ -89,9 +89,9 @@ export type StreamFailure =
   | { readonly _tag: "SessionEnded"; readonly end: SessionEnd; readonly processed: Processed }
 
 /**
- * Merges the reason of the peer's next GOAWAY into that of its first ones. The first one with a code other than NoError
- * or with a text stays, because the GOAWAY that closes a session usually has neither. A code for a violation by this
- * side replaces any other code. The last stream id is the lower one.
+ * Merges the next GOAWAY of the peer into its earlier ones. The first one with a code other than NoError or with a text
+ * stays, because the GOAWAY that closes a session usually has neither. A code for a violation by this side replaces any
+ * other code. The last stream id is the lower one.
  *
  * @since 0.1.0
  * @category conversions

@@ -28,7 +28,7 @@ export interface ConnectionOptions extends LivenessOptions, BudgetOptions {
   readonly window: number
   /** The largest receive window of a stream. */
   readonly maxWindow: number
-  /** The growth of all receive windows together. */
+  /** The largest growth of all receive windows together. */
   readonly growthLimit: number
   /** The bytes that this side may send on a stream before the peer sends a WNDINC. */
   readonly peerWindow: number

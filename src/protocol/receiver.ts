@@ -174,7 +174,7 @@ export class Receiver {
   private fin(stream: StreamCore): void {
     const { budgets, events, options, streamEndings } = this.owners
     if (options.typed && stream.type === undefined) {
-      this.suspicion ??= `stream ${stream.id} ended before its 4-byte type: the peer's session may be untyped, this one is typed`
+      this.suspicion ??= `stream ${stream.id} ended before its 4-byte type: the peer seems to be untyped, and this side is typed`
       return streamEndings.resetForFault(stream, ErrorCode.ProtocolError)
     }
     // a heartbeat stream ends with an RST, because Rust's responder answers a FIN with answers that do not end
@@ -213,7 +213,7 @@ export class Receiver {
       return stream
     }
     if (beginsHeartbeats(frame.payload)) {
-      this.suspicion ??= `stream ${id} begins as heartbeats do: the peer's session seems to be typed, this one is untyped`
+      this.suspicion ??= `stream ${id} starts with the heartbeat type: the peer seems to be typed, and this side is untyped`
     }
     this.show(stream)
     return stream
@@ -222,11 +222,11 @@ export class Receiver {
   private idFault(id: number): { readonly code: ErrorCode; readonly detail: string } | undefined {
     switch (this.owners.table.useRemoteId(id)) {
       case "WrongParity":
-        return { code: ErrorCode.ProtocolError, detail: ", which is not for the peer to open" }
+        return { code: ErrorCode.ProtocolError, detail: ": its sender may not open ids of this parity" }
       case "Used":
         return { code: ErrorCode.ProtocolError, detail: ", which was used before" }
       case "TooManyGaps":
-        return { code: ErrorCode.EnhanceYourCalm, detail: " leaves too many unused stream ids" }
+        return { code: ErrorCode.EnhanceYourCalm, detail: " leaves more gaps in the stream ids than maxIdGaps allows" }
       case "New":
         return undefined
     }

@@ -55,7 +55,7 @@ describe("the budget of resets", () => {
         untilOver(server, (round) => once(server, round)),
         21
       )
-      assert.deepStrictEqual(server.connection.end, CALM("too many streams were reset"))
+      assert.deepStrictEqual(server.connection.end, CALM("streams were reset faster than resetBudget allows"))
     })
   }
 
@@ -108,7 +108,7 @@ describe("the budget of resets", () => {
   it("heartbeat streams that end with their SYN draw no RSTs without end from a peer that takes none", () => {
     const server = new Scripted("server", { typed: true })
     for (let round = 0; round < 10_000; round++) server.receive(beat(id(round), true))
-    assert.deepStrictEqual(server.connection.end, CALM("too many streams were reset"))
+    assert.deepStrictEqual(server.connection.end, CALM("streams were reset faster than resetBudget allows"))
   })
 
   it("RSTs of streams whose handlers failed do not gather without end for a peer that takes none", () => {
@@ -119,7 +119,7 @@ describe("the budget of resets", () => {
       server.connection.accept(server.stream(id(round)))
       server.connection.reset(server.stream(id(round)), 6)
     }
-    assert.deepStrictEqual(server.connection.end, CALM("too many streams that had to be reset"))
+    assert.deepStrictEqual(server.connection.end, CALM("too many RSTs wait to be sent"))
   })
 
   it("late bytes of streams that were forgotten cost no more than a refusal", () => {
@@ -149,7 +149,7 @@ describe("the budget of refusals", () => {
       untilOver(server, (round) => server.receive(syn(id(round)))),
       22
     )
-    assert.deepStrictEqual(server.connection.end, CALM("too many streams had to be refused"))
+    assert.deepStrictEqual(server.connection.end, CALM("streams were refused faster than refusalBudget allows"))
   })
 
   it("is not charged while this side drains, which the peer cannot know: a drain under load loses nothing", () => {
@@ -270,7 +270,7 @@ describe("the budget of increments", () => {
       untilOver(server, () => server.receive(windowIncrement(3, 1))),
       122
     )
-    assert.deepStrictEqual(server.connection.end, CALM("more increments than bytes"))
+    assert.deepStrictEqual(server.connection.end, CALM("more window increments came than streams, sent bytes and spareIncrements allow"))
   })
 })
 
@@ -318,7 +318,7 @@ describe("the bound on received bytes that wait to be read", () => {
     for (let round = 10; round < 10 + 4098; round++) server.receive(data(id(round), bytesOf("x")))
     assert.isUndefined(server.connection.end)
     server.receive(syn(9001, "x"))
-    assert.deepStrictEqual(server.connection.end, CALM("too many streams that had to be reset"))
+    assert.deepStrictEqual(server.connection.end, CALM("too many RSTs wait to be sent"))
     assert.deepStrictEqual(server.events(), [
       "Opened 3",
       "Failed 3: Reset 10 by Local, processed maybe",
@@ -357,5 +357,5 @@ it("gaps in the ids are bounded by the option", () => {
   server.receive(syn(7), syn(11))
   assert.isUndefined(server.connection.end)
   server.receive(syn(15))
-  assert.deepStrictEqual(server.connection.end, CALM("SYN on stream 15 leaves too many unused stream ids"))
+  assert.deepStrictEqual(server.connection.end, CALM("SYN on stream 15 leaves more gaps in the stream ids than maxIdGaps allows"))
 })

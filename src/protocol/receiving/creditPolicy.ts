@@ -16,8 +16,8 @@ import type { StreamTable } from "../streams/streamTable.js"
 const SHORT_MESSAGE = 16
 
 /**
- * Even a local peer needs about 1 ms to use an increment, so windows cover `SHORT_TRIP` milliseconds of data. The total over
- * all streams is capped at `SHORT_LIMIT` bytes, because queued data delays urgent frames.
+ * Even a local peer needs about 1 ms to use an increment, so windows cover `SHORT_TRIP` milliseconds of data. The total
+ * of all streams is at most `SHORT_LIMIT` bytes, because queued data delays urgent frames.
  */
 const SHORT_TRIP = 1
 const SHORT_LIMIT = 1024 * 1024
@@ -77,7 +77,9 @@ export class CreditPolicy {
     if (roundTrip !== undefined) this.timed(roundTrip)
   }
 
-  /** The application has consumed bytes: grants credit now, or after 10 or 200 ms if no bytes arrive in that time. */
+  /**
+   * The application has consumed bytes: grants credit now, or, if the buffer is empty, after 10 or 200 ms of silence.
+   */
   consumed(stream: StreamCore, length: number, now: number): void {
     const { receiveWindow } = stream
     receiveWindow.consume(length)

@@ -6,8 +6,8 @@
 import type { StreamCore } from "../streams/streamCore.js"
 
 /**
- * Shorter pieces are copied if their chunk has more bytes than they use twice over. Chunks have at most 64 KiB, so a
- * view of 8 KiB keeps at most 8 times its length in memory.
+ * Only pieces of at least this many bytes may keep alive a chunk of more than twice their length. Chunks have at most
+ * 64 KiB, so a kept view holds at most 8 times its length.
  */
 const WORTH_A_CHUNK = 8 * 1024
 
@@ -85,7 +85,7 @@ export class ReceiveBuffer {
     const { buffer, byteOffset, length } = bytes
     const size = buffer.byteLength
     if (2 * length < size && (stream.reading !== "Waiting" || length < WORTH_A_CHUNK)) return "copy"
-    // more than half of the chunk follows, so a larger piece may be the view: this one is copied
+    // more than half of the chunk follows, so a larger piece may become the view: copy this one
     if (2 * (size - byteOffset - length) > size) return "copy"
     // the other bytes of the chunk are too few for a second view
     if (size - length < WORTH_A_CHUNK) return "reference"

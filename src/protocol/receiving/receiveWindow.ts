@@ -29,9 +29,9 @@ const GRANTS_BEFORE_DOUBT = 16
  * Credit is granted when the application has consumed half of the first window. To a near peer it is granted when a
  * third of a window that has grown is consumed, if that is later.
  *
- * A peer that starts from a smaller window stalls before that, and this side cannot distinguish a stalled peer from a
- * silent one. So when the buffer has been empty for 10 ms (200 ms if the peer has credit left), all consumed bytes are
- * granted. Their number is then assumed to be the peer's window, until the peer sends more.
+ * A peer that starts from a smaller window may stall before that, and this side cannot distinguish a stalled peer from
+ * a silent one. So when the buffer has been empty for 10 ms (200 ms if the peer has credit left), all consumed bytes
+ * are granted. Their number is then assumed to be the peer's window, until the peer sends more.
  *
  * A window may grow. It never shrinks, because granted credit cannot be revoked.
  *

@@ -124,7 +124,7 @@ export class StreamCore implements Linked<StreamCore> {
   move(transition: Transition): void {
     const state = next(this.wireState, transition)
     if (state === undefined)
-      throw new Error(`${transition} is not allowed on stream ${this.id}, which is ${this.wireState}`)
+      throw new Error(`stream ${this.id} is ${this.wireState}, which does not allow ${transition}`)
     this.wireState = state
   }
 

@@ -132,7 +132,7 @@ export class StreamEndings {
     const { budgets, scheduler } = this.owners
     scheduler.reset(id, code)
     if (scheduler.pendingResets > MAX_PENDING_RESETS + this.maxInboundStreams) {
-      budgets.exceeded("too many streams that had to be reset")
+      budgets.exceeded("too many RSTs wait to be sent")
     }
   }
 
@@ -150,7 +150,7 @@ export class StreamEndings {
     this.settle(stream)
   }
 
-  /** Removes a stream if both directions have ended. */
+  /** Removes a stream if both directions have ended, or if this side has sent FIN and stopped reading. */
   settle(stream: StreamCore): void {
     const { credit, table } = this.owners
     // it may already be removed: it ended between the pieces of a frame, or before its reader stopped

@@ -61,7 +61,7 @@ const owedAfter = (owed: number | undefined, frame: Frame): number | undefined =
   const left = (frame.first || owed === undefined ? frame.length : owed) - frame.payload.length
   if (left >= 0 && (left === 0 || !frame.last)) return left
   throw new RangeError(
-    `DATA on stream ${frame.streamId} announces ${frame.length} bytes of payload, and brings ${frame.length - left}`
+    `DATA on stream ${frame.streamId} announces ${frame.length} bytes of payload, but has ${frame.length - left}`
   )
 }
 
