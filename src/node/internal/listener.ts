@@ -117,7 +117,7 @@ export const listen = (options: ListenOptions): Effect.Effect<Listener, ServerFa
     const file = options._tag === "Unix" && isSocketFile(options.path) ? SocketFile.make(options) : undefined
     const server = yield* Effect.acquireRelease(
       Effect.try({
-        // Connections and all their events run in the async context in which the server is created: in none.
+        // Connections and their events run in the async context in which the server is created: that of no request.
         try: () => outside(() => create(options, broker)),
         catch: (cause) => listenFailed(endpoint, cause)
       }),
