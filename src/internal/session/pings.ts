@@ -1,4 +1,4 @@
-/** Heartbeats that a program sends by itself, until they are answered or lost. */
+/** Heartbeats that a program sends with `ping`, until they are answered or lost. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { SessionError } from "../../MuxadoError.js"
@@ -13,13 +13,13 @@ type Failure = SessionError | StreamReset
 export class Pings {
   private readonly waiting = new Map<number, Resume<number, Failure>>()
 
-  /** `send` sends a heartbeat, or says that it cannot; `refused` is why not. */
+  /** `send` sends a heartbeat, or returns false if it cannot. Then `refused` returns the reason. */
   constructor(
     private readonly send: (nonce: number) => boolean,
     private readonly refused: () => SessionError
   ) {}
 
-  /** Sends a heartbeat and waits for its echo: the round trip in milliseconds. */
+  /** Sends a heartbeat and waits for its echo. Returns the round trip in milliseconds. */
   ping(nonce: number): Effect.Effect<number, Failure> {
     return park<number, Failure>((resume) => {
       this.waiting.set(nonce, resume)
