@@ -1,5 +1,5 @@
 /** What can carry a session: a value with the operations of a transport, which carries no other session. */
-import type { TransportService } from "../../Transport.js"
+import type { TransportService } from "../transport/transportService.js"
 import { describe } from "../support/describe.js"
 
 /**

@@ -1,6 +1,6 @@
 /** Frames out: when they are written, in which batches, and by whom. */
 import * as Effect from "effect/Effect"
-import type { FastPath, FrameWriterService } from "../../FrameWriter.js"
+import type { FastPath, FrameWriterService } from "../transport/frameWriterService.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { Connection } from "../../protocol/connection.js"
 import type { Frame } from "../../protocol/wire/frame.js"

@@ -20,33 +20,8 @@ import { guardErrors } from "./errorGuard.js"
 import { listenFailed, meaningOf } from "./explain.js"
 import { endpointOf, peerOf, tcpEndpoint, unixEndpoint } from "./peer.js"
 import * as SocketFile from "./socketFile.js"
+import type { ListenOptions } from "./listenOptions.js"
 import { isSocketFile } from "./where.js"
-
-/**
- * Where to listen. Port 0 picks a free one; no `host` means every address. TLS takes Node's own options: `requestCert`
- * and `ca` for client certificates, and `handshakeTimeout`, which is 10 000 milliseconds unless given.
- *
- * @since 0.1.0
- * @category models
- */
-export type ListenOptions =
-  | { readonly _tag: "Tcp"; readonly host?: string | undefined; readonly port: number }
-  | { readonly _tag: "Tls"; readonly options: TlsListenOptions }
-  | ({ readonly _tag: "Unix" } & SocketFile.SocketFileOptions)
-
-/**
- * Where to listen, and Node's own TLS options: `requestCert` and `ca` for client certificates, and `handshakeTimeout`
- * in milliseconds, 10,000 unless given.
- *
- * @since 0.1.0
- * @category models
- */
-export interface TlsListenOptions extends Tls.TlsOptions {
-  /** The address to listen on. Default: every address. */
-  readonly host?: string | undefined
-  /** 0 picks a free one. */
-  readonly port: number
-}
 
 /**
  * Takes a connection over: it is this function's to destroy. Until it reads, the socket is paused. `peer` is
