@@ -15,7 +15,7 @@ import { resolveServer } from "../SessionOptions.js"
 import type { SessionServerService } from "../SessionServer.js"
 import { SessionServer } from "../SessionServer.js"
 import { fromDuplex } from "./internal/duplex.js"
-import type { ListenOptions, TlsListenOptions as TlsOptions } from "./internal/listener.js"
+import type { ListenOptions, TlsListenOptions as TlsOptions } from "./internal/listenOptions.js"
 import { listen } from "./internal/listener.js"
 import { listenProblems } from "./internal/where.js"
 
@@ -32,7 +32,7 @@ export interface TcpOptions {
   readonly port: number
 }
 
-export type { TlsListenOptions as TlsOptions } from "./internal/listener.js"
+export type { TlsListenOptions as TlsOptions } from "./internal/listenOptions.js"
 
 /**
  * The socket file to listen on. When the server ends, it removes the file, unless another server has replaced it.

@@ -1,5 +1,5 @@
 /** Checks whether a value can carry a session: it has the operations of a transport, and has not carried a session. */
-import type { TransportService } from "../../Transport.js"
+import type { TransportService } from "../transport/transportService.js"
 import { describe } from "../support/describe.js"
 
 /**

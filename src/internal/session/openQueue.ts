@@ -10,7 +10,7 @@ import type { Resume } from "../support/park.js"
 import { park } from "../support/park.js"
 import type { Restore } from "../support/restore.js"
 import { interrupted } from "../support/run.js"
-import { sessionError } from "./toError.js"
+import { sessionError } from "../stream/toError.js"
 
 interface Request {
   readonly type: number | undefined

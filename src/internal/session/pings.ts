@@ -6,7 +6,7 @@ import { StreamReset } from "../../MuxadoError.js"
 import type { Event } from "../../protocol/events.js"
 import type { Resume } from "../support/park.js"
 import { park } from "../support/park.js"
-import { sessionError } from "./toError.js"
+import { sessionError } from "../stream/toError.js"
 
 type Failure = SessionError | StreamReset
 

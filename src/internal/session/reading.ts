@@ -1,7 +1,7 @@
 /** Receives frames in turns, from a fiber or, on the fast path, from callbacks. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type { FrameBatch, FrameReaderService } from "../../FrameReader.js"
+import type { FrameBatch, FrameReaderService } from "../transport/frameReaderService.js"
 import { describe } from "../support/describe.js"
 import { Queue } from "../support/queue.js"
 import { Signal } from "../support/waiters.js"

@@ -4,18 +4,17 @@ import * as Effect from "effect/Effect"
 import { nonce } from "../support/nonce.js"
 import type { OpenError } from "../../MuxadoError.js"
 import { InvalidOptions } from "../../MuxadoError.js"
-import type { MuxStream } from "../../MuxStream.js"
+import type { MuxStream } from "../stream/muxStream.js"
 import { ErrorCode } from "../../protocol/wire/errorCode.js"
 import { HEARTBEAT_TYPE } from "../../protocol/wire/heartbeat.js"
-import type { GoAwayOptions, OpenOptions, SessionService } from "../../Session.js"
-import type { ResolvedOptions } from "../../SessionOptions.js"
+import type { GoAwayOptions, OpenOptions, SessionService } from "./sessionService.js"
 import type { Role } from "../../protocol/options.js"
-import type { Peer } from "../../Transport.js"
+import type { Peer } from "../transport/transportService.js"
 import { isUint32 } from "../support/bytes.js"
 import { describe } from "../support/describe.js"
 import { inspectable } from "../support/inspect.js"
 import { SessionTypeId } from "../support/typeIds.js"
-import { sessionError } from "./toError.js"
+import { sessionError } from "../stream/toError.js"
 import type { Restore } from "../support/restore.js"
 import { serve } from "./serve.js"
 import type { SessionState } from "./state.js"
@@ -27,7 +26,7 @@ export const fromRuntime = (
   role: Role,
   peer: Peer | undefined,
   session: SessionState,
-  options: ResolvedOptions,
+  options: { readonly typed: boolean },
   endings: Pick<SessionService, "close" | "closeWith" | "drain">
 ): SessionService => {
   const typeOf = (requested: OpenOptions | undefined): number | undefined | InvalidOptions => {

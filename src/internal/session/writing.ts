@@ -2,7 +2,7 @@
  * Sends frames. Decides when they are written, in which batches, and by the writing fiber or a task of the scheduler.
  */
 import * as Effect from "effect/Effect"
-import type { FastPath, FrameWriterService } from "../../FrameWriter.js"
+import type { FastPath, FrameWriterService } from "../transport/frameWriterService.js"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { Connection } from "../../protocol/connection.js"
 import type { Frame } from "../../protocol/wire/frame.js"

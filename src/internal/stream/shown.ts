@@ -4,7 +4,7 @@ import { format, NodeInspectSymbol } from "effect/Inspectable"
 import type { Pipeable } from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
 import type { StreamCore } from "../../protocol/streams/streamCore.js"
-import { streamError } from "../session/toError.js"
+import { streamError } from "./toError.js"
 import { MuxStreamTypeId } from "../support/typeIds.js"
 
 export abstract class ShownStream implements Inspectable, Pipeable {

@@ -5,20 +5,19 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { Initiator, StreamError } from "../../MuxadoError.js"
 import { InvalidOptions, ReadLimitExceeded, StreamClosed } from "../../MuxadoError.js"
-import type { MuxStream } from "../../MuxStream.js"
+import type { MuxStream } from "./muxStream.js"
 import { ErrorCode } from "../../protocol/wire/errorCode.js"
 import type { Connection } from "../../protocol/connection.js"
 import type { ReadResult } from "../../protocol/results.js"
 import type { StreamCore } from "../../protocol/streams/streamCore.js"
 import { park } from "../support/park.js"
 import { describeValue, isBytes, isDetached, isUint32, stable } from "../support/bytes.js"
-import { streamError } from "../session/toError.js"
+import { streamError } from "./toError.js"
 import { Gathered } from "./gathered.js"
 import { ShownStream } from "./shown.js"
 import type { PendingWrite } from "./pendingWrites.js"
 import { failAll, NO_WRITES, pendingWrite, settle } from "./pendingWrites.js"
 import type { Restore } from "../support/restore.js"
-import type { SessionState } from "../session/state.js"
 import type { AnyFiber } from "../support/run.js"
 import { currentFiber, isDone, onExit } from "../support/run.js"
 import { WaitSet } from "../support/waiters.js"
@@ -27,6 +26,12 @@ const NO_BYTES: Uint8Array = new Uint8Array(0)
 
 /** The default limit of `readAll`, in bytes. */
 const READ_ALL_LIMIT = 16 * 1024 * 1024
+
+/** What a stream needs of its session. */
+interface Owner {
+  readonly connection: Connection
+  readonly step: <A>(f: (connection: Connection) => A) => A
+}
 
 export class StreamHandle extends ShownStream implements MuxStream {
   /** Called once if the stream fails and its user did not cause it. */
@@ -46,7 +51,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
 
   constructor(
     readonly core: StreamCore,
-    private readonly session: SessionState
+    private readonly session: Owner
   ) {
     super()
   }
@@ -383,7 +388,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
     return result._tag === "Stopped" ? this.closed("read") : streamError(this.id, result.failure)
   }
 
-  private writeError(result: Exclude<ReturnType<SessionState["connection"]["write"]>, number>): StreamError {
+  private writeError(result: Exclude<ReturnType<Connection["write"]>, number>): StreamError {
     return result._tag === "Finished" ? this.closed("write") : streamError(this.id, result.failure)
   }
 

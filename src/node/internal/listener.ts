@@ -20,32 +20,8 @@ import { guardErrors } from "./errorGuard.js"
 import { listenFailed, meaningOf } from "./explain.js"
 import { endpointOf, peerOf, tcpEndpoint, unixEndpoint } from "./peer.js"
 import * as SocketFile from "./socketFile.js"
+import type { ListenOptions } from "./listenOptions.js"
 import { isSocketFile } from "./where.js"
-
-/**
- * The address to listen on, with Node's options for TLS. Port 0 picks a free one. No `host` means every address.
- *
- * @since 0.1.0
- * @category models
- */
-export type ListenOptions =
-  | { readonly _tag: "Tcp"; readonly host?: string | undefined; readonly port: number }
-  | { readonly _tag: "Tls"; readonly options: TlsListenOptions }
-  | ({ readonly _tag: "Unix" } & SocketFile.SocketFileOptions)
-
-/**
- * The address to listen on, and Node's TLS options: `requestCert` and `ca` ask for client certificates, and
- * `handshakeTimeout` is in milliseconds (default 10,000).
- *
- * @since 0.1.0
- * @category models
- */
-export interface TlsListenOptions extends Tls.TlsOptions {
-  /** A name or an address. Default: every address of the machine. */
-  readonly host?: string | undefined
-  /** 0 to 65,535. With 0 the system picks a free port. */
-  readonly port: number
-}
 
 /**
  * Receives a connection and owns it: it must destroy the socket, which is paused until it is read. `peer` is

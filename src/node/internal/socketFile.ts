@@ -15,17 +15,8 @@ import * as Net from "node:net"
 import * as Path from "node:path"
 import { park } from "../../internal/support/park.js"
 import { PathInUse } from "./explain.js"
+import type { SocketFileOptions } from "./listenOptions.js"
 import { maxPathBytes } from "./where.js"
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface SocketFileOptions {
-  readonly path: string
-  readonly mode?: number | undefined
-  readonly replaceStale?: boolean | undefined
-}
 
 /**
  * - `listen` calls `bind` with a path in the private folder, and then links the socket to its own path.

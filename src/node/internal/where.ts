@@ -8,7 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
 import Cluster from "node:cluster"
 import { describe } from "../../internal/support/describe.js"
-import type { ListenOptions } from "./listener.js"
+import type { ListenOptions } from "./listenOptions.js"
 
 type Problems = ReadonlyArray<string>
 type Fields = Readonly<Record<string, unknown>>

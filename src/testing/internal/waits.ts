@@ -3,7 +3,7 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as TestClock from "effect/TestClock"
 import type { Runner } from "../../internal/support/run.js"
-import type { SessionService } from "../../Session.js"
+import type { CarriedSession } from "../../internal/transport/simulated.js"
 import type { Role } from "../../protocol/options.js"
 import { isPassing, rootOf } from "./clocks.js"
 import { isTestClock, sleepsOf } from "./testClock.js"
@@ -43,7 +43,7 @@ export const makeWaits = (clock: Clock.Clock, runner: Runner) => {
   const root = rootOf(clock)
   const origin = clock.unsafeCurrentTimeMillis()
   const waits: { readonly [S in Role]: Set<Wait> } = { client: new Set(), server: new Set() }
-  const sessions: { [S in Role]?: SessionService } = {}
+  const sessions: { [S in Role]?: CarriedSession } = {}
 
   const describeWait = (side: Role, wait: Wait): string => {
     const until = wait.until === Infinity ? "" : ` until ${round(origin + wait.until)} ms`
@@ -92,7 +92,7 @@ export const makeWaits = (clock: Clock.Clock, runner: Runner) => {
           () => Effect.sync(() => waits[side].delete(wait))
         )
     }),
-    carries: (side: Role, session: SessionService): void => {
+    carries: (side: Role, session: CarriedSession): void => {
       sessions[side] = session
     },
     close: (): void => {
@@ -150,7 +150,7 @@ const watchClock = (clock: TestClock.TestClock, isPassing: () => boolean, onStil
 const TICK = 125
 const STILL_TICKS = 8
 
-const describeSession = (session: SessionService): string => {
+const describeSession = (session: CarriedSession): string => {
   const stats = Effect.runSync(session.stats)
   const streams = stats.outboundStreams + stats.inboundStreams
   return [

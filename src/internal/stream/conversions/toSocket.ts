@@ -2,7 +2,7 @@
 import * as Socket from "@effect/platform/Socket"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { MuxStream } from "../../../MuxStream.js"
+import type { MuxStream } from "../muxStream.js"
 import type { StreamError } from "../../../MuxadoError.js"
 import { uncutOnSuccess } from "./uncut.js"
 

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import type { MuxStream } from "../../../MuxStream.js"
+import type { MuxStream } from "../muxStream.js"
 import { ErrorCode } from "../../../protocol/wire/errorCode.js"
 import { StreamHandle } from "../streamHandle.js"
 
