@@ -9,6 +9,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import { ChunkSplitter, MAX_PART } from "./internal/transport/chunkSplitter.js"
 import { fastPathOf, offerFastPath, runEach } from "./internal/transport/fastPath.js"
 import { concat } from "./internal/support/concat.js"
 import { isBytes, notBytes } from "./internal/support/bytes.js"
@@ -22,13 +23,8 @@ import { Transport } from "./Transport.js"
 
 export type { FastPath, FrameBatch, FrameReaderService } from "./internal/transport/frameReaderService.js"
 
-/** A longer chunk (a WebSocket message, say) is decoded bit by bit: its frames are not all in memory at once. */
-const MAX_BATCH = 64 * 1024
-
 /** After this many bytes of one chunk the event loop gets a turn: timers and sockets must not wait for all of it. */
 const MAX_STRETCH = 1024 * 1024
-
-const NO_BYTES: Uint8Array = new Uint8Array(0)
 
 /**
  * What a session receives its frames from.
@@ -71,13 +67,11 @@ export const withFastPath = (reader: FrameReaderService, fastPath: Omit<FastPath
  */
 export const make = (transport: TransportService): FrameReaderService => {
   const decoder = new Decoder()
-  let rest = NO_BYTES
+  const splitter = new ChunkSplitter()
   let stretch = 0
   const decode = (chunk: Uint8Array): FrameBatch => {
-    const whole = chunk.length <= MAX_BATCH
-    rest = whole ? NO_BYTES : chunk.subarray(MAX_BATCH)
-    const frames = decoder.push(whole ? chunk : chunk.subarray(0, MAX_BATCH))
-    return { frames, midFrame: !whole || decoder.midFrame }
+    const frames = decoder.push(splitter.split(chunk))
+    return { frames, midFrame: splitter.rest.length > 0 || decoder.midFrame }
   }
   const receive = (chunk: Uint8Array): Effect.Effect<FrameBatch, TransportFailed> =>
     !isBytes(chunk)
@@ -86,15 +80,15 @@ export const make = (transport: TransportService): FrameReaderService => {
         chunk.length > 0
         ? Effect.succeed(decode(chunk))
         : Effect.zipRight(Effect.sleep(Duration.zero), Effect.flatMap(transport.read, receive))
-  const decodeRest = Effect.sync(() => decode(rest))
+  const decodeRest = Effect.sync(() => decode(splitter.rest))
   const aTurnLater = Effect.zipRight(Effect.sleep(Duration.zero), decodeRest)
   const reader = FrameReader.of({
     take: Effect.suspend(() => {
-      if (rest.length === 0) {
+      if (splitter.rest.length === 0) {
         stretch = 0
         return Effect.flatMap(transport.read, receive)
       }
-      stretch += MAX_BATCH
+      stretch += MAX_PART
       if (stretch < MAX_STRETCH) return decodeRest
       stretch = 0
       return aTurnLater
@@ -112,18 +106,18 @@ export const make = (transport: TransportService): FrameReaderService => {
         if (broken.isDone) return false
         if (!isBytes(chunk)) {
           broken.complete(Exit.fail(readFailed(notBytes(chunk))))
-        } else if (rest.length > 0) {
+        } else if (splitter.rest.length > 0) {
           // the transport goes on although it was asked to pause
-          rest = concat([rest, chunk])
+          splitter.rest = concat([splitter.rest, chunk])
         } else if (chunk.length > 0) {
           stretch = 0
           asksForMore = take(decode(chunk))
         }
-        return asksForMore && rest.length === 0 && !broken.isDone
+        return asksForMore && splitter.rest.length === 0 && !broken.isDone
       }
       // the rest of a long chunk comes as it does without a fast path: bit by bit, and with turns of the event loop
       const next =
-        rest.length > 0
+        splitter.rest.length > 0
           ? // not `map`, which has a step of its own: an interruption before it would lose the batch
             Effect.flatMap(reader.take, (batch) => {
               asksForMore = take(batch)

@@ -312,9 +312,9 @@ export class Connection {
   }
 
   /** Refuses a stream of the peer that the application has not seen. */
-  refuse(stream: StreamCore): void {
+  refuse(stream: StreamCore, code: ErrorCode = ErrorCode.StreamRefused): void {
     this.accept(stream)
-    this.reset(stream, ErrorCode.StreamRefused)
+    this.reset(stream, code)
   }
 
   // --- outputs
@@ -327,23 +327,14 @@ export class Connection {
 
   /** Emits the events that depend on all inputs and commands together; after `Ended` none. */
   private announce(): void {
-    const { capacity, events, lifecycle, writers } = this.owners
+    const { capacity, draining, events, lifecycle, writers } = this.owners
     if (lifecycle.isOver) return
     if (capacity.isAwaited) writers.wakeForCapacity()
     if (this.openBlocked && !this.outboundIsFull) {
       this.openBlocked = false
       events.emit({ _tag: "OpenAvailable" })
     }
-    if (lifecycle.awaitsIdle && this.isIdle) {
-      lifecycle.seeIdle()
-      events.emit({ _tag: "Idle" })
-    }
-  }
-
-  private get isIdle(): boolean {
-    const { liveness, scheduler, table } = this.owners
-    // a batch that the transport has not accepted is not sent yet
-    return table.inboundCount + table.outboundCount === 0 && !scheduler.hasStreams && !liveness.isWriting
+    draining.announceEnd()
   }
 
   get hasFrames(): boolean {

@@ -5,6 +5,7 @@
  */
 import { Budgets } from "./budgets.js"
 import { DeadlineQueue } from "./collections/deadlineQueue.js"
+import { Draining } from "./draining.js"
 import { EventQueue } from "./events.js"
 import { Heartbeats } from "./heartbeats.js"
 import { Lifecycle } from "./lifecycle.js"
@@ -17,7 +18,7 @@ import { BlockedWriters } from "./sending/blockedWriters.js"
 import { Scheduler } from "./sending/scheduler.js"
 import { SendCapacity } from "./sending/sendCapacity.js"
 import { SessionEndings } from "./sessionEndings.js"
-import { Backlog } from "./streams/backlog.js"
+import { AcceptBacklog } from "./streams/acceptBacklog.js"
 import type { StreamCore } from "./streams/streamCore.js"
 import { StreamEndings } from "./streams/streamEndings.js"
 import { StreamTable } from "./streams/streamTable.js"
@@ -39,7 +40,7 @@ export const makeOwners = (options: ConnectionOptions, now: number) => {
     sessionEndings.closeWithError(ErrorCode.EnhanceYourCalm, reason)
   )
   const table = new StreamTable(options)
-  const backlog = new Backlog(options.acceptBacklog)
+  const backlog = new AcceptBacklog(options.acceptBacklog)
   /** Streams of the peer whose type has not arrived. */
   const untyped = new DeadlineQueue<StreamCore>(options.typeTimeout)
 
@@ -71,6 +72,7 @@ export const makeOwners = (options: ConnectionOptions, now: number) => {
     untyped,
     writers
   })
+  const draining = new Draining({ events, lifecycle, liveness, scheduler, table })
   const receiver = new Receiver({
     backlog,
     budgets,
@@ -93,6 +95,7 @@ export const makeOwners = (options: ConnectionOptions, now: number) => {
     budgets,
     capacity,
     credit,
+    draining,
     events,
     heartbeats,
     lifecycle,

@@ -17,7 +17,7 @@ import type { ReceiveBuffer } from "./receiving/receiveBuffer.js"
 import type { BlockedWriters } from "./sending/blockedWriters.js"
 import type { Scheduler } from "./sending/scheduler.js"
 import type { SessionEndings } from "./sessionEndings.js"
-import type { Backlog } from "./streams/backlog.js"
+import type { AcceptBacklog } from "./streams/acceptBacklog.js"
 import { StreamCore } from "./streams/streamCore.js"
 import type { StreamEndings } from "./streams/streamEndings.js"
 import { canReceive } from "./streams/streamState.js"
@@ -33,7 +33,7 @@ const TYPE_LENGTH = 4
 const EMPTY_LENGTH = 256
 
 interface Owners {
-  readonly backlog: Backlog
+  readonly backlog: AcceptBacklog
   readonly budgets: Budgets
   readonly credit: CreditPolicy
   readonly events: EventQueue

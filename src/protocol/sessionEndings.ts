@@ -13,7 +13,7 @@ import type { Lifecycle } from "./lifecycle.js"
 import type { CreditPolicy } from "./receiving/creditPolicy.js"
 import type { BlockedWriters } from "./sending/blockedWriters.js"
 import type { Scheduler } from "./sending/scheduler.js"
-import type { Backlog } from "./streams/backlog.js"
+import type { AcceptBacklog } from "./streams/acceptBacklog.js"
 import type { StreamCore } from "./streams/streamCore.js"
 import type { StreamEndings } from "./streams/streamEndings.js"
 import type { StreamTable } from "./streams/streamTable.js"
@@ -22,7 +22,7 @@ import type { GoAway, Malformed } from "./wire/frame.js"
 import { FrameType } from "./wire/frame.js"
 
 interface Owners {
-  readonly backlog: Backlog
+  readonly backlog: AcceptBacklog
   readonly credit: CreditPolicy
   readonly events: EventQueue
   readonly heartbeats: Heartbeats

@@ -19,7 +19,7 @@ import { StreamHandle } from "../stream/streamHandle.js"
 import { millisOf } from "../support/clock.js"
 import { Runner } from "../support/run.js"
 import { Once } from "../support/waiters.js"
-import { AcceptQueue } from "./acceptQueue.js"
+import { Acceptors } from "./acceptors.js"
 import { OpenQueue } from "./openQueue.js"
 import { Pings } from "./pings.js"
 import { SessionTotals } from "./stats.js"
@@ -48,7 +48,7 @@ export class SessionState {
       return this.track(stream)
     }
   })
-  readonly accepting: AcceptQueue
+  readonly accepting: Acceptors
   readonly pings = new Pings(
     (nonce) => this.connection.awaitsPong(nonce),
     (nonce) => this.step((connection) => connection.ping(nonce, this.now())),
@@ -66,7 +66,7 @@ export class SessionState {
     private readonly runner: Runner
   ) {
     this.connection = new Connection(options, this.now())
-    this.accepting = new AcceptQueue(this, options.acceptBacklog)
+    this.accepting = new Acceptors(this, options.acceptBacklog)
     this.writing = new Writing(this)
   }
 

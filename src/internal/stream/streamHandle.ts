@@ -328,8 +328,8 @@ export class StreamHandle extends ShownStream implements MuxStream {
   }
 
   /** Refuses a stream that the application has not received. */
-  refuse(): void {
-    this.session.step((connection) => connection.refuse(this.core))
+  refuse(code?: ErrorCode): void {
+    this.session.step((connection) => connection.refuse(this.core, code))
     this.stopReadingNow()
   }
 

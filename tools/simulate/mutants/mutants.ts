@@ -299,7 +299,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
 
   // --- counters, promises, endings
   inCore(
-    "streams/backlog",
+    "streams/acceptBacklog",
     "backlog not decremented",
     "all counters are 0 at rest",
     "if (!this.isOver) this.size--",
@@ -333,13 +333,13 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "if (!lifecycle.takesStreams || ",
     "if ((!lifecycle.takesStreams && table.highestRemote > 99) || "
   ),
-  inCore("connection", "end of a drain not told", "a drain ends", `      events.emit({ _tag: "Idle" })\n`, ""),
+  inCore("draining", "end of a drain not told", "a drain ends", `    events.emit({ _tag: "Idle" })\n`, ""),
   inCore(
     "heartbeats",
     "echo of a heartbeat dropped",
     "every heartbeat is answered",
     "      capacity.use(bytes.length)\n    }\n    scheduler.schedule(stream)\n",
-    ""
+    "      capacity.use(bytes.length)\n    }\n"
   ),
   inCore(
     "heartbeats",
@@ -372,7 +372,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "    if (stream.core.failure === undefined) this.session.accepting.release(this)\n"
   ),
   inSessions(
-    "internal/session/acceptQueue",
+    "internal/session/acceptors",
     "stream lost when accept is interrupted",
     "interruption leaks no stream",
     "if (next !== undefined) return Effect.succeed(next)",
@@ -386,7 +386,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     ""
   ),
   inSessions(
-    "internal/session/acceptQueue",
+    "internal/session/acceptors",
     "wake-up of an acceptor lost",
     "who accepts is told",
     "this.waiting.push(handle)\n    this.acceptors.notifyAll()",
@@ -410,8 +410,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "FrameReader",
     "the rest of a long chunk dropped where chunks come by callback",
     "every byte arrives",
-    "return asksForMore && rest.length === 0 && !broken.isDone",
-    "rest = NO_BYTES\n        return asksForMore && !broken.isDone"
+    "return asksForMore && splitter.rest.length === 0 && !broken.isDone",
+    "splitter.rest = new Uint8Array(0)\n        return asksForMore && !broken.isDone"
   ),
   inTest(
     "test/session/layers.test.ts",

@@ -11,7 +11,7 @@ import type { StreamCore } from "./streamCore.js"
  * @since 0.1.0
  * @category models
  */
-export class Backlog {
+export class AcceptBacklog {
   /** The number of streams that wait. */
   size = 0
   /** The number of further streams that the application takes in the step that shows them. They need no place here. */

@@ -1,13 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { Backlog } from "../../src/protocol/streams/backlog.js"
+import { AcceptBacklog } from "../../src/protocol/streams/acceptBacklog.js"
 import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 
 const stream = (id: number): StreamCore => new StreamCore(id, "Remote", { window: 1024, peerWindow: 1024 }, undefined)
 
 describe("streams that wait to be accepted", () => {
   it("hold one place until they leave", () => {
-    const backlog = new Backlog(2)
+    const backlog = new AcceptBacklog(2)
     const [a, b] = [stream(3), stream(5)]
     assert.isFalse(a.isShown)
     backlog.show(a)
@@ -23,7 +23,7 @@ describe("streams that wait to be accepted", () => {
   })
 
   it("need no place within the accept capacity, even if the backlog is full", () => {
-    const backlog = new Backlog(1)
+    const backlog = new AcceptBacklog(1)
     backlog.show(stream(3))
     assert.isTrue(backlog.isFull)
     backlog.acceptCapacity = 1
@@ -37,14 +37,14 @@ describe("streams that wait to be accepted", () => {
   })
 
   it("a backlog of 0 holds no stream beyond the accept capacity", () => {
-    const backlog = new Backlog(0)
+    const backlog = new AcceptBacklog(0)
     assert.isTrue(backlog.isFull)
     backlog.acceptCapacity = 2
     assert.isFalse(backlog.isFull)
   })
 
   it("a stream that was never shown does not leave", () => {
-    const backlog = new Backlog(1)
+    const backlog = new AcceptBacklog(1)
     const hidden = stream(3)
     backlog.leave(hidden)
     assert.strictEqual(hidden.exposure, "Hidden")
@@ -52,7 +52,7 @@ describe("streams that wait to be accepted", () => {
   })
 
   it("are not counted after the end of the session, and can still be taken", () => {
-    const backlog = new Backlog(2)
+    const backlog = new AcceptBacklog(2)
     const waiting = stream(3)
     backlog.show(waiting)
     backlog.clear()
@@ -71,7 +71,7 @@ it("the backlog holds exactly the streams that were shown beyond the accept capa
   )
   fc.assert(
     fc.property(fc.nat(4), fc.array(step, { maxLength: 60 }), (limit, steps) => {
-      const backlog = new Backlog(limit)
+      const backlog = new AcceptBacklog(limit)
       const shown: Array<StreamCore> = []
       const waiting = new Set<StreamCore>()
       let capacity = 0

@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Processed, SessionError } from "../../MuxadoError.js"
 import type { Connection } from "../../protocol/connection.js"
+import { ErrorCode } from "../../protocol/wire/errorCode.js"
 import type { Restore } from "../support/restore.js"
 import type { StreamHandle } from "../stream/streamHandle.js"
 import { Queue } from "../support/queue.js"
@@ -23,7 +24,7 @@ interface Accepting {
   readonly error: (processed: Processed) => SessionError
 }
 
-export class AcceptQueue {
+export class Acceptors {
   /** Streams that neither a server nor a fiber has taken. */
   private readonly waiting = new Queue<StreamHandle>()
   private readonly servers = new Set<Server>()
@@ -44,7 +45,7 @@ export class AcceptQueue {
       }
     }
     // the core refuses what exceeds the queue and the free servers: it is full only if a server has left since
-    if (this.waiting.size >= this.acceptBacklog) return handle.refuse()
+    if (this.waiting.size >= this.acceptBacklog) return handle.refuse(ErrorCode.AcceptQueueFull)
     this.waiting.push(handle)
     this.acceptors.notifyAll()
   }
