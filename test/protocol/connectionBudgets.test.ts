@@ -46,7 +46,7 @@ describe("the budget of resets", () => {
       "DATA after FIN",
       (server, round) => server.receive(syn(id(round)), empty(id(round), true), data(id(round), bytesOf("x")))
     ],
-    ["DATA on a stream that never was", (server, round) => server.receive(data(id(round), bytesOf("x")))]
+    ["DATA on a stream that was never opened", (server, round) => server.receive(data(id(round), bytesOf("x")))]
   ]
   for (const [what, once] of attacks) {
     it(`${what} is charged: 20 at once, then the session ends with EnhanceYourCalm`, () => {
@@ -182,8 +182,8 @@ describe("the budget of useless frames", () => {
   const attacks: ReadonlyArray<readonly [string, (server: Scripted, round: number) => void]> = [
     ["empty DATA", (server) => server.receive(empty(1))],
     ["a frame of an unknown type", (server) => server.hex("000000 40 00000000")],
-    ["an RST on a stream that never was", (server, round) => server.receive(rst(id(round), 0))],
-    ["a FIN on a stream that never was", (server, round) => server.receive(empty(id(round), true))],
+    ["an RST on a stream that was never opened", (server, round) => server.receive(rst(id(round), 0))],
+    ["a FIN on a stream that was never opened", (server, round) => server.receive(empty(id(round), true))],
     ["a GOAWAY after the first", (server) => server.hex("000008 30 00000000 00000000 00000000")]
   ]
   for (const [what, once] of attacks) {
