@@ -1,4 +1,4 @@
-/** What a byte queue copies, and what it keeps alive. */
+/** The copies of a byte queue, and the memory that it keeps alive. */
 import { assert, describe, it } from "@effect/vitest"
 import { ByteQueue } from "../../src/protocol/collections/byteQueue.js"
 import { concat, pattern } from "../support/bytes.js"

@@ -1,6 +1,6 @@
 /**
- * The header of `connection.ts` is all that a shell needs to know. This is one, written by that header alone: each method
- * is a row of its tables. It has callbacks for fibers, and a wire that cuts what it carries anywhere.
+ * A shell around `Connection`, written only from the tables in the header of `connection.ts`: each method is a row of
+ * them. It uses callbacks instead of fibers, and a wire that delivers bytes in any chunks.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"

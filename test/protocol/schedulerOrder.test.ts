@@ -1,4 +1,4 @@
-/** Which stream's turn it is, and how long. */
+/** The order and the length of the turns of streams. */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import type { Frame } from "../../src/protocol/wire/frame.js"
