@@ -143,7 +143,7 @@ describe("the memory of a byte queue", () => {
     ]
   ]
 
-  it.each(steps)("of %i slots, 64 or more of taken chunks are freed when they are half", (count, cases) => {
+  it.each(steps)("of %i slots, those of taken chunks are freed once they are 64 and half of all", (count, cases) => {
     for (const [takes, left] of cases) {
       const queue = new ByteQueue()
       for (let i = 0; i < count; i++) queue.push(pattern(2049, i))

@@ -315,7 +315,7 @@ const call = (shell: Shell, bytes: Uint8Array, answered: (answer: Uint8Array | "
   })
 
 describe("a shell that follows the header of Connection", () => {
-  it("carries more streams than may be open at once, with more bytes than windows and buffers hold, in any chunks, and drains", () => {
+  it("carries more streams and bytes than may be open and buffered at once, in any chunks, and drains", () => {
     const sizes = fc.array(fc.nat(30_000), { minLength: 1, maxLength: 12 })
     const cuts = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 20 })
     fc.assert(

@@ -162,7 +162,7 @@ describe("the time limit of an unfinished frame", () => {
     assert.strictEqual(check(liveness, 1e12), "Alive")
   })
 
-  it("a frame that is checked a second late gets its limit again, and then the peer is dead, silent since its last byte", () => {
+  it("a frame that is checked a second late gets its limit again, and then the peer is dead since its last byte", () => {
     const liveness = make(silent)
     liveness.heard(true, START)
     assert.strictEqual(check(liveness, 41_000), "Alive")
