@@ -48,18 +48,13 @@ import type { ConnectionOptions } from "./options.js"
 import type { Owners } from "./owners.js"
 import { makeOwners } from "./owners.js"
 import type { OpenResult, ReadResult, WriteResult } from "./results.js"
-import { BytesRead } from "./results.js"
+import { BLOCKED, BytesRead, END, FINISHED, STOPPED } from "./results.js"
 import type { ConnectionStats } from "./stats.js"
 import { connectionStats } from "./stats.js"
 import { StreamCore } from "./streams/streamCore.js"
 import { ErrorCode } from "./wire/errorCode.js"
 import type { Frame, InboundFrame } from "./wire/frame.js"
 import { HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "./wire/heartbeat.js"
-
-const BLOCKED: ReadResult = { _tag: "Blocked" }
-const END: ReadResult = { _tag: "End" }
-const STOPPED: ReadResult = { _tag: "Stopped" }
-const FINISHED: WriteResult = { _tag: "Finished" }
 
 /**
  * A session's protocol, over any transport.
@@ -181,6 +176,11 @@ export class Connection {
     const { lifecycle } = this.owners
     if (lifecycle.remoteGoAway !== undefined || this.options.peerWindow < 2 * HEARTBEAT_LENGTH) return undefined
     return this.create(HEARTBEAT_TYPE)
+  }
+
+  /** Whether a heartbeat with this number waits for its answer: `ping` does not send it again. */
+  awaitsPong(nonce: number): boolean {
+    return this.owners.heartbeats.awaits(nonce)
   }
 
   /** Sends GOAWAY at once: this side accepts no more streams. Open streams continue. */
@@ -327,9 +327,9 @@ export class Connection {
 
   /** Emits the events that depend on all inputs and commands together; after `Ended` none. */
   private announce(): void {
-    const { events, lifecycle, writers } = this.owners
+    const { capacity, events, lifecycle, writers } = this.owners
     if (lifecycle.isOver) return
-    writers.wakeForCapacity()
+    if (capacity.isAwaited) writers.wakeForCapacity()
     if (this.openBlocked && !this.outboundIsFull) {
       this.openBlocked = false
       events.emit({ _tag: "OpenAvailable" })

@@ -62,6 +62,11 @@ export class Heartbeats {
     return this.ours
   }
 
+  /** Whether one with this number waits for its answer. */
+  awaits(nonce: number): boolean {
+    return this.pending.has(nonce)
+  }
+
   /** Sends a heartbeat on a stream that has credit for it. False if a heartbeat with this number is pending. */
   send(stream: StreamCore, nonce: number): boolean {
     const { capacity, scheduler, time } = this.owners

@@ -29,6 +29,11 @@ export class PendingHeartbeats {
     return true
   }
 
+  /** Whether a heartbeat with this number waits for its answer. */
+  has(nonce: number): boolean {
+    return this.sentAt.has(nonce)
+  }
+
   /** Reads bytes of answers, in pieces of any length. Returns the numbers that they answer. */
   receive(bytes: Uint8Array, now: number): ReadonlyArray<{ readonly nonce: number; readonly roundTrip: number }> {
     const answered: Array<{ readonly nonce: number; readonly roundTrip: number }> = []

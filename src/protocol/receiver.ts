@@ -88,16 +88,17 @@ export class Receiver {
 
   private data(frame: Data): void {
     if (frame.first) this.target = frame.syn ? this.open(frame) : this.find(frame)
-    const stream = this.target
     // the stream may have ended between two pieces of one frame
-    if (stream === undefined || stream.failure !== undefined || !canReceive(stream.state)) return
+    else if (this.target !== undefined && !canReceive(this.target.state)) this.target = undefined
+    const stream = this.target
+    if (stream === undefined || stream.failure !== undefined) return
     if (frame.payload.length > 0) this.payload(stream, frame.payload)
-    if (frame.last && frame.fin && stream.failure === undefined && canReceive(stream.state)) this.fin(stream)
+    if (frame.last && frame.fin && !this.failed(stream)) this.fin(stream)
   }
 
   /** Checks the header of a DATA frame without SYN. Returns its stream, or `undefined` if its payload is dropped. */
   private find(frame: Data): StreamCore | undefined {
-    const { budgets, credit, streamEndings, table, time } = this.owners
+    const { budgets, credit, received, streamEndings, table, time } = this.owners
     const stream = table.get(frame.streamId)
     if (stream === undefined) {
       this.late(frame)
@@ -121,9 +122,8 @@ export class Receiver {
       return undefined
     }
     // bytes that nothing will read need no space
-    const hasRoom = stream.reading === "Stopped" || streamEndings.makeRoom(frame.length)
-    // a charge may have ended the session, or this stream may have been reset to free memory
-    if (this.failed(stream)) return undefined
+    const hasRoom =
+      stream.reading === "Stopped" || received.hasRoom(frame.length) || streamEndings.makeRoom(frame.length)
     if (!hasRoom) {
       streamEndings.resetForFault(stream, ErrorCode.EnhanceYourCalm, "nothing")
       return undefined
@@ -233,12 +233,13 @@ export class Receiver {
   }
 
   private refusal(frame: Data): ErrorCode | undefined {
-    const { backlog, lifecycle, options, streamEndings, table } = this.owners
+    const { backlog, lifecycle, options, received, streamEndings, table } = this.owners
     if (!lifecycle.takesStreams || table.inboundCount >= options.maxInboundStreams) return ErrorCode.StreamRefused
     // on a typed session it may be a heartbeat stream, which needs no place in the backlog
     if (!options.typed && backlog.isFull) return ErrorCode.AcceptQueueFull
     if (frame.length > options.window) return ErrorCode.FlowControlError
-    return streamEndings.makeRoom(frame.length) ? undefined : ErrorCode.StreamRefused
+    const hasRoom = received.hasRoom(frame.length) || streamEndings.makeRoom(frame.length)
+    return hasRoom ? undefined : ErrorCode.StreamRefused
   }
 
   /** The charge for a refusal. While this side leaves there is none, because the peer does not know that at once. */

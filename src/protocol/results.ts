@@ -41,6 +41,11 @@ export type ReadResult =
 export type WriteResult =
   number | { readonly _tag: "Finished" } | { readonly _tag: "Failed"; readonly failure: StreamFailure }
 
+export const BLOCKED: ReadResult = { _tag: "Blocked" }
+export const END: ReadResult = { _tag: "End" }
+export const STOPPED: ReadResult = { _tag: "Stopped" }
+export const FINISHED: WriteResult = { _tag: "Finished" }
+
 /**
  * The outcome of `open`: the stream, or the reason why there is none. After `Full` an `OpenAvailable` event follows.
  *

@@ -39,7 +39,7 @@ export class SendCapacity {
   /** Bytes were sent. */
   sent(bytes: number): void {
     this.queued -= bytes
-    this.sentSince += bytes
+    if (this.waiting.size > 0) this.sentSince += bytes
   }
 
   /** Accepted bytes were dropped or withdrawn. */
@@ -57,6 +57,11 @@ export class SendCapacity {
     // bytes that were sent before a writer waited gave no other stream a turn
     if (this.waiting.size === 0) this.sentSince = 0
     this.waiting.add(stream)
+  }
+
+  /** Whether any writer waits. */
+  get isAwaited(): boolean {
+    return this.waiting.size > 0
   }
 
   isAwaitedBy(stream: StreamCore): boolean {
@@ -77,12 +82,7 @@ export class SendCapacity {
    * last time come first. Otherwise the writers before them would take all capacity again.
    */
   takeWaiting(): ReadonlyArray<StreamCore> {
-    if (this.waiting.size === 0) {
-      this.sentSince = 0
-      return NO_STREAMS
-    }
     if (this.queued * 2 > this.limit && this.sentSince < this.limit) return NO_STREAMS
-    this.sentSince = 0
     const streams = [...this.waiting]
     this.waiting.clear()
     return [...streams.filter((stream) => !stream.gotRoom), ...streams.filter((stream) => stream.gotRoom)]

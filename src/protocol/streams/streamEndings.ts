@@ -108,13 +108,11 @@ export class StreamEndings {
   }
 
   /**
-   * Frees space for the bytes that a frame announces, by resets of the streams that hold most: see
-   * `ReceiveBuffer.makeRoom`. False if that is not enough.
+   * Frees space for the bytes that a frame announces, if `ReceiveBuffer.hasRoom` is false: resets the streams that hold most.
+   * False if that is not enough.
    */
   makeRoom(length: number): boolean {
     const { received, table } = this.owners
-    // runs for each frame: with enough space, it makes no closures
-    if (received.hasRoom(length)) return true
     return received.makeRoom(
       length,
       () => table.values(),
