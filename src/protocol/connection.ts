@@ -368,7 +368,7 @@ export class Connection {
     return this.owners.lifecycle.refusal
   }
 
-  /** A text: why one side seems to be typed and the other not. */
+  /** The reason to suspect that only one side is typed, as a text; `undefined` if there is none. */
   get suspicion(): string | undefined {
     return this.owners.receiver.suspicion
   }

@@ -90,8 +90,8 @@ export type StreamFailure =
 
 /**
  * Merges the next GOAWAY of the peer into its earlier ones. The first one with a code other than NoError or with a text
- * stays, because the GOAWAY that closes a session usually has neither. A code for a violation by this side replaces any
- * other code. The last stream id is the lower one.
+ * stays, because the GOAWAY that closes a session usually has neither. If only the next one reports a violation by this
+ * side, its code and text replace the earlier ones. The last stream id is the lower of both.
  *
  * @since 0.1.0
  * @category conversions

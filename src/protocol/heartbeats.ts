@@ -1,6 +1,6 @@
 /**
- * Heartbeats in both roles. This side sends its heartbeats on one stream, where the peer sends them back, and answers
- * the peer's on another.
+ * Heartbeats in both roles. This side sends its heartbeats on one stream, on which the peer sends them back. It answers
+ * the peer's heartbeats on another stream.
  *
  * Wire: `docs/PROTOCOL.md`, section 6.2.
  *
@@ -55,7 +55,7 @@ export class Heartbeats {
     return this.pending.roundTrip !== undefined || this.refused
   }
 
-  // --- this side's
+  // --- heartbeats of this side
 
   /** The stream for the next heartbeat, if there is one. */
   get stream(): StreamCore | undefined {
@@ -79,7 +79,7 @@ export class Heartbeats {
     return true
   }
 
-  // --- the peer's
+  // --- heartbeats of the peer
 
   /** The peer has opened a stream for its heartbeats. False if it has one already. */
   begin(stream: StreamCore): boolean {

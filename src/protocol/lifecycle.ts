@@ -56,7 +56,7 @@ export class Lifecycle {
   /** The peer's GOAWAYs, merged. */
   private heard: GoneAway | undefined = undefined
 
-  // --- transitions; each says whether it happened
+  // --- transitions; each returns whether it happened
 
   drain(): boolean {
     return this.move("Drain", DRAINING)
@@ -121,7 +121,7 @@ export class Lifecycle {
     return this.heard
   }
 
-  /** The end of the session by the peer's GOAWAY; `undefined` before the first. */
+  /** The reason for the end that the peer's GOAWAYs give; `undefined` before the first. */
   get remoteEnd(): SessionEnd | undefined {
     return this.heard === undefined ? undefined : endBy(this.heard)
   }

@@ -81,7 +81,7 @@ export class Liveness {
     return this.writingSince !== undefined
   }
 
-  /** The due heartbeat could not be sent. Without one silence proves nothing, so its measurement restarts. */
+  /** The due heartbeat could not be sent. Without it, silence proves nothing, so the measurement restarts. */
   cannotProbe(now: number): void {
     this.probedAt = undefined
     this.silentSince = now

@@ -58,7 +58,7 @@ interface Owners {
  * @category models
  */
 export class Receiver {
-  /** A text: why one side seems to be typed and the other not. */
+  /** The reason to suspect that only one side is typed, as a text; `undefined` if there is none. */
   suspicion: string | undefined = undefined
 
   private target: StreamCore | undefined = undefined
@@ -242,7 +242,7 @@ export class Receiver {
     return hasRoom ? undefined : ErrorCode.StreamRefused
   }
 
-  /** While this side leaves, refusals are free, because the peer does not know it at once. */
+  /** The charge for a refusal. While this side leaves there is none, because the peer does not know that at once. */
   private costOf(refusal: ErrorCode): Cost | "nothing" {
     if (refusal === ErrorCode.FlowControlError) return "reset"
     return this.owners.lifecycle.isLeaving ? "nothing" : "refusal"

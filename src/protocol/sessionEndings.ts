@@ -89,7 +89,7 @@ export class SessionEndings {
     this.over(end ?? { _tag: "Violation", code, detail, initiator: "Local" })
   }
 
-  /** The peer leaves: fails the streams above the last id of its GOAWAY. */
+  /** The peer leaves: fails the streams of this side above the last id of its GOAWAY. */
   peerLeaves({ code, debug, lastStreamId }: GoAway): void {
     const { events, lifecycle, streamEndings, table } = this.owners
     const heard = lifecycle.hear({ _tag: "GoneAway", lastStreamId, code, debug: debug.slice() })
@@ -106,7 +106,7 @@ export class SessionEndings {
   /** The peer's bytes are not a valid frame. */
   malformed({ code, message, type }: Malformed): void {
     const { lifecycle } = this.owners
-    // Rust's GOAWAY announces 8 bytes too few. Even if it is too short, it means that the peer leaves
+    // Rust's GOAWAY announces 8 bytes too few, so it may be too short. It still means that the peer leaves
     if (type === FrameType.GoAway && code === ErrorCode.FrameSizeError) {
       const nothing = new Uint8Array(0)
       const said = { _tag: "GoneAway", lastStreamId: 0x7fffffff, code: ErrorCode.NoError, debug: nothing } as const
@@ -117,7 +117,7 @@ export class SessionEndings {
     this.closeWithError(code, message, lifecycle.remoteEnd)
   }
 
-  /** The peer is dead, or the transport takes no bytes. */
+  /** The peer is dead, or the transport accepts no bytes. */
   dead(verdict: Dead): void {
     const { heartbeats, lifecycle } = this.owners
     if (lifecycle.isClosing) return this.over(lifecycle.closed)

@@ -1,4 +1,4 @@
-/** The corpus, and a little more than it: `npm run fuzz` goes on from here. */
+/** Runs the corpus and a small number of new inputs. `npm run fuzz` runs more. */
 import { assert, describe, it } from "@effect/vitest"
 import { WireRules } from "../support/protocol/wireRules.js"
 import { command, parse, peer, print } from "../../tools/fuzz/case.js"

@@ -161,8 +161,8 @@ describe("a writer that waits for credit", () => {
 
 describe("a writer that no longer waits is not woken", () => {
   const cases: ReadonlyArray<readonly [string, (world: World, stream: StreamCore) => void]> = [
-    ["it gave up", ({ writers }, stream) => writers.unblock(stream)],
-    ["its stream has left", ({ writers }, stream) => writers.forget(stream)],
+    ["it is unblocked", ({ writers }, stream) => writers.unblock(stream)],
+    ["its stream has left the table", ({ writers }, stream) => writers.forget(stream)],
     ["all streams have failed", ({ writers }) => writers.clear()]
   ]
   for (const [name, end] of cases) {

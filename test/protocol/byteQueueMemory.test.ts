@@ -1,4 +1,4 @@
-/** What a byte queue copies, and what it keeps alive. */
+/** The copies of a byte queue, and the memory that it keeps alive. */
 import { assert, describe, it } from "@effect/vitest"
 import { ByteQueue } from "../../src/protocol/collections/byteQueue.js"
 import { concat, pattern } from "../support/bytes.js"
@@ -143,18 +143,15 @@ describe("the memory of a byte queue", () => {
     ]
   ]
 
-  it.each(steps)(
-    "of %i slots, those of taken chunks are released when they are at least 64 and half of all",
-    (count, cases) => {
-      for (const [takes, left] of cases) {
-        const queue = new ByteQueue()
-        for (let i = 0; i < count; i++) queue.push(pattern(2049, i))
-        for (let i = 0; i < takes; i++) queue.take()
-        assert.strictEqual(places(queue), left)
-        equal(queue.take(), pattern(2049, takes))
-      }
+  it.each(steps)("of %i slots, those of taken chunks are freed once they are 64 and half of all", (count, cases) => {
+    for (const [takes, left] of cases) {
+      const queue = new ByteQueue()
+      for (let i = 0; i < count; i++) queue.push(pattern(2049, i))
+      for (let i = 0; i < takes; i++) queue.take()
+      assert.strictEqual(places(queue), left)
+      equal(queue.take(), pattern(2049, takes))
     }
-  )
+  })
 
   it("a queue that never becomes empty releases the slots of taken chunks", () => {
     const queue = new ByteQueue()

@@ -46,7 +46,7 @@ describe("the budget of resets", () => {
       "DATA after FIN",
       (server, round) => server.receive(syn(id(round)), empty(id(round), true), data(id(round), bytesOf("x")))
     ],
-    ["DATA on a stream that never was", (server, round) => server.receive(data(id(round), bytesOf("x")))]
+    ["DATA on a stream that was never opened", (server, round) => server.receive(data(id(round), bytesOf("x")))]
   ]
   for (const [what, once] of attacks) {
     it(`${what} is charged: 20 at once, then the session ends with EnhanceYourCalm`, () => {
@@ -182,8 +182,8 @@ describe("the budget of useless frames", () => {
   const attacks: ReadonlyArray<readonly [string, (server: Scripted, round: number) => void]> = [
     ["empty DATA", (server) => server.receive(empty(1))],
     ["a frame of an unknown type", (server) => server.hex("000000 40 00000000")],
-    ["an RST on a stream that never was", (server, round) => server.receive(rst(id(round), 0))],
-    ["a FIN on a stream that never was", (server, round) => server.receive(empty(id(round), true))],
+    ["an RST on a stream that was never opened", (server, round) => server.receive(rst(id(round), 0))],
+    ["a FIN on a stream that was never opened", (server, round) => server.receive(empty(id(round), true))],
     ["a GOAWAY after the first", (server) => server.hex("000008 30 00000000 00000000 00000000")]
   ]
   for (const [what, once] of attacks) {
@@ -225,7 +225,7 @@ describe("the budget of useless frames", () => {
     )
   })
 
-  it("Go and Rust, which answer each DATA frame on a closed stream with an RST, are not charged", () => {
+  it("Go and Rust, which answer each DATA frame on a closed stream with an RST, do not exceed it", () => {
     const client = new Scripted("client", { uselessFrameBudget: { burst: 20, perSecond: 0 } })
     const stream = client.open()
     client.write(stream, "x")
@@ -239,14 +239,14 @@ describe("the budget of useless frames", () => {
     assert.strictEqual(client.connection.stats().charged.uselessFrames, 0)
   })
 
-  it("one second FIN for each live stream is not charged", () => {
+  it("one second FIN for each live stream does not exceed it", () => {
     const server = new Scripted("server", { uselessFrameBudget: { burst: 1024, perSecond: 0 }, acceptBacklog: 1024 })
     for (let round = 0; round < 1024; round++) server.receive(syn(id(round)), empty(id(round), true))
     for (let round = 0; round < 1024; round++) server.receive(empty(id(round), true))
     assert.isUndefined(server.connection.end)
   })
 
-  it("FINs of the peer for streams that are closed together are not charged, with any number of streams", () => {
+  it("FINs of the peer for many streams that are closed together do not exceed it", () => {
     const client = new Scripted("client", { maxOutboundStreams: 10_000 })
     const streams = Array.from({ length: 6000 }, () => client.open())
     client.sent()

@@ -1,6 +1,6 @@
 /**
- * The header of `connection.ts` is all that a shell needs to know. This is one, written by that header alone: each method
- * is a row of its tables. It has callbacks for fibers, and a wire that cuts what it carries anywhere.
+ * A shell around `Connection`, written only from the tables in the header of `connection.ts`: each method is a row of
+ * them. It uses callbacks instead of fibers, and a wire that delivers bytes in any chunks.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
@@ -315,7 +315,7 @@ const call = (shell: Shell, bytes: Uint8Array, answered: (answer: Uint8Array | "
   })
 
 describe("a shell that follows the header of Connection", () => {
-  it("carries more streams than may be open at once, with more bytes than windows and buffers hold, in any chunks, and drains", () => {
+  it("carries more streams and bytes than may be open and buffered at once, in any chunks, and drains", () => {
     const sizes = fc.array(fc.nat(30_000), { minLength: 1, maxLength: 12 })
     const cuts = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 20 })
     fc.assert(

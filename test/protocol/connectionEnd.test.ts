@@ -367,7 +367,7 @@ describe("whether the peer may have processed a failed stream", () => {
   it.each([
     ["bytes", data(3, Uint8Array.of(1))],
     ["credit", windowIncrement(3, 10)]
-  ])("is maybe once the peer has answered with %s, whatever its GOAWAY or RST says", (_, answer) => {
+  ])("is maybe if the peer has answered with %s, even if its GOAWAY or RST says no", (_, answer) => {
     for (const end of [goAway(0, 0), rst(3, 5), rst(3, 9)]) {
       const client = new Scripted("client")
       const stream = opened(client.connection.open(undefined))

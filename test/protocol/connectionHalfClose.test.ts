@@ -202,7 +202,7 @@ describe("a stream whose reading has stopped", () => {
     assert.deepStrictEqual(client.sent(), [])
   })
 
-  it("ends at once after our FIN, and a peer without credit gets credit, so that its next DATA is answered with an RST", () => {
+  it("ends at once after our FIN, and grants a peer without credit some, so that its next DATA gets an RST", () => {
     const client = new Scripted("client", { window: 100 })
     const stream = client.open()
     client.connection.finish(stream)

@@ -168,7 +168,7 @@ describe("heartbeats of this side", () => {
     assert.strictEqual(session.connection.stats().tableSize, 1)
   })
 
-  it("accept answers in any pieces, and several at once", () => {
+  it("can be answered in any pieces, and several at once", () => {
     const session = client()
     for (const nonce of NONCES) session.connection.ping(nonce, 0)
     assert.deepStrictEqual(session.sent(), ["SYN 3 (12)"])

@@ -112,10 +112,10 @@ describe("bytes that break a rule", () => {
     ["RST on stream 0", "000004 00 00000000 00000006", 1],
     ["WNDINC on stream 0: there is no session window", "000004 20 00000000 00000001", 1],
     ["GOAWAY on a stream", "000008 30 00000003 0000000000000000", 1],
-    ["an RST of 3 bytes, before they are there", "000003 00 00000003", 8],
+    ["an RST of 3 bytes, before its payload arrives", "000003 00 00000003", 8],
     ["an RST of no bytes", "000000 00 00000003", 8],
-    ["an RST of 5 bytes, before they are there", "000005 00 00000003", 8],
-    ["an RST of 16 MiB, before they are there", "ffffff 00 00000003", 8],
+    ["an RST of 5 bytes, before its payload arrives", "000005 00 00000003", 8],
+    ["an RST of 16 MiB, before its payload arrives", "ffffff 00 00000003", 8],
     ["a WNDINC of 5 bytes", "000005 20 00000003 0000000001", 8]
   ]
   for (const [name, hex, code] of cases) {

@@ -9,9 +9,9 @@ const syn = (id: number, payload = ""): Frame => data(id, bytesOf(payload), { sy
 
 const refusing: ReadonlyArray<readonly [why: string, code: number, prepare: () => Scripted]> = [
   ["the accept queue is full", 9, () => full({ acceptBacklog: 1 })],
-  ["the peer has as many streams as it may", 5, () => full({ maxInboundStreams: 1 })],
+  ["the peer has reached its stream limit", 5, () => full({ maxInboundStreams: 1 })],
   ["this side is draining", 5, () => after((server) => server.connection.drain())],
-  ["this side has said goodbye", 5, () => after((server) => server.connection.goAway(0, ""))],
+  ["this side has sent GOAWAY", 5, () => after((server) => server.connection.goAway(0, ""))],
   ["this side is closing", 5, () => after((server) => server.connection.close())]
 ]
 

@@ -41,7 +41,7 @@ describe("a reset by the peer", () => {
     })
   }
 
-  it("emits Failed for a reader that found nothing before it waits, so that it reads again", () => {
+  it("ends the wait of a reader that found nothing", () => {
     const { server, stream } = serving()
     assert.strictEqual(server.read(stream), '"abc"')
     assert.strictEqual(server.connection.read(stream)._tag, "Blocked")

@@ -337,7 +337,7 @@ describe("a peer that grants single bytes", () => {
     assert.strictEqual(client.write(stream, 100), "took 25")
   })
 
-  it("gets the available credit used in one frame after 5 ms", () => {
+  it("gets one frame with the available credit after 5 ms", () => {
     const { client, stream } = opened(100)
     client.write(stream, 200)
     client.sent()
@@ -353,7 +353,7 @@ describe("a peer that grants single bytes", () => {
     assert.strictEqual(client.write(stream, 97), "took 0")
   })
 
-  it("gets the available credit used after 5 ms even if the write comes after the credit", () => {
+  it("gets the available credit after 5 ms even if the write comes after the credit", () => {
     const { client, stream } = opened(100)
     client.write(stream, 100)
     client.sent()

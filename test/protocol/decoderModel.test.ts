@@ -1,4 +1,4 @@
-/** The decoder against one that has all bytes and all time: whatever the bytes and however they are split. */
+/** Compares the decoder with a naive one that has all bytes at once, for any bytes and any splits. */
 import { assert, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { Decoder } from "../../src/protocol/wire/decoder.js"

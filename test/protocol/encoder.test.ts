@@ -24,7 +24,7 @@ describe("the test vectors of the wire", () => {
     ["GOAWAY without text", goAway(0x01020304, 0x05060708), "00000830000000000102030405060708"],
     ["the filler", goAwayFiller, "000000f000000000"],
     [
-      "an unknown type, empty whatever its length was",
+      "an unknown type, always without payload",
       { _tag: "Unknown", type: 4, flags: 5, streamId: 0x01020304, length: 77 },
       "0000004501020304"
     ]

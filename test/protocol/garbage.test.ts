@@ -1,4 +1,4 @@
-/** What the collector makes of streams that have ended. */
+/** How long ended streams stay in memory. */
 import { assert, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"

@@ -162,7 +162,7 @@ describe("the time limit of an unfinished frame", () => {
     assert.strictEqual(check(liveness, 1e12), "Alive")
   })
 
-  it("a frame that is checked a second late gets its limit again, and then the peer is dead, silent since its last byte", () => {
+  it("a frame that is checked a second late gets its limit again, and then the peer is dead since its last byte", () => {
     const liveness = make(silent)
     liveness.heard(true, START)
     assert.strictEqual(check(liveness, 41_000), "Alive")
@@ -176,7 +176,7 @@ describe("the time limit of an unfinished frame", () => {
     assert.deepStrictEqual(check(liveness, 40_999), dead("PartialFrame", 40_999, 0))
   })
 
-  it("an unfinished frame is not dead while its limit is longer than the peer's silence allows", () => {
+  it("an unfinished frame makes the peer dead at its own limit, even if that is before the heartbeat's", () => {
     const liveness = make({ ...options, partialFrameTimeout: 5_000 })
     liveness.heard(true, START)
     assert.strictEqual(next(liveness), 5_000)

@@ -1,4 +1,4 @@
-/** What the engine makes of the core while it runs for long. */
+/** Whether the engine keeps the optimised code of the core after many bytes. */
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
 import { fileURLToPath } from "node:url"

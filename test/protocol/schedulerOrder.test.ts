@@ -1,4 +1,4 @@
-/** Which stream's turn it is, and how long. */
+/** The order and the length of the turns of streams. */
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import type { Frame } from "../../src/protocol/wire/frame.js"
@@ -196,8 +196,8 @@ describe("a small write beside 50 bulk streams", () => {
   })
 
   it.each([
-    ["waits for one quantum of bulk when the fresh ones have used up exactly their allowance", 0, /^DATA \d\d? 16384$/],
-    ["waits for no bulk when the fresh ones have a byte left of their allowance", 1, /^DATA 5000 1$/]
+    ["waits for one bulk turn when interactive streams have used exactly their 64 KiB", 0, /^DATA \d\d? 16384$/],
+    ["waits for no bulk when interactive streams have one byte left of their 64 KiB", 1, /^DATA 5000 1$/]
   ])("%s", (_, left, next) => {
     const rig = makeRig()
     bulk(rig, 50, 100_000)

@@ -1,8 +1,10 @@
-/** What a stream gets that writes again whenever its bytes are gone. */
+/** The share of a stream that writes again each time its bytes are sent. */
 import { assert, describe, it } from "@effect/vitest"
 import { KIB, makeRig, QUANTUM, remote } from "../support/protocol/outboundStreams.js"
 
-/** The share of the bytes that a stream gets which refills `size` bytes when it is drained, beside `others` bulk streams. */
+/**
+ * The share of the bytes of a stream that writes `size` bytes each time it is drained, next to `others` bulk streams.
+ */
 const shareOf = (size: number, others: number): number => {
   const rig = makeRig()
   const zeros = new Uint8Array(1024 * KIB)

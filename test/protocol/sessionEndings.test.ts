@@ -95,12 +95,12 @@ const ENDS: Readonly<Record<string, { readonly end: End; readonly is: string; re
     is: "Violation 1 by Local",
     goAway: "GOAWAY last 7 code 1"
   },
-  "bytes that are no frames": {
+  "invalid bytes": {
     end: ({ sessionEndings }) => sessionEndings.malformed(malformed(FrameType.WindowIncrement)),
     is: "Violation 8 by Local",
     goAway: "GOAWAY last 7 code 8"
   },
-  "a short GOAWAY, which is Rust's": {
+  "a short GOAWAY of Rust": {
     end: ({ sessionEndings }) => sessionEndings.malformed(malformed(FrameType.GoAway)),
     is: `GoneAway last ${0x7fffffff} code 0 ""`,
     goAway: "GOAWAY last 7 code 8"
@@ -109,7 +109,7 @@ const ENDS: Readonly<Record<string, { readonly end: End; readonly is: string; re
     end: ({ sessionEndings }) => sessionEndings.dead(silent),
     is: "Dead Heartbeat silent for 9 since 0"
   },
-  "the transport": {
+  "a transport failure": {
     end: ({ sessionEndings }) => sessionEndings.transportFailed(transport),
     is: "TransportFailed Read by Remote"
   }
@@ -168,7 +168,7 @@ describe("a session that is closed", () => {
     assertNothingLeft(world.owners, 40_000)
   })
 
-  for (const name of ["abort", "a silent peer", "the transport"]) {
+  for (const name of ["abort", "a silent peer", "a transport failure"]) {
     it(`ends with Closed even if it is cut short: ${name}`, () => {
       const world = new World()
       world.owners.sessionEndings.close(ErrorCode.NoError, "")
@@ -189,7 +189,7 @@ describe("a session that is closed", () => {
 })
 
 describe("a peer that leaves", () => {
-  it("fails the streams above its last id once, with whether they may have been processed", () => {
+  it("fails the streams above its last id once, and says whether they may have been processed", () => {
     const world = new World()
     const { owners } = world
     world.fresh.answered = true
@@ -230,7 +230,7 @@ describe("a peer that leaves", () => {
   })
 })
 
-it("a dead peer has neverAnswered only if it answered and refused no heartbeat, and sent no GOAWAY", () => {
+it("a dead peer has neverAnswered only if it answered no heartbeat", () => {
   const verdicts = [false, true].map((answered) => {
     const world = new World()
     const { heartbeats, sessionEndings } = world.owners

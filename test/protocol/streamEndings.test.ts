@@ -234,7 +234,7 @@ describe("a stream that ends in order leaves nothing behind", () => {
     })
   }
 
-  it("if its reader has stopped, it ends with our FIN and grants all credit, and the first late DATA gets a free RST", () => {
+  it("if its reader has stopped, it ends with our FIN, grants all credit, and answers the first late DATA for free", () => {
     const world = new World()
     const { owners } = world
     const stream = world.local()

@@ -213,7 +213,7 @@ describe("a peer with a smaller window", () => {
     assert.strictEqual(window.takeDue(), 500)
   })
 
-  it("after 16 consecutive grants at the assumed window gets twice that window assumed", () => {
+  it("after 16 consecutive grants is assumed to have twice the assumed window", () => {
     const window = stalled(1000, 100)
     const grants = Array.from({ length: 40 }, () => dueAt(window))
     assert.deepStrictEqual(grants, [
@@ -223,7 +223,7 @@ describe("a peer with a smaller window", () => {
     ])
   })
 
-  it("never gets a larger window assumed than the conventional one, with full grants again", () => {
+  it("is never assumed to have more than the conventional window, at which grants are full again", () => {
     const window = stalled(300, 100)
     const grants = Array.from({ length: 70 }, () => dueAt(window))
     assert.deepStrictEqual([grants[15], grants[16], grants[31], grants[32], grants[69]], [50, 100, 100, 150, 150])

@@ -123,7 +123,7 @@ export class CreditPolicy {
     if (stream.growth !== undefined) this.watched--
   }
 
-  /** Nothing more is granted. */
+  /** Forgets the streams that wait for a grant. */
   stop(): void {
     this.starved.clear()
   }

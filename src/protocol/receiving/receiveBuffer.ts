@@ -60,8 +60,8 @@ export class ReceiveBuffer {
 
   /**
    * Frees space for `length` bytes that a frame announces. If they would exceed the limit, calls `giveUp` for the
-   * streams that hold most, until there is space or `giveUp` returns false. Returns false without a call if the bytes
-   * of all live streams are too few.
+   * streams that hold most, until there is space or `giveUp` returns false. Returns false without a call if it would
+   * not be enough to drop the bytes of all live streams.
    */
   makeRoom(length: number, live: () => ReadonlyArray<StreamCore>, giveUp: (stream: StreamCore) => boolean): boolean {
     const { limit } = this

@@ -26,8 +26,8 @@ const GRANTS_BEFORE_DOUBT = 16
 /**
  * The credit that this side gives the peer on one stream.
  *
- * Credit is granted when the application has consumed half of the first window. To a near peer it is granted when a
- * third of a window that has grown is consumed, if that is later.
+ * Credit is granted when the application has consumed half of the first window. To a near peer (with a round trip of at
+ * most 1 ms) it is granted when a third of a window that has grown is consumed, if that is later.
  *
  * A peer that starts from a smaller window may stall before that, and this side cannot distinguish a stalled peer from
  * a silent one. So when the buffer has been empty for 10 ms (200 ms if the peer has credit left), all consumed bytes

@@ -1,5 +1,5 @@
 /**
- * Streams whose peer may have no credit left, with the time since when.
+ * Streams whose buffer is empty and whose peer may have no credit left.
  *
  * Wire: `docs/PROTOCOL.md`, section 4.
  *

@@ -62,14 +62,14 @@ export class StreamCore implements Linked<StreamCore> {
   /** At least a part of the last write was accepted. */
   gotRoom = false
   /**
-   * The bytes that all streams together must have sent before this one is interactive again. Never a small integer: see
+   * The stream is interactive again when all streams together have sent this many bytes. Never a small integer: see
    * reason 3 of `v8.ts`.
    */
   priorityRegainedAt = -Infinity
   queue: LinkedQueue<StreamCore> | undefined = undefined
   next: StreamCore | undefined = undefined
   previous: StreamCore | undefined = undefined
-  /** The writer has waited 5 ms for more credit, so it may use a small one. */
+  /** The writer has waited 5 ms for more credit, so it may use the few bytes that it has. */
   acceptsSmallCredit = false
 
   // --- receiving
@@ -78,7 +78,10 @@ export class StreamCore implements Linked<StreamCore> {
   readonly receiveWindow: ReceiveWindow
   /** Tracks how fast it is consumed, from its first increment that is not short. */
   growth: WindowGrowth | undefined = undefined
-  /** The peer has sent a frame for this stream. So it has processed the SYN, whatever a later GOAWAY or RST says. */
+  /**
+   * The peer has sent DATA or a WNDINC for this stream, so it may have processed it, even if a later GOAWAY or RST says
+   * no.
+   */
   answered = false
   /**
    * The state of this side's reader. `Waiting`: a read found nothing, and a `Readable` event is due. `Stopped`: there

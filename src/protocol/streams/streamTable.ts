@@ -83,7 +83,7 @@ export class StreamTable {
     return id
   }
 
-  /** Returns the id of a stream whose SYN was not sent, to be used again. */
+  /** Takes back the id of a stream whose SYN was not sent, to use it again. */
   returnLocalId(id: number): void {
     this.closed.forget(id)
     this.unusedIds.push(id)

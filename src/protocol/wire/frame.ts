@@ -164,7 +164,7 @@ export interface Malformed {
   readonly streamId: number
   /** The payload length that the header announces, in bytes. */
   readonly length: number
-  /** A text: which rule it breaks. */
+  /** The broken rule, as a text. */
   readonly message: string
 }
 
