@@ -8,44 +8,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { fastPathOf, offerFastPath } from "./internal/transport/fastPath.js"
-import type { TransportFailed } from "./MuxadoError.js"
 import { encode } from "./protocol/wire/encoder.js"
-import type { Frame } from "./protocol/wire/frame.js"
 import { mergeFrames } from "./protocol/wire/mergeFrames.js"
+import type { FastPath, FrameWriterService } from "./internal/transport/frameWriterService.js"
 import type { TransportService } from "./Transport.js"
 import { Transport } from "./Transport.js"
 
-/**
- * Writes a batch of frames as one write of the transport, and completes when that is ready for more; fails with the
- * transport's `TransportFailed`. Large DATA frames of one stream that follow one another go as a single frame.
- *
- * @since 0.1.0
- * @category models
- */
-export interface FrameWriterService {
-  /**
-   * Writes the frames in order, as one write of the transport. Completes when that is ready for more. Fails with the
-   * transport's `TransportFailed`. Only one fiber writes.
-   */
-  readonly write: (frames: ReadonlyArray<Frame>) => Effect.Effect<void, TransportFailed>
-  /** Writing without a fiber's turn. A copy of the writer does not have it. */
-  readonly fastPath?: FastPath | undefined
-}
-
-/**
- * Frames out without a fiber's turn. `tryWrite` writes the whole batch at once and gives `true`, or writes nothing and gives
- * `false`. It is never called while a `write` is under way. `Transport.FastPath` says the same of chunks.
- *
- * A session uses the fast path of the object that `owner` is, and of no other object.
- *
- * @since 0.1.0
- * @category models
- */
-export interface FastPath {
-  /** The writer that offers it. */
-  readonly owner: FrameWriterService
-  readonly tryWrite: (frames: ReadonlyArray<Frame>) => boolean
-}
+export type { FastPath, FrameWriterService } from "./internal/transport/frameWriterService.js"
 
 /**
  * What a session hands its frames to.

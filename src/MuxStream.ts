@@ -9,9 +9,7 @@ import type * as Channel from "effect/Channel"
 import type * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import type { Inspectable } from "effect/Inspectable"
 import type * as Option from "effect/Option"
-import type { Pipeable } from "effect/Pipeable"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import { describe } from "./internal/support/describe.js"
@@ -20,62 +18,13 @@ import { toChannel as toChannelInternal } from "./internal/stream/conversions/to
 import { toSink as toSinkInternal } from "./internal/stream/conversions/toSink.js"
 import { toSocket as toSocketInternal } from "./internal/stream/conversions/toSocket.js"
 import { toStream as toStreamInternal } from "./internal/stream/conversions/toStream.js"
-import type { Initiator, StreamError } from "./MuxadoError.js"
+import type { MuxStream } from "./internal/stream/muxStream.js"
+import type { StreamError } from "./MuxadoError.js"
 import { InvalidOptions } from "./MuxadoError.js"
 
 export { MuxStreamTypeId as TypeId } from "./internal/support/typeIds.js"
 
-/**
- * A stream, as both of its ends hold it.
- *
- * A stream belongs to a scope (`session.open`, `session.accept`) or to a handler (`session.serve`,
- * `session.withStream`). When that ends in success the stream is closed; when it ends in failure or interruption the
- * stream is reset with StreamCancelled, after a defect with InternalError, and the peer's handler is interrupted.
- *
- * In a log and in `JSON.stringify` it shows its id, type, initiator and state, and why it failed.
- *
- * @since 0.1.0
- * @category models
- */
-export interface MuxStream extends Inspectable, Pipeable {
-  /** The mark that `isMuxStream` looks for. */
-  readonly [MuxStreamTypeId]: MuxStreamTypeId
-  /** Its number on the wire: odd if the client opened it, even if the server did. */
-  readonly id: number
-  /** The 32-bit type that its opener gave it; `undefined` on untyped sessions. */
-  readonly type: number | undefined
-  /** Which side opened it: `"Local"` is this one. */
-  readonly initiator: Initiator
-  /**
-   * The next bytes, as many as have arrived together; `None` after the peer's FIN. Waits while there are none. Fails with
-   * `StreamReset`, `StreamClosed`, or the error that ended the session. Details: `MuxStream.read`.
-   */
-  readonly read: Effect.Effect<Option.Option<Uint8Array>, StreamError>
-  /**
-   * Everything up to the peer's FIN, at most 16 MiB. Fails as `read` does, or with `ReadLimitExceeded`, and then resets
-   * the stream. Details: `MuxStream.readAll`.
-   */
-  readonly readAll: Effect.Effect<Uint8Array, StreamError>
-  /** `readAll` with another limit, in bytes. Fails with `InvalidOptions` when that is no number of bytes. */
-  readonly readAllWithin: (maxBytes: number) => Effect.Effect<Uint8Array, StreamError>
-  /**
-   * Writes bytes, or a string as UTF-8. Completes when the session has accepted all of them. Do not change the array
-   * afterwards. Fails with `StreamReset`, `StreamClosed`, `InvalidOptions` for any other value, or the error that ended
-   * the session. Details: `MuxStream.write`.
-   */
-  readonly write: (data: Uint8Array | string) => Effect.Effect<void, StreamError>
-  /**
-   * Ends this side's direction: FIN follows what was written. Reading stays open. Fails when the stream or the session had
-   * failed before.
-   */
-  readonly finish: Effect.Effect<void, StreamError>
-  /** Ends the stream in good order: sends what was accepted, then FIN, and stops reading. Does not wait for the network. */
-  readonly close: Effect.Effect<void>
-  /** Ends the stream at once in both directions. `code` is any uint32; another value is a defect (`InvalidOptions`). */
-  readonly reset: (code: number) => Effect.Effect<void>
-  /** Drops what has arrived and what will arrive. Writing stays open. */
-  readonly stopReading: Effect.Effect<void>
-}
+export type { MuxStream } from "./internal/stream/muxStream.js"
 
 /**
  * Whether a value is a stream, of this copy of the library or of another. Takes any value, and never throws.

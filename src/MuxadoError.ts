@@ -9,26 +9,12 @@
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import { hintFor, said } from "./internal/support/errorText.js"
 import type { Initiator, Processed } from "./protocol/endReason.js"
 import type { ErrorCode } from "./protocol/wire/errorCode.js"
-import { ErrorCode as Code, showErrorCode } from "./protocol/wire/errorCode.js"
+import { showErrorCode } from "./protocol/wire/errorCode.js"
 
-export type {
-  /**
-   * Which side of the session caused something: `"Local"` is this one, `"Remote"` the peer.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  Initiator,
-  /**
-   * Whether the peer may have acted on what failed: `"no"` is a promise, `"maybe"` is not.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  Processed
-} from "./protocol/endReason.js"
+export type { Initiator, Processed } from "./protocol/endReason.js"
 
 /** What every error says of its cause. */
 interface Caused {
@@ -77,29 +63,6 @@ export class StreamReset extends Data.TaggedError("StreamReset")<
   override get message(): string {
     const who = this.initiator === "Local" ? "this side" : "the peer"
     return `Stream ${this.streamId} was reset by ${who}: ${showErrorCode(this.code)}${hintFor(this.code)}`
-  }
-}
-
-/** A text that may come from the peer, behind a colon, in one line. */
-const said = (text: string): string => (text === "" ? "" : `: ${escapeControls(text)}`)
-
-/** Control characters would let a peer write lines of its own into a log, or turn the direction of one. */
-const escapeControls = (text: string): string =>
-  // eslint-disable-next-line no-control-regex -- they are what is looked for
-  text.replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g, (character) => {
-    const short = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }[character]
-    return short ?? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`
-  })
-
-/** A wrong setting of one side is the usual cause of these codes. */
-const hintFor = (code: ErrorCode): string => {
-  switch (code) {
-    case Code.FlowControlError:
-      return " (are the windows of both sides configured alike?)"
-    case Code.ProtocolError:
-      return " (is one side typed and the other not?)"
-    default:
-      return ""
   }
 }
 

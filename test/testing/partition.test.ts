@@ -64,7 +64,7 @@ it.effect("a call goes through", () =>
   )
 )
 
-it.effect("a partition during a call ends it on both sides, and leaves no fiber", () =>
+it.effect("a partition in the middle of a call ends the call on both sides, and leaves no fiber", () =>
   Effect.gen(function* () {
     const begun = yield* Deferred.make<void>()
     const handled = yield* Deferred.make<Exit.Exit<never>>()

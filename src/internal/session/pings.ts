@@ -1,4 +1,4 @@
-/** Heartbeats that a program sends by itself, until they are answered or lost. */
+/** Heartbeats that a program sends with `ping`, until they are answered or lost. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { SessionError } from "../../MuxadoError.js"
@@ -6,22 +6,25 @@ import { StreamReset } from "../../MuxadoError.js"
 import type { Event } from "../../protocol/events.js"
 import type { Resume } from "../support/park.js"
 import { park } from "../support/park.js"
-import { sessionError } from "./toError.js"
+import { sessionError } from "../stream/toError.js"
 
 type Failure = SessionError | StreamReset
 
 export class Pings {
   private readonly waiting = new Map<number, Resume<number, Failure>>()
 
-  /** `send` sends a heartbeat, or says that it cannot; `refused` is why not. */
+  /** `send` sends a heartbeat with a number that is not in use. False if it cannot, and `refused` is why not. */
   constructor(
+    private readonly isInUse: (nonce: number) => boolean,
     private readonly send: (nonce: number) => boolean,
     private readonly refused: () => SessionError
   ) {}
 
-  /** Sends a heartbeat and waits for its echo: the round trip in milliseconds. */
-  ping(nonce: number): Effect.Effect<number, Failure> {
+  /** Sends a heartbeat and waits for its echo. Its number is `random`, or the next free one. Returns the round trip in ms. */
+  ping(random: number): Effect.Effect<number, Failure> {
     return park<number, Failure>((resume) => {
+      let nonce = random
+      while (this.isInUse(nonce)) nonce = (nonce + 1) >>> 0
       this.waiting.set(nonce, resume)
       if (!this.send(nonce)) this.settle(nonce, Exit.fail(this.refused()))
       return Effect.sync(() => {

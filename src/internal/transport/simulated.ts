@@ -3,14 +3,19 @@
  * made of them, by a copy with another `write` say, is known too.
  */
 import type * as Effect from "effect/Effect"
-import type { SessionService } from "../../Session.js"
-import type { TransportService } from "../../Transport.js"
+import type { ConnectionStats } from "../../protocol/stats.js"
+import type { TransportService } from "./transportService.js"
+
+/** A session over the link, as far as the link asks it what it is doing. */
+export interface CarriedSession {
+  readonly stats: Effect.Effect<ConnectionStats>
+}
 
 export interface Simulated {
   /** Runs what the end of the session's scope does, while virtual time passes. */
   readonly whileClosing: <A, E, R>(closing: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** The session may be asked what it is doing. */
-  readonly carries: (session: SessionService) => void
+  readonly carries: (session: CarriedSession) => void
 }
 
 const links = new WeakMap<object, Simulated>()

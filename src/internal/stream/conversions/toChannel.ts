@@ -1,4 +1,4 @@
-/** Both directions of a stream as a `Channel`. */
+/** Converts both directions of a stream to a `Channel`. */
 import type * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { StreamError } from "../../../MuxadoError.js"
-import type { MuxStream } from "../../../MuxStream.js"
+import type { MuxStream } from "../muxStream.js"
 import { ErrorCode } from "../../../protocol/wire/errorCode.js"
 import { race } from "../../support/race.js"
 import { Once } from "../../support/waiters.js"
