@@ -79,7 +79,7 @@ const cpu = (cells: ReadonlyArray<CellResult>, id: string): number | undefined =
 }
 
 const flat: Target = {
-  target: "scale: at 10,000 at most 1.5 times the CPU per stream at 64",
+  target: "scale: the CPU time per stream at 10,000 is at most 1.5 times that at 64",
   checks: (cells) => {
     const [few, many] = [cpu(cells, "scale-64"), cpu(cells, "scale-10000")]
     const times = few === undefined || many === undefined ? undefined : many / few
@@ -98,7 +98,7 @@ const controlled = ["http2", "http2Default", "libp2pYamux", "ssh2", "go-muxado-w
 const eightTenths = (share: number): number => share / 80
 
 const targets: ReadonlyArray<Target> = [
-  ratio("echo: ahead of those that control the flow, TCP and effect-rpc", "echo-", 1, [
+  ratio("echo: faster than the peers with flow control, TCP and effect-rpc", "echo-", 1, [
     "http2",
     "libp2pYamux",
     "ssh2",
@@ -106,12 +106,12 @@ const targets: ReadonlyArray<Target> = [
     "effectRpc",
     ...goPeers
   ]),
-  ratio("echo: ahead of yamux-js, which does not", "echo-", 1, ["yamuxJs"]),
+  ratio("echo: faster than yamux-js, which has no flow control", "echo-", 1, ["yamuxJs"]),
   ratio("echo at 64: at least 2.5 times Go muxado", "echo-64-", 2.5, ["go-muxado"]),
   ratio("echo: at least 0.2 of the ceiling", "echo-", 0.2, ["ceiling"]),
   ratio("ping: at least 0.7 of a bare TCP socket", "ping", 0.7, ["tcpBare"]),
-  ratio("ping: ahead of libp2p-yamux and Go muxado", "ping", 1, ["libp2pYamux", "go-muxado"]),
-  ratio("bulk: ahead of http2, libp2p-yamux, ssh2, Go muxado and Go yamux", "bulk-", 1, [
+  ratio("ping: faster than libp2p-yamux and Go muxado", "ping", 1, ["libp2pYamux", "go-muxado"]),
+  ratio("bulk: faster than http2, libp2p-yamux, ssh2, Go muxado and Go yamux", "bulk-", 1, [
     "http2",
     "libp2pYamux",
     "ssh2",
@@ -119,12 +119,12 @@ const targets: ReadonlyArray<Target> = [
     "go-yamux"
   ]),
   ratio("bulk: at least 0.7 of a bare TCP socket", "bulk-1-", 0.7, ["tcpBare"]),
-  ratio("mixed: p99 below those that control the flow", "mixed", 1, controlled),
-  value("idle: at most 12 KB a stream", "idle", "ours", "KB/stream", (found) => 12 / found),
+  ratio("mixed: p99 below the peers with flow control", "mixed", 1, controlled),
+  value("idle: at most 12 KB for each stream", "idle", "ours", "KB/stream", (found) => 12 / found),
   ratio("idle: below http2, libp2p-yamux and TCP", "idle", 1, ["http2", "libp2pYamux", "tcpPerStream"]),
-  value("wan: at least 0.8 of 100 ms at 100 Mbit/s", "wan-100-100", "ours", "% of the link", eightTenths),
-  value("wan: the same from Go muxado", "wan-100-100", "go-muxado -> ours", "% of the link", eightTenths),
-  ratio("wan: 5 times Go muxado at 100 ms and 1000 Mbit/s", "wan-100-1000", 5, ["go-muxado"]),
+  value("wan: at least 0.8 of a link with 100 ms and 100 Mbit/s", "wan-100-100", "ours", "% of the link", eightTenths),
+  value("wan: the same with Go muxado as the sender", "wan-100-100", "go-muxado -> ours", "% of the link", eightTenths),
+  ratio("wan: at least 5 times Go muxado, with 100 ms and 1000 Mbit/s", "wan-100-1000", 5, ["go-muxado"]),
   flat
 ]
 

@@ -106,7 +106,7 @@ export const make = (
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         Effect.timeoutFail(effect, {
           duration: Math.max(0, began + limit - now),
-          onTimeout: () => deviation(expected, "nothing of the kind in time")
+          onTimeout: () => deviation(expected, "nothing within the time limit")
         })
       )
 
@@ -181,7 +181,7 @@ export const make = (
         if (length === bytes.length) return same(stream.content.subarray(from), bytes) || `other bytes on stream ${id}`
         const [reset] = stream.resets
         if (reset !== undefined) return `RST ${codeInWords(reset)} on stream ${id}`
-        if (stream.fins > 0) return `FIN on stream ${id} before all of it`
+        if (stream.fins > 0) return `FIN on stream ${id} before all of these bytes`
         return seen.death ?? false
       })
     const expectFin: Wire["expectFin"] = (id) =>
@@ -225,7 +225,7 @@ export const make = (
           send(syn(id, text("ping")), fin(id)),
           Effect.mapError(
             expectEcho(id, text("ping")),
-            ({ saw, transcript }) => new Deviation({ expected: "the session to go on", saw, transcript })
+            ({ saw, transcript }) => new Deviation({ expected: "the session to continue", saw, transcript })
           )
         )
         return rounds > 1 ? Effect.zipRight(round, proveAlive(rounds - 1)) : round

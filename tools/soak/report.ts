@@ -93,8 +93,8 @@ const keptInWords = ({ growth, streams }: Kept): string => {
       .map((each) => `| ${each.name.replaceAll("|", "/").slice(0, 60)} | ${each.count} | ${count(each.bytes)} |`)
       .join("\n")
   return `
-The tables show the growth by class between two heap snapshots: one at half of the run, and one at its end, ${count(streams)} streams
-later. Objects of the program grew by ${kib(sum(program))} KiB, and objects of V8 itself (code, feedback, shapes) by ${kib(sum(engine))} KiB.
+The tables show the growth by class between two heap snapshots: one at half of the run, and one at its end,
+${count(streams)} streams later. Objects of the program grew by ${kib(sum(program))} KiB, and objects of V8 itself (code, feedback, shapes) by ${kib(sum(engine))} KiB.
 
 | class of the program | more objects | more bytes |
 | --- | --: | --: |

@@ -91,10 +91,10 @@ export const goAway: ReadonlyArray<Row> = [
     run: (wire) =>
       Effect.gen(function* () {
         yield* provoke(wire)
-        yield* wire.until("an empty frame of unknown type behind a GOAWAY", ({ closed, frames, goAways }) => {
+        yield* wire.until("an empty frame of unknown type after a GOAWAY", ({ closed, frames, goAways }) => {
           const next =
             goAways.length > 0 ? frames[frames.findIndex(({ type }) => type === FrameType.GoAway) + 1] : undefined
-          if (next === undefined) return closed ? "nothing of the kind before the connection's end" : false
+          if (next === undefined) return closed ? "the connection's end without such a frame" : false
           return (next.type > FrameType.GoAway && next.payload.length === 0) || inWords(next)
         })
       })
