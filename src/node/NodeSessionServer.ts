@@ -55,7 +55,7 @@ export interface UnixOptions {
   readonly replaceStale?: boolean | undefined
 }
 
-const RUN_BEFORE = "The server runs, or has run: it listens once"
+const RUN_BEFORE = "run was already called: a server can run only once"
 
 const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
   where: ListenOptions,

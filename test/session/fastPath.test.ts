@@ -84,8 +84,12 @@ describe("a write at once on the fast path", () => {
       },
       "the port is closed"
     ],
-    ["gives no answer", () => wrong<boolean>(undefined), "tryWrite must give true or false, not undefined"],
-    ["is asynchronous", () => wrong<boolean>(Promise.resolve(true)), "tryWrite must give true or false, not a Promise"]
+    ["gives no answer", () => wrong<boolean>(undefined), "tryWrite must return true or false, not undefined"],
+    [
+      "is asynchronous",
+      () => wrong<boolean>(Promise.resolve(true)),
+      "tryWrite must return true or false, not a Promise"
+    ]
   ] as const) {
     it.effect(`that ${how} ends the session: nothing is written twice, and no call hangs`, () =>
       Effect.gen(function* () {
@@ -279,7 +283,7 @@ describe("a fast path that is wrong", () => {
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const error = yield* Effect.flip(sessionOver("client", { ...link.client, fastPath: wrong(true) }))
-      assert.include(error.message, "the fastPath of a transport is made by withFastPath, it cannot be true")
+      assert.include(error.message, "the fastPath of a transport must be made by withFastPath, and cannot be true")
     }).pipe(scenario)
   )
 
@@ -368,7 +372,7 @@ describe("a fast path that is wrong", () => {
       }))
       const closed = yield* session.closed
       assert(closed._tag === "TransportFailed")
-      assert.include(closed.message, "a FrameReader must give { frames, midFrame }")
+      assert.include(closed.message, "a FrameReader must return { frames, midFrame }")
     }).pipe(scenario)
   )
 

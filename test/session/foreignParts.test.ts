@@ -236,7 +236,7 @@ it.effect("a reader of frames that gives something else is named in the error", 
       Effect.provideService(FrameReader.FrameReader, wrong({ take: Effect.succeed("nothing of the kind") })),
       Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(link.client))
     )
-    assert.match((yield* client.closed).message, /a FrameReader must give/)
+    assert.match((yield* client.closed).message, /a FrameReader must return/)
   }).pipe(Effect.scoped)
 )
 

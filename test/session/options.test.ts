@@ -220,7 +220,7 @@ describe("the options of a session", () => {
     const secretive = new Proxy({ window: 3 }, { ownKeys: throwing })
     assert.deepStrictEqual(refused(secretive), [
       "window: must be an integer from 16 to 2147483647 (bytes), not 3",
-      "the options cannot be read: the object refuses to list them"
+      "the options cannot be read: listing the object's keys throws"
     ])
   })
 

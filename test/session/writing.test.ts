@@ -64,7 +64,10 @@ describe("a value that is not bytes", () => {
           Effect.gen(function* () {
             const error = yield* Effect.flip(MuxStream.write(stream, value as Uint8Array))
             assert.strictEqual(error._tag, "InvalidOptions")
-            assert.strictEqual(error.message, `Invalid options: write: takes a Uint8Array or a string, not ${name}`)
+            assert.strictEqual(
+              error.message,
+              `Invalid options: write: the data must be a Uint8Array or a string, not ${name}`
+            )
             return yield* exchange(stream, encoded("the same stream goes on"))
           })
         )
@@ -157,8 +160,8 @@ describe("memory that is detached after it was written", () => {
         yield* assertAtRest(client)
       }).pipe(Effect.scoped, warnings)
       assert.deepStrictEqual(lines, [
-        "Stream 3 is reset: the memory of its bytes was detached before the session had sent them, " +
-          "by a transfer of the ArrayBuffer or by WebAssembly memory that grew"
+        "Stream 3 is reset: the memory of its bytes was detached before they were sent or read " +
+          "(a transfer of the ArrayBuffer, or WebAssembly memory that grew)"
       ])
     }).pipe(scenario)
   )
@@ -211,7 +214,10 @@ describe("memory that is detached after it was written", () => {
           const write = MuxStream.write(stream, bytes)
           detach(bytes)
           const error = yield* Effect.flip(write)
-          assert.strictEqual(error.message, "Invalid options: write: the 1000 bytes were detached before the write ran")
+          assert.strictEqual(
+            error.message,
+            "Invalid options: write: the memory of the 1000 bytes was detached before the write ran"
+          )
           return yield* exchange(stream, encoded("goes on"))
         })
       )
