@@ -77,7 +77,7 @@ describe("a value that is not bytes", () => {
     )
   }
 
-  it.effect("bytes of another realm are bytes", () =>
+  it.effect("a Uint8Array of another realm is accepted", () =>
     Effect.gen(function* () {
       const foreign = vm.runInNewContext("Uint8Array.of(104, 105)") as Uint8Array
       assert.isFalse(foreign instanceof Uint8Array)
@@ -179,7 +179,7 @@ describe("memory that is detached after it was written", () => {
     }).pipe(scenario)
   )
 
-  it.effect("while the write waits for the peer's window: the write fails, and those behind it", () =>
+  it.effect("while the write waits for the peer's window: this write and all later ones fail", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { window: 1000, maxWindow: 1000 } })
       yield* Effect.fork(server.serve(echo))

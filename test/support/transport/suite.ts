@@ -65,7 +65,7 @@ export const transportSuite = <E>(
         assertSameBytes(yield* readBytes(server, 4), new Uint8Array([1, 2, 3, 4]))
       }))
 
-    test("delivers what was written before an end, then ends, again and again", ({ client, server }) =>
+    test("delivers the bytes written before an end, and then fails every read", ({ client, server }) =>
       Effect.gen(function* () {
         const sent = noise(total, 5)
         const reading = yield* Effect.fork(readToEnd(server))
@@ -95,7 +95,7 @@ export const transportSuite = <E>(
         }))
     }
 
-    test("refuses to be written to after its end", ({ client, server }) =>
+    test("a write after its own end fails", ({ client, server }) =>
       Effect.gen(function* () {
         const reading = yield* Effect.fork(readToEnd(server))
         const ending = yield* Effect.fork(client.end)
@@ -136,7 +136,7 @@ export const transportSuite = <E>(
         assert.strictEqual((yield* Effect.flip(server.read)).reason, reason)
       }))
 
-    test("fails a write, and does not hang, after the peer is gone", ({ client, server }) =>
+    test("fails a write, and does not hang, after the peer has disconnected", ({ client, server }) =>
       Effect.gen(function* () {
         yield* server.destroy
         assert.strictEqual((yield* writeForEver(client))._tag, "TransportFailed")
