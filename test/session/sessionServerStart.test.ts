@@ -249,8 +249,8 @@ describe("SessionServer", () => {
       },
       "broken"
     ],
-    ["interrupts itself", () => Effect.interrupt, "stopped by itself"],
-    ["completes", () => Effect.void as Effect.Effect<never>, "stopped by itself"],
+    ["interrupts itself", () => Effect.interrupt, "stopped without an error"],
+    ["completes", () => Effect.void as Effect.Effect<never>, "stopped without an error"],
     ["gives no effect", () => null as never, "must be an Effect, not null"]
   ]
   it.scoped.each(failures)("fails to run if the run of its SocketServer %s", ([, run, message]) =>
