@@ -175,7 +175,7 @@ for (const medium of media) {
         const [server] = yield* serverOn(medium)
         yield* Effect.forkScoped(server.run(() => Effect.void))
         yield* Effect.yieldNow()
-        assert.include((yield* Effect.flip(server.run(() => Effect.void))).message, "run was already called")
+        assert.include((yield* Effect.flip(server.run(() => Effect.void))).message, "a server can run only once")
       })
     )
   })

@@ -21,7 +21,7 @@ describe("a wrong argument of a stream", () => {
           const stream = yield* client.open()
           const error = yield* Effect.flip(MuxStream.write(stream, wrong(value)))
           assert.strictEqual(error._tag, "InvalidOptions")
-          assert.match(error.message, /^Invalid options: write: takes a Uint8Array or a string, not /)
+          assert.match(error.message, /^Invalid options: write: the data must be a Uint8Array or a string, not /)
           yield* MuxStream.write(stream, "good")
           yield* MuxStream.finish(stream)
           assert.strictEqual(new TextDecoder().decode(yield* MuxStream.readAll(stream)), "good")

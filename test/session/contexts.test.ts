@@ -71,7 +71,7 @@ describe("the contexts of handlers", () => {
   )
 })
 
-it.effect("a handler begins a trace of its own, with a link to the span in which it is served", () =>
+it.effect("a handler starts a new trace, with a link to the span in which serve runs", () =>
   Effect.gen(function* () {
     const { client, server } = yield* makePair()
     const spans: Array<Tracer.Span> = []

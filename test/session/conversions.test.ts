@@ -32,7 +32,7 @@ describe("toStream and toSink", () => {
     }).pipe(scenario)
   )
 
-  it.effect("toStream fails with the stream, behind what had arrived", () =>
+  it.effect("toStream returns the received bytes, and then fails with the stream", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       yield* MuxStream.write(near, encoded("before"))
@@ -48,7 +48,7 @@ describe("toStream and toSink", () => {
     }).pipe(scenario)
   )
 
-  it.effect("toStream can be left half-way, and the rest read by hand", () =>
+  it.effect("after toStream stops early, read returns the rest", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       yield* MuxStream.write(near, encoded("one"))
@@ -64,7 +64,7 @@ describe("toChannel", () => {
   const through = (stream: MuxStream.MuxStream, input: Stream.Stream<Uint8Array, string>) =>
     Stream.pipeThroughChannel(input, MuxStream.toChannel<string>(stream))
 
-  it.effect("writes its input, finishes at its end, and gives what arrives", () =>
+  it.effect("writes its input, finishes at its end, and outputs the received bytes", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       yield* Effect.fork(server.serve(echo))
@@ -86,7 +86,7 @@ describe("toChannel", () => {
     }).pipe(scenario)
   )
 
-  it.effect("a stream that fails fails the output, although the input never ends", () =>
+  it.effect("the output fails with the stream, even if the input never ends", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const running = yield* Effect.fork(Effect.flip(Stream.runDrain(through(near, Stream.never))))
@@ -97,7 +97,7 @@ describe("toChannel", () => {
     }).pipe(scenario)
   )
 
-  it.effect("holds the peer back while nobody pulls", () =>
+  it.effect("stops the peer while its consumer does not pull", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const writing = yield* Effect.fork(MuxStream.write(far, noise(1_000_000, 1)))
@@ -117,7 +117,7 @@ describe("toChannel", () => {
 })
 
 describe("toSocket", () => {
-  it.effect("run gives the chunks in order, one handler at a time, until the peer's FIN", () =>
+  it.effect("run passes the chunks to one handler at a time, in order, until the peer's FIN", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const log: Array<string> = []
@@ -213,7 +213,7 @@ describe("toSocket", () => {
 })
 
 describe("the end of a stream for its reader and writer", () => {
-  it.effect("a FIN that is followed by the session's death is still the end, again and again", () =>
+  it.effect("after a FIN, each read returns the end, even if the session is dead", () =>
     Effect.gen(function* () {
       const { client, link, server } = yield* makePair()
       const near = yield* client.open()
@@ -226,7 +226,7 @@ describe("the end of a stream for its reader and writer", () => {
     }).pipe(scenario)
   )
 
-  it.effect("stopReading drops what comes, fails reads here, and leaves writing open", () =>
+  it.effect("stopReading drops received bytes, fails reads on this side, and leaves writing open", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const reading = yield* Effect.fork(Effect.exit(MuxStream.read(far)))
@@ -255,7 +255,7 @@ describe("the end of a stream for its reader and writer", () => {
     }).pipe(scenario)
   )
 
-  it.effect("close with a write that still waits resets: what was cut does not look whole", () =>
+  it.effect("close while a write waits resets the stream, so that the peer does not see a complete one", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const writing = yield* Effect.fork(Effect.flip(MuxStream.write(near, noise(4_000_000, 1))))
@@ -269,7 +269,7 @@ describe("the end of a stream for its reader and writer", () => {
     }).pipe(scenario)
   )
 
-  it.effect("an empty write sends nothing, and fails where any write would", () =>
+  it.effect("an empty write sends nothing, and fails if any write would fail", () =>
     Effect.gen(function* () {
       const { near } = yield* makeStream
       yield* MuxStream.write(near, new Uint8Array(0))

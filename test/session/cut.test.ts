@@ -109,7 +109,7 @@ describe("toChannel that is cut", () => {
     }).pipe(scenario)
   )
 
-  it.effect("finishes the stream when its input ends, and gives out the answer", () =>
+  it.effect("finishes the stream when its input ends, and outputs the answer", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       yield* Effect.fork(
@@ -125,7 +125,7 @@ describe("toChannel that is cut", () => {
     }).pipe(scenario)
   )
 
-  it.effect("that is interrupted before its input has said anything resets the stream", () =>
+  it.effect("that is interrupted before its first input resets the stream", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       yield* client.withStream((stream) =>
@@ -194,7 +194,7 @@ const outcomeAtPeer = (server: Session.SessionService) =>
 
 const endless = Stream.concat(Stream.make(new Uint8Array(5)), Stream.never)
 
-describe("an upload that was cut never looks like one that ended", () => {
+describe("an upload that was cut never looks complete", () => {
   for (const [conversion, upload] of Object.entries(conversions)) {
     for (const [way, source] of Object.entries(broken)) {
       for (const bytes of [5, 600_000]) {
@@ -261,7 +261,7 @@ describe("an upload that was cut never looks like one that ended", () => {
   )
 })
 
-describe("a download that was cut never looks like one that ended", () => {
+describe("a download that was cut never looks complete", () => {
   type Download = (stream: MuxStream.MuxStream) => Effect.Effect<unknown, unknown>
   const downloads: Record<string, Download> = {
     readAll: (stream) => MuxStream.readAll(stream),
@@ -305,7 +305,7 @@ describe("a download that was cut never looks like one that ended", () => {
   }
 })
 
-describe("a stream that was cut does not look like one that ended", () => {
+describe("a stream that was cut does not look complete", () => {
   const uploads: Record<string, (stream: MuxStream.MuxStream) => Effect.Effect<void, unknown>> = {
     writable: (stream) => Stream.run(endless, MuxStream.toSink(stream)),
     toChannel: (stream) => Stream.runDrain(Stream.pipeThroughChannelOrFail(endless, MuxStream.toChannel(stream))),

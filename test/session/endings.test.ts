@@ -29,7 +29,7 @@ import {
 } from "../support/session/sessions.js"
 
 describe("closing a session", () => {
-  it.effect("is over within twice closeTimeout when the peer takes no bytes and the transport never ends", () =>
+  it.effect("completes within 2 × closeTimeout if the peer reads nothing and the transport never ends", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat: false, closeTimeout: "2 seconds" } })
       const stream = yield* client.open()
@@ -47,7 +47,7 @@ describe("closing a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("is over within closeTimeout when only the transport's end never completes", () =>
+  it.effect("completes within closeTimeout if only the transport's end never completes", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat: false, closeTimeout: "2 seconds" } })
       yield* settle
@@ -58,7 +58,7 @@ describe("closing a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("is over although not even destroying the transport ever completes", () =>
+  it.effect("completes even if destroy of the transport never does", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat: false, closeTimeout: "2 seconds" } })
       yield* settle
@@ -70,7 +70,7 @@ describe("closing a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("is over in time although no operation of the transport ever completes", () =>
+  it.effect("completes in time even if no operation of the transport does", () =>
     Effect.gen(function* () {
       let destroyed = 0
       const session = yield* sessionOver(
@@ -87,7 +87,7 @@ describe("closing a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("fails what is pending here at once with SessionClosed, and there with RemoteGoneAway", () =>
+  it.effect("fails pending calls at once: here with SessionClosed, at the peer with RemoteGoneAway", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { heartbeat: false } })
       const here = yield* client.open()
@@ -104,7 +104,7 @@ describe("closing a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("goes on when its caller is interrupted", () =>
+  it.effect("continues if its caller is interrupted", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat: false } })
       yield* settle
@@ -149,7 +149,7 @@ describe("after the session's scope has closed", () => {
 })
 
 describe("draining a session", () => {
-  it.effect("completes what is in flight, tells the handlers, and refuses what is new", () =>
+  it.effect("completes open streams, notifies the handlers, and refuses new streams", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { heartbeat: false } })
       const told = yield* Deferred.make<void>()
@@ -178,7 +178,7 @@ describe("draining a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("resets with StreamCancelled what is still in flight after its grace", () =>
+  it.effect("resets streams that are open after its grace with StreamCancelled", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { heartbeat: false } })
       const stream = yield* client.open()
@@ -196,7 +196,7 @@ describe("draining a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("is over within grace and twice closeTimeout when the peer is stuck and the transport never ends", () =>
+  it.effect("completes within grace + 2 × closeTimeout if the peer is stuck and the transport never ends", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat: false, closeTimeout: "2 seconds" } })
       const stream = yield* client.open()
@@ -210,7 +210,7 @@ describe("draining a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("closing the layer's scope drains: what was in flight completes", () =>
+  it.effect("closing the layer's scope drains: open streams complete", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const server = yield* sessionOver("server", link.server, { heartbeat: false })
@@ -233,7 +233,7 @@ describe("draining a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("sends GOAWAY last, behind every byte and FIN", () =>
+  it.effect("sends GOAWAY last, after every byte and FIN", () =>
     Effect.gen(function* () {
       const { client, receive } = yield* makeRawPair({ heartbeat: false })
       yield* client.withStream((stream) => MuxStream.write(stream, encoded("all of it")))
@@ -262,7 +262,7 @@ describe("draining a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("with a long grace gives it to the last bytes on a slow link", () =>
+  it.effect("with a long grace allows this time for the last bytes on a slow link", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ link: { bandwidth: 20_000, bufferSize: 16_384 } })
       const received = yield* Deferred.make<Uint8Array>()
@@ -279,8 +279,8 @@ describe("draining a session", () => {
   )
 })
 
-describe("a session that ends without goodbye", () => {
-  it.effect("a cut stream never looks like one that ended, a finished one always does", () =>
+describe("a session that ends without GOAWAY", () => {
+  it.effect("a cut stream never looks complete, a finished one always does", () =>
     Effect.gen(function* () {
       const { client, link, server } = yield* makePair({ both: { heartbeat: false } })
       const cut = yield* client.open()
@@ -300,7 +300,7 @@ describe("a session that ends without goodbye", () => {
     }).pipe(scenario)
   )
 
-  it.effect("leaves the stats at zero for streams that were not accepted, or too late", () =>
+  it.effect("leaves the stats at zero for streams that were accepted too late or not at all", () =>
     Effect.gen(function* () {
       const { client, link, server } = yield* makePair({ both: { heartbeat: false } })
       yield* client.open()
@@ -314,7 +314,7 @@ describe("a session that ends without goodbye", () => {
     }).pipe(scenario)
   )
 
-  it.effect("tells the peer of its violation before the transport ends", () =>
+  it.effect("sends the peer a GOAWAY for its violation before the transport ends", () =>
     Effect.gen(function* () {
       const { client, receive, send } = yield* makeRawPair({ heartbeat: false })
       yield* send([Frame.data(3, encoded("wrong parity"), { syn: true })])

@@ -12,7 +12,7 @@ const blame = <A>(
   effect: Effect.Effect<A, { readonly _tag: string; readonly initiator: string; readonly processed: string }>
 ) => Effect.map(Effect.flip(effect), (error) => `${error._tag} ${error.initiator} ${error.processed}`)
 
-describe("whether the peer may have acted on what failed", () => {
+describe("the field processed of a failed call", () => {
   it.effect("no: the SYN was never written", () =>
     Effect.gen(function* () {
       const peer = yield* makeRawPair({ heartbeat: false })
@@ -95,7 +95,7 @@ describe("whether the peer may have acted on what failed", () => {
     }).pipe(scenario)
   )
 
-  it.effect("goAway tells the peer at once, and what is open goes on", () =>
+  it.effect("goAway reaches the peer at once, and open streams continue", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { heartbeat: false } })
       const stream = yield* client.open()
@@ -116,7 +116,7 @@ describe("whether the peer may have acted on what failed", () => {
 })
 
 describe("a stream type", () => {
-  it.effect("that is no uint32, or the heartbeats' own, fails with InvalidOptions", () =>
+  it.effect("that is not a uint32, or is the type of heartbeats, fails with InvalidOptions", () =>
     Effect.gen(function* () {
       const { client } = yield* makePair({ both: { heartbeat: false } })
       for (const type of [-1, 1.5, Number.NaN, 0xffffffff, 2 ** 32]) {
@@ -155,7 +155,7 @@ describe("the messages of errors", () => {
 
 const values: ReadonlyArray<unknown> = [undefined, null, -1, 1.5, NaN, "x", {}, [], Symbol("s"), 10n, () => 1]
 
-it.effect("an object whose traps throw is no MuxadoError, and never to be retried", () =>
+it.effect("an object whose traps throw is not a MuxadoError, and is never retried", () =>
   Effect.sync(() => {
     const hostile = new Proxy(
       {},
@@ -173,7 +173,7 @@ it.effect("an object whose traps throw is no MuxadoError, and never to be retrie
   })
 )
 
-it("a value that is none of this library's is no MuxadoError, and never to be retried", () => {
+it("a value of another library is not a MuxadoError, and is never retried", () => {
   for (const value of [...values, { _tag: "StreamReset", processed: "no" }, new Error("x")]) {
     assert.isFalse(MuxadoError.isMuxadoError(value))
     assert.strictEqual(MuxadoError.retry(value), "Never")
@@ -207,7 +207,7 @@ describe("whether a call may be retried", () => {
     ["StreamReset", "Never"],
     [undefined, "Never"]
   ]
-  it("is said for each error and for values of other libraries", () => {
+  it("is known for each error and for values of other libraries", () => {
     for (const [error, expected] of cases) assert.strictEqual(MuxadoError.retry(error), expected, String(error))
   })
 
@@ -216,7 +216,7 @@ describe("whether a call may be retried", () => {
     for (const [error] of cases.slice(13)) assert.isFalse(MuxadoError.isMuxadoError(error), String(error))
   })
 
-  it.effect("the recipe of the documents lets other errors pass, and recovers where the peer was full", () =>
+  it.effect("the retry recipe of the documents keeps other errors, and recovers if the peer was full", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ server: { maxInboundStreams: 1 } })
       yield* Effect.fork(server.serve((stream) => Effect.zipRight(Effect.sleep(50), MuxStream.write(stream, "done"))))

@@ -41,7 +41,7 @@ const endOf = (transport: Transport.TransportService) =>
     return end
   })
 
-describe("chunks that come by callback on the fast path", () => {
+describe("chunks that arrive by callback on the fast path", () => {
   const frames = [
     data(3, Uint8Array.of(0, 0, 0, 0), { syn: true }),
     data(3, noise(60_000, 1)),
@@ -84,8 +84,12 @@ describe("a write at once on the fast path", () => {
       },
       "the port is closed"
     ],
-    ["gives no answer", () => wrong<boolean>(undefined), "tryWrite must give true or false, not undefined"],
-    ["is asynchronous", () => wrong<boolean>(Promise.resolve(true)), "tryWrite must give true or false, not a Promise"]
+    ["gives no answer", () => wrong<boolean>(undefined), "tryWrite must return true or false, not undefined"],
+    [
+      "is asynchronous",
+      () => wrong<boolean>(Promise.resolve(true)),
+      "tryWrite must return true or false, not a Promise"
+    ]
   ] as const) {
     it.effect(`that ${how} ends the session: nothing is written twice, and no call hangs`, () =>
       Effect.gen(function* () {
@@ -108,7 +112,7 @@ describe("a write at once on the fast path", () => {
   }
 })
 
-it.effect("a chunk that comes before the frames of the last one were received does not take their place", () =>
+it.effect("a chunk that arrives before the frames of the last one were received does not replace them", () =>
   Effect.gen(function* () {
     const { client } = yield* SimulatedTransport.makePair()
     let take: (chunk: Uint8Array) => void = () => assert.fail("nobody listens")
@@ -155,7 +159,7 @@ it.scopedLive("a copy of a transport with another write is written to", () =>
   })
 )
 
-describe("what stands before a transport with a fast path is not bypassed", () => {
+describe("code before a transport with a fast path is not bypassed", () => {
   /** Counts what goes through it. */
   const counting = (transport: Transport.TransportService, seen: { reads: number; writes: number }) => ({
     read: Effect.tap(transport.read, () => Effect.sync(() => seen.reads++)),
@@ -279,11 +283,11 @@ describe("a fast path that is wrong", () => {
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const error = yield* Effect.flip(sessionOver("client", { ...link.client, fastPath: wrong(true) }))
-      assert.include(error.message, "the fastPath of a transport is made by withFastPath, it cannot be true")
+      assert.include(error.message, "the fastPath of a transport must be made by withFastPath, and cannot be true")
     }).pipe(scenario)
   )
 
-  it("is refused for what is no object", () => {
+  it("is refused for a value that is not an object", () => {
     for (const value of [undefined, null, 5, "transport"]) {
       assert.throws(
         () => Transport.withFastPath(wrong<Transport.TransportService>(value), { each, tryWrite }),
@@ -346,7 +350,7 @@ describe("a fast path that is wrong", () => {
       )
     })
 
-  it.effect("of a reader or a writer, with a part that is no function, fails the session with InvalidOptions", () =>
+  it.effect("of a reader or a writer, with a part that is not a function, fails the session with InvalidOptions", () =>
     Effect.gen(function* () {
       const read = yield* Effect.flip(
         sessionWith(({ reader }) => ({ reader: FrameReader.withFastPath(reader, { each: wrong(5) }) }))
@@ -359,7 +363,7 @@ describe("a fast path that is wrong", () => {
     }).pipe(scenario)
   )
 
-  it.effect("of a reader, whose each hands over what is no batch: the session ends with that cause", () =>
+  it.effect("of a reader, whose each passes a value that is not a batch: the session ends with that cause", () =>
     Effect.gen(function* () {
       const session = yield* sessionWith(({ reader }) => ({
         reader: FrameReader.withFastPath(reader, {
@@ -368,11 +372,11 @@ describe("a fast path that is wrong", () => {
       }))
       const closed = yield* session.closed
       assert(closed._tag === "TransportFailed")
-      assert.include(closed.message, "a FrameReader must give { frames, midFrame }")
+      assert.include(closed.message, "a FrameReader must return { frames, midFrame }")
     }).pipe(scenario)
   )
 
-  it.effect("calls take after the end: nothing of it is received", () =>
+  it.effect("calls take after the end: the bytes are ignored", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       let late: (chunk: Uint8Array) => boolean = () => assert.fail("each was not called")
@@ -395,7 +399,7 @@ describe("a fast path that is wrong", () => {
   )
 })
 
-describe("one policy of turns on both paths", () => {
+describe("turns on both paths", () => {
   const COUNT = 100
   const chunk = Buffer.concat(
     encode(Array.from({ length: COUNT }, (_, n) => data(2 * n + 2, Uint8Array.of(n), { syn: true, fin: true })))

@@ -151,7 +151,7 @@ describe("an ending is bounded, and harms nothing, when", () => {
   }
 })
 
-describe("what a transport of the application reads", () => {
+describe("the result of read of a user's transport", () => {
   for (const [chunk, name] of [
     ["hello", "a string of 5 characters"],
     [new ArrayBuffer(8), "an ArrayBuffer of 8 bytes"],
@@ -201,7 +201,7 @@ describe("a writer of frames from the application", () => {
 
 const timers = { ...quick, heartbeat: false as const }
 
-it.effect("a value that is no transport fails with InvalidOptions", () =>
+it.effect("a value that is not a transport fails with InvalidOptions", () =>
   Effect.gen(function* () {
     for (const value of [undefined, 3, {}]) {
       const end = yield* ending(Effect.scoped(Session.fromTransport(wrong(value), { ...quick, role: "client" })))
@@ -228,7 +228,7 @@ it.scopedLive("a transport that reads empty chunks without end keeps no core bus
   })
 )
 
-it.effect("a reader of frames that gives something else is named in the error", () =>
+it.effect("the error names a FrameReader that returns something else than a batch", () =>
   Effect.gen(function* () {
     const link = yield* SimulatedTransport.makePair()
     const client = yield* Session.make({ ...quick, role: "client" }).pipe(
@@ -236,7 +236,7 @@ it.effect("a reader of frames that gives something else is named in the error", 
       Effect.provideService(FrameReader.FrameReader, wrong({ take: Effect.succeed("nothing of the kind") })),
       Effect.provideService(FrameWriter.FrameWriter, FrameWriter.make(link.client))
     )
-    assert.match((yield* client.closed).message, /a FrameReader must give/)
+    assert.match((yield* client.closed).message, /a FrameReader must return/)
   }).pipe(Effect.scoped)
 )
 

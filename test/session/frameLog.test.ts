@@ -44,7 +44,7 @@ describe("the log of frames", () => {
 })
 
 describe("a FrameLog layer", () => {
-  it.effect("logs the frames of a session, of which reader and writer know nothing", () =>
+  it.effect("logs the frames of a session without changes to its reader and writer", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const lines: Array<string> = []

@@ -30,7 +30,7 @@ describe("a chunk of many MiB", () => {
   const payload = new Uint8Array(16 * 1024)
   const chunk = Buffer.concat(encode(Array.from({ length: 512 }, () => data(3, payload))))
 
-  it.live("leaves the event loop its turns", () =>
+  it.live("lets the event loop run between its parts", () =>
     Effect.gen(function* () {
       let turns = 0
       let timer = setTimeout(function turn() {
@@ -43,7 +43,7 @@ describe("a chunk of many MiB", () => {
     })
   )
 
-  it.effect("comes whole, in virtual time too", () =>
+  it.effect("arrives completely, also in virtual time", () =>
     Effect.gen(function* () {
       const reader = readerOf(chunk)
       let bytes = 0
@@ -76,7 +76,7 @@ sessionTest("a take that is interrupted loses no frame; after the end it fails, 
   })
 )
 
-it.effect("a chunk of many megabytes is decoded in steps", () =>
+it.effect("a chunk of many MiB is decoded 64 KiB at a time", () =>
   Effect.gen(function* () {
     const chunk = new Uint8Array(1024 * 1024)
     // a million bytes of empty frames of an unknown type

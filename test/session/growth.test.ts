@@ -97,7 +97,7 @@ describe("a window that grows", () => {
     }).pipe(scenario)
   )
 
-  it.effect("is wide enough sooner where another stream needed it before", () =>
+  it.effect("grows faster if another stream of the session needed it before", () =>
     Effect.gen(function* () {
       const first = yield* transfer(LONG_AND_FAT, 3)
       const second = yield* transfer(LONG_AND_FAT, 3, { before: 1 })
@@ -108,7 +108,7 @@ describe("a window that grows", () => {
     }).pipe(scenario)
   )
 
-  it.effect("does not grow where the options forbid it", () =>
+  it.effect("does not grow if the options forbid it", () =>
     Effect.gen(function* () {
       const { grownBytes, share } = yield* transfer(LONG_AND_FAT, 2, { options: { growthLimit: 0 } })
       assert.isBelow(share, 0.3)
@@ -132,7 +132,7 @@ describe("a window that grows", () => {
     }).pipe(scenario)
   )
 
-  it.effect("does not grow where its reader is slower than the link", () =>
+  it.effect("does not grow if its reader is slower than the link", () =>
     Effect.gen(function* () {
       const { grownBytes, held } = yield* transfer({ bandwidth: 10 * MEGABIT, roundTrip: 20 }, 5, { pause: 40 })
       assert.strictEqual(grownBytes, 0)

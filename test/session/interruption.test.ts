@@ -49,7 +49,7 @@ const resets = (frames: ReadonlyArray<Frame.InboundFrame>) =>
   frames.flatMap((frame) => (frame._tag === "Rst" ? [[frame.streamId, frame.code]] : []))
 
 describe("an interrupted read", () => {
-  it.effect("loses no bytes, at whatever step it is interrupted", () =>
+  it.effect("loses no bytes, at any step of the interruption", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ link: { chunking: { min: 1, max: 3000 } } })
       const stream = yield* client.open()
@@ -72,7 +72,7 @@ describe("an interrupted read", () => {
     }).pipe(scenario)
   )
 
-  it.effect("does not take the wake-up of another reader with it", () =>
+  it.effect("does not lose the wake-up of another reader", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       const stream = yield* client.open()
@@ -89,7 +89,7 @@ describe("an interrupted read", () => {
     }).pipe(scenario)
   )
 
-  it.effect("loses no bytes, at whatever operation of its fiber it is interrupted", () =>
+  it.effect("loses no bytes, at any operation of its fiber", () =>
     Effect.gen(function* () {
       for (let step = 1; step < 30; step++) {
         const { client, server } = yield* makePair()
@@ -142,7 +142,7 @@ describe("an interrupted write", () => {
     }).pipe(scenario)
   )
 
-  it.effect("of which nothing was sent is withdrawn, and its credit is there again", () =>
+  it.effect("of which nothing was sent is withdrawn, and its credit is restored", () =>
     Effect.gen(function* () {
       // the first write is on its way, and the link takes no more of it while the peer does not read
       const peer = yield* makeRawPair({ heartbeat: false }, { bufferSize: 16_384 })
@@ -179,7 +179,7 @@ describe("an interrupted write", () => {
     }).pipe(scenario)
   )
 
-  it.effect("lets the one behind it go on", () =>
+  it.effect("lets the next write continue", () =>
     Effect.gen(function* () {
       const peer = yield* makeRawPair({ heartbeat: false })
       const stream = yield* peer.client.open()
@@ -237,7 +237,7 @@ describe("an interrupted finish", () => {
 })
 
 describe("an interrupted open", () => {
-  it.effect("gives back its place, ten thousand times", () =>
+  it.effect("gives back its place, also 10,000 times", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ client: { maxOutboundStreams: 1 } })
       yield* Effect.fork(server.serve(echo))
@@ -260,7 +260,7 @@ describe("an interrupted open", () => {
     }).pipe(scenario)
   )
 
-  it.effect("does not take the place of the next that waits, at whatever step it is interrupted", () =>
+  it.effect("does not lose the place of the next waiting open, at any step of the interruption", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { heartbeat: false }, client: { maxOutboundStreams: 1 } })
       yield* Effect.fork(server.serve(echo))
@@ -285,7 +285,7 @@ describe("an interrupted open", () => {
 })
 
 describe("an interrupted accept", () => {
-  it.effect("neither loses nor leaks a stream, at whatever step it is interrupted", () =>
+  it.effect("neither loses nor leaks a stream, at any step of the interruption", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { heartbeat: false } })
       const total = 40
@@ -312,7 +312,7 @@ describe("an interrupted accept", () => {
 })
 
 describe("an interrupted ping", () => {
-  it.effect("leaves the next one to be answered", () =>
+  it.effect("does not prevent the answer to the next ping", () =>
     Effect.gen(function* () {
       const { client } = yield* makePair({ link: { latency: "10 millis" }, both: { heartbeat: false } })
       for (let i = 0; i < 100; i++) yield* Effect.flatMap(Effect.fork(client.ping), Fiber.interrupt)

@@ -78,7 +78,7 @@ const step = fc.record({
 
 describe("an interruption", () => {
   it.effect.prop(
-    "of any operation at any step leaves nothing behind, and the sessions as good as new",
+    "of any operation at any step leaves no resources behind, and the sessions work as before",
     [fc.array(step, { minLength: 1, maxLength: 12 }), fc.constantFrom(undefined, { min: 1, max: 9000 })],
     ([steps, chunking]) =>
       Effect.gen(function* () {

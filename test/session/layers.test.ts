@@ -146,7 +146,7 @@ describe("a transport carries one session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("after the first has ended, too: what it left unread starts no session", () =>
+  it.effect("also after the first has ended: its unread bytes start no session", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       yield* Effect.scoped(
@@ -160,7 +160,7 @@ describe("a transport carries one session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("wrong options do not use a transport up", () =>
+  it.effect("a transport is still usable after wrong options", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       yield* Effect.flip(sessionOver("client", link.client, { window: 1 }))

@@ -22,7 +22,7 @@ import {
 const heartbeat = { interval: "10 seconds", tolerance: "15 seconds" } as const
 
 describe("heartbeats of a session", () => {
-  it.effect("keep an idle session alive, and the stats show the round trip", () =>
+  it.effect("keep an idle session open, and the stats show the round trip", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ link: { latency: "70 millis" }, both: { heartbeat } })
       assert.strictEqual((yield* client.stats).roundTrip, undefined)
@@ -34,7 +34,7 @@ describe("heartbeats of a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("are answered although the application never accepts, and its backlog is full", () =>
+  it.effect("are answered even if the application never accepts and its backlog is full", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { heartbeat }, server: { acceptBacklog: 1 } })
       yield* client.open()
@@ -46,7 +46,7 @@ describe("heartbeats of a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("ping gives the round trip, many at once", () =>
+  it.effect("ping returns the round trip, also for many pings at once", () =>
     Effect.gen(function* () {
       const { client } = yield* makePair({ link: { latency: "30 millis" }, both: { heartbeat: false } })
       const pings = yield* Effect.fork(
@@ -69,7 +69,7 @@ describe("heartbeats of a session", () => {
 })
 
 describe("a dead peer", () => {
-  it.effect("ends the session exactly at interval + tolerance, and everything that waits ends with it", () =>
+  it.effect("ends the session exactly at interval + tolerance, and all waiting calls fail", () =>
     Effect.gen(function* () {
       const { client, link, server } = yield* makePair({
         client: { heartbeat, maxOutboundStreams: 2 },
@@ -118,7 +118,7 @@ describe("a dead peer", () => {
     }).pipe(scenario)
   )
 
-  it.effect("ends a close that waits for it, and everything that drains", () =>
+  it.effect("ends a waiting close and a drain", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat, drainTimeout: "1 hour" } })
       yield* client.open()
@@ -131,7 +131,7 @@ describe("a dead peer", () => {
     }).pipe(scenario)
   )
 
-  it.effect("is not suspected while bytes flow, though no heartbeat is ever answered", () =>
+  it.effect("is not assumed while bytes arrive, even if no heartbeat is answered", () =>
     Effect.gen(function* () {
       const { client, send } = yield* makeRawPair({ heartbeat })
       const closed = yield* Effect.fork(client.closed)
@@ -146,7 +146,7 @@ describe("a dead peer", () => {
     }).pipe(scenario)
   )
 
-  it.effect("is not suspected while 4 MB queue on a slow link", () =>
+  it.effect("is not assumed while 4 MB are queued on a slow link", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({
         link: { bandwidth: 200_000, latency: "20 millis" },
@@ -164,7 +164,7 @@ describe("a dead peer", () => {
     }).pipe(scenario)
   )
 
-  it.effect("that takes no bytes ends the session with WriteStalled, heartbeats or not", () =>
+  it.effect("that reads no bytes ends the session with WriteStalled, with or without heartbeats", () =>
     Effect.gen(function* () {
       const { client, link } = yield* makePair({ both: { heartbeat: false, writeTimeout: "20 seconds" } })
       yield* settle
@@ -181,7 +181,7 @@ describe("a dead peer", () => {
     }).pipe(scenario)
   )
 
-  it.effect("that stops within a frame ends the session with PartialFrame, heartbeats or not", () =>
+  it.effect("that stops inside a frame ends the session with PartialFrame, with or without heartbeats", () =>
     Effect.gen(function* () {
       const { client, transport } = yield* makeRawPair({ heartbeat: false, partialFrameTimeout: "20 seconds" })
       const closed = yield* Effect.fork(client.closed)
@@ -195,7 +195,7 @@ describe("a dead peer", () => {
     }).pipe(scenario)
   )
 
-  it.effect("that sends a large frame slowly is not taken for one that stopped", () =>
+  it.effect("is not assumed if the peer sends a large frame slowly", () =>
     Effect.gen(function* () {
       const { client, transport } = yield* makeRawPair({ heartbeat: false, partialFrameTimeout: "20 seconds" })
       const closed = yield* Effect.fork(client.closed)
@@ -211,7 +211,7 @@ describe("a dead peer", () => {
     }).pipe(scenario)
   )
 
-  it.effect("whose stream sends no type loses that stream alone", () =>
+  it.effect("is not assumed if a stream of the peer sends no type: only this stream is reset", () =>
     Effect.gen(function* () {
       const { client, receive, send } = yield* makeRawPair({ heartbeat: false, typeTimeout: "5 seconds" })
       yield* send([Frame.data(2, Uint8Array.of(0, 0), { syn: true }), Frame.data(4, new Uint8Array(4), { syn: true })])

@@ -7,7 +7,7 @@ import * as TestClock from "effect/TestClock"
 import { noise } from "../support/bytes.js"
 import { echo, exchange, makePair, passTimeUntil, scenario } from "../support/session/sessions.js"
 
-it.effect("a thousand calls that time out together do not end the session", () =>
+it.effect("1,000 calls that time out together do not end the session", () =>
   Effect.gen(function* () {
     const { client, server } = yield* makePair({ link: { latency: "5 millis" } })
     yield* Effect.forkScoped(server.serve((stream) => (stream.type === 1 ? echo(stream) : Effect.never)))
@@ -23,7 +23,7 @@ it.effect("a thousand calls that time out together do not end the session", () =
   }).pipe(scenario)
 )
 
-it.effect("a drain that resets a thousand calls is an orderly goodbye to the peer", () =>
+it.effect("a drain that resets 1,000 calls is an orderly end for the peer", () =>
   Effect.gen(function* () {
     const { client, server } = yield* makePair({ link: { latency: "5 millis" } })
     yield* Effect.forkScoped(server.serve(() => Effect.never))

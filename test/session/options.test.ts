@@ -143,7 +143,7 @@ describe("the options of a session", () => {
     for (const [options, line] of lines) assert.deepStrictEqual(refused(options), [line])
   })
 
-  it("all that is wrong is reported at once, a line for each", () => {
+  it("all wrong options are reported together, one line each", () => {
     const options = { window: 0, heartbeat: { interval: 0, tolerance: -1, often: 1 }, typed: null, widnow: 3 }
     const error = Either.getOrThrow(Either.flip(resolve(untyped(options))))
     const duration = 'must be a positive, finite duration such as "10 seconds" or a number of milliseconds'
@@ -159,7 +159,7 @@ describe("the options of a session", () => {
     assert.deepStrictEqual(error.detail.split("\n").length, 6)
   })
 
-  it("an option that does not exist is compared with those that do", () => {
+  it("an unknown option is compared with the known ones", () => {
     const meant: ReadonlyArray<readonly [unknown, string]> = [
       [{ maxStreams: 3 }, "maxStreams: there is no such option (did you mean maxInboundStreams?)"],
       [{ backlog: 3 }, "backlog: there is no such option (did you mean acceptBacklog?)"],
@@ -181,7 +181,7 @@ describe("the options of a session", () => {
     assert.deepStrictEqual([many.length, many.at(-1)], [21, "980 more options do not exist"])
   })
 
-  it("no value from outside makes it throw", () => {
+  it("no input value makes the reader throw", () => {
     const hostile = { toString: throwing, valueOf: throwing, toJSON: throwing, [Symbol.toPrimitive]: throwing }
     const revoked = Proxy.revocable({}, {})
     revoked.revoke()
@@ -220,11 +220,11 @@ describe("the options of a session", () => {
     const secretive = new Proxy({ window: 3 }, { ownKeys: throwing })
     assert.deepStrictEqual(refused(secretive), [
       "window: must be an integer from 16 to 2147483647 (bytes), not 3",
-      "the options cannot be read: the object refuses to list them"
+      "the options cannot be read: listing the object's keys throws"
     ])
   })
 
-  it("options of a class and of no prototype are options like others", () => {
+  it("options can be a class instance or an object without prototype", () => {
     class Ours {
       get window() {
         return 5000
@@ -235,7 +235,7 @@ describe("the options of a session", () => {
     assert.strictEqual(Either.getOrThrow(resolve(untyped(bare))).window, 6000)
   })
 
-  it("what the caller changes afterwards has no effect", () => {
+  it("later changes by the caller have no effect", () => {
     const interval = Duration.seconds(3)
     const given = { window: 1000, heartbeat: { interval }, resetBudget: { burst: 9 } }
     const resolved = Either.getOrThrow(resolve(given))
@@ -251,7 +251,7 @@ describe("the options of a session", () => {
     assert.throws(() => Object.assign(resolved.heartbeat, { interval: 3 }), TypeError)
   })
 
-  it("the sessions of a server share what was resolved: it is not read again", () => {
+  it("the sessions of a server share its resolved options, which are not read again", () => {
     let reads = 0
     const counted = Object.defineProperty({}, "window", { get: () => (reads++, 1000), enumerable: true })
     const { resolved, session } = Either.getOrThrow(resolveServer(counted))
@@ -336,7 +336,7 @@ describe("the options of a session", () => {
     }).pipe(scenario)
   )
 
-  it.effect("are read when a constructor is called: what the caller changes before it runs has no effect", () =>
+  it.effect("are read when a constructor is called: changes before it runs have no effect", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const given = { role: "client" as const, typed: true }
@@ -380,7 +380,7 @@ const nameOf = (value: unknown): string =>
   typeof value === "object" && value !== null ? JSON.stringify(value) : String(value)
 
 describe("wrong options of a session", () => {
-  it.scoped("all of them are named at once, each with what was given", () =>
+  it.scoped("all of them are reported together, each with the given value", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const error = yield* Effect.flip(

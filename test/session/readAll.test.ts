@@ -22,7 +22,7 @@ const makeStream = Effect.gen(function* () {
 })
 
 describe("an interrupted readAll", () => {
-  it.scoped("after a timeout gives the whole when it is called again, not the tail", () =>
+  it.scoped("after a timeout returns all bytes when it is called again, not only the rest", () =>
     Effect.gen(function* () {
       const { client, server } = yield* SimulatedSessions.make()
       yield* Effect.forkScoped(
@@ -43,7 +43,7 @@ describe("an interrupted readAll", () => {
     })
   )
 
-  it.effect("leaves what it had read to the next read", () =>
+  it.effect("leaves the bytes that it has read to the next read", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const reading = yield* Effect.fork(MuxStream.readAll(far))
@@ -59,7 +59,7 @@ describe("an interrupted readAll", () => {
     }).pipe(scenario)
   )
 
-  it.effect("or one that a reset failed leaves what it had read to the next read", () =>
+  it.effect("or one that a reset failed leaves the bytes that it has read to the next read", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const reading = yield* Effect.fork(Effect.flip(MuxStream.readAll(far)))
@@ -72,7 +72,7 @@ describe("an interrupted readAll", () => {
     }).pipe(scenario)
   )
 
-  it.effect("loses no part to a read beside it: the other waits", () =>
+  it.effect("loses no bytes to another read, which waits", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const whole = yield* Effect.fork(MuxStream.readAll(far))
@@ -89,7 +89,7 @@ describe("an interrupted readAll", () => {
     }).pipe(scenario)
   )
 
-  it.effect("that is done lets the read that waits for it go on, although its fiber has more to do", () =>
+  it.effect("that has completed lets a waiting read continue, even if its fiber still runs", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const reading = yield* Effect.fork(MuxStream.read(far))
@@ -104,7 +104,7 @@ describe("an interrupted readAll", () => {
     }).pipe(scenario)
   )
 
-  it.effect("lets the read that waits for it go on at once with what it had read", () =>
+  it.effect("lets a waiting read continue at once with the bytes that it has read", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const whole = yield* Effect.fork(MuxStream.readAll(far))
@@ -117,7 +117,7 @@ describe("an interrupted readAll", () => {
     }).pipe(scenario)
   )
 
-  it.effect("gives every byte once and in order, under any cuts", () =>
+  it.effect("returns every byte once and in order, whatever the interruptions", () =>
     Effect.promise(() =>
       fc.assert(
         fc.asyncProperty(
@@ -158,7 +158,7 @@ describe("an interrupted readAll", () => {
 })
 
 describe("maxBytes of readAll", () => {
-  it.effect("is met by exactly as many bytes", () =>
+  it.effect("is not exceeded by a stream of exactly maxBytes bytes", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       yield* MuxStream.write(near, "12345")
@@ -217,7 +217,7 @@ describe("maxBytes of readAll", () => {
   }
 })
 
-describe("readAll gives the whole or an error", () => {
+describe("readAll returns all bytes or fails", () => {
   const inTwoParts = (stream: MuxStream.MuxStream) =>
     Effect.zipRight(
       MuxStream.write(stream, "first "),

@@ -53,7 +53,7 @@ describe("the code and the text of a GOAWAY", () => {
     )
   }
 
-  it.effect("that the peer broke the rules replaces a reason that was given before", () =>
+  it.effect("are replaced if the peer then breaks a rule", () =>
     Effect.gen(function* () {
       const { client, send } = yield* makeRawPair({ heartbeat: false })
       const goAway = (code: number, debug: string) => ({
@@ -125,7 +125,7 @@ describe("an error hints at a wrong setting:", () => {
     }
   }
 
-  it.effect("one side typed and the other not is said by the side that can tell", () =>
+  it.effect("if one side is typed and the other is not, the side that can detect it reports it", () =>
     Effect.gen(function* () {
       const lines: Array<string> = []
       const logger = Logger.make<unknown, void>(({ logLevel, message }) => {

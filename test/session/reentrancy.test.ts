@@ -33,7 +33,7 @@ describe(`a session, ${name}`, () => {
     }).pipe(Effect.scoped, eagerly)
   )
 
-  it.effect("a readAll gives the whole to its own fiber, and the end to a read that waits for it", () =>
+  it.effect("a readAll returns all bytes, and a waiting read returns the end", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const rest = yield* Effect.fork(MuxStream.read(far))
@@ -46,7 +46,7 @@ describe(`a session, ${name}`, () => {
     }).pipe(scenario, eagerly)
   )
 
-  it.effect("a readAll beyond its limit leaves no part of what it has read to a read that waits for it", () =>
+  it.effect("a readAll beyond its limit leaves no bytes to a waiting read", () =>
     Effect.gen(function* () {
       const { far, near } = yield* makeStream
       const rest = yield* Effect.fork(Effect.flip(MuxStream.read(far)))
@@ -57,7 +57,7 @@ describe(`a session, ${name}`, () => {
     }).pipe(scenario, eagerly)
   )
 
-  it.effect("a finish fails behind a write that close has cut", () =>
+  it.effect("a finish after a write that close has cut fails", () =>
     Effect.gen(function* () {
       const { near } = yield* makeStream
       const errors = yield* Effect.fork(

@@ -80,7 +80,7 @@ describe("serve", () => {
     }).pipe(scenario)
   )
 
-  it.effect("interrupting serve interrupts every handler, and their peers are told", () =>
+  it.effect("interrupting serve interrupts every handler and resets its stream", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       const probe = yield* makeProbe
@@ -118,7 +118,7 @@ describe("serve", () => {
     }).pipe(scenario)
   )
 
-  it.effect("a handler that ends frees its place, however it ends", () =>
+  it.effect("a handler frees its place on success, failure and interruption", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       const ends = [Effect.void, Effect.fail("no"), Effect.interrupt, Effect.die("broken")]
@@ -261,7 +261,7 @@ describe("serve", () => {
     }).pipe(scenario)
   )
 
-  it.effect("a handler that dies costs its stream an RST InternalError and one line in the log", () =>
+  it.effect("a handler that dies resets its stream with InternalError, and one line is logged", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair()
       const lines: Array<string> = []
@@ -502,7 +502,7 @@ describe("a handler of serve", () => {
 const reason = new Error("the port is closed")
 
 describe("a handler or resetCode that throws", () => {
-  it.effect("a resetCode that throws or gives no code resets with InternalError, and the session goes on", () =>
+  it.effect("a resetCode that throws or returns no code resets with InternalError, and the session continues", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const client = yield* sessionOver("client", link.client)
@@ -526,7 +526,7 @@ describe("a handler or resetCode that throws", () => {
     }).pipe(scenario)
   )
 
-  it.effect("a handler that throws where it is called resets its stream, and the session goes on", () =>
+  it.effect("a handler that throws when it is called resets its stream, and the session continues", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()
       const client = yield* sessionOver("client", link.client)

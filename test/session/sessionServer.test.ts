@@ -68,7 +68,7 @@ for (const [name, medium] of Object.entries(media)) {
 
   describe(`SessionServer over ${name}`, () => {
     test(
-      "gives every connection a session of its own",
+      "makes a session for each connection",
       Effect.gen(function* () {
         const server = yield* medium.make()
         yield* Effect.forkScoped(server.run((session) => session.serve(echo)))
@@ -83,7 +83,7 @@ for (const [name, medium] of Object.entries(media)) {
     )
 
     test(
-      "closes connections beyond its limit, and takes new ones when there is room",
+      "closes connections beyond its limit, and accepts new ones when others have ended",
       Effect.gen(function* () {
         const server = yield* medium.make({ maxConnections: 2 })
         yield* Effect.forkScoped(server.run((session) => session.serve(echo)))
@@ -108,7 +108,7 @@ for (const [name, medium] of Object.entries(media)) {
     )
 
     test(
-      "interrupting run drains: what is in flight completes, what is new is refused",
+      "interrupting run drains: open streams complete, and new ones are refused",
       Effect.gen(function* () {
         const server = yield* medium.make({ drainTimeout: "10 seconds" })
         const began = yield* Deferred.make<void>()
@@ -162,7 +162,7 @@ for (const [name, medium] of Object.entries(media)) {
     )
 
     test(
-      "a handler that never ends is interrupted, some time after its session",
+      "a handler that never ends is interrupted drainTimeout after the end of its session",
       Effect.gen(function* () {
         const server = yield* medium.make({ drainTimeout: "50 millis" })
         const interrupted = yield* Deferred.make<void>()
@@ -201,7 +201,7 @@ for (const [name, medium] of Object.entries(media)) {
     )
 
     test(
-      "a client that vanishes ends its handler, and leaves nothing",
+      "a client that disconnects ends its handler, and leaves no session",
       Effect.gen(function* () {
         const server = yield* medium.make()
         let ended = 0

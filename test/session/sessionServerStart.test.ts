@@ -111,7 +111,7 @@ for (const [name, medium] of Object.entries(media)) {
       }).pipe(quietly)
     )
 
-    it.live("closes clients that wait when its scope ends", () =>
+    it.live("closes waiting clients when its scope closes", () =>
       Effect.gen(function* () {
         const scope = yield* Scope.make()
         const server = yield* Scope.extend(medium.make, scope)
@@ -128,9 +128,9 @@ for (const [name, medium] of Object.entries(media)) {
         const running = yield* Effect.fork(server.run(serving))
         assert.strictEqual(yield* call(medium, server), "hello")
         const second = yield* Effect.flip(server.run(serving))
-        assert.include(second.message, "it listens once")
+        assert.include(second.message, "a server can run only once")
         yield* Fiber.interrupt(running)
-        assert.include((yield* Effect.flip(server.run(serving))).message, "it listens once")
+        assert.include((yield* Effect.flip(server.run(serving))).message, "a server can run only once")
       }).pipe(quietly)
     )
   })
@@ -138,23 +138,23 @@ for (const [name, medium] of Object.entries(media)) {
 
 for (const [name, medium] of Object.entries({ "the platform's TCP": tcpSockets, WebSockets: webSockets })) {
   describe(`SessionServer over ${name}`, () => {
-    it.live("fails to run when its scope has ended, and when it ends meanwhile", () =>
+    it.live("run fails if the scope of the server has closed, or closes while it runs", () =>
       Effect.gen(function* () {
         const first = yield* Scope.make()
         const over = yield* Scope.extend(medium.make, first)
         yield* Scope.close(first, Exit.void)
-        assert.include((yield* Effect.flip(over.run(serving))).message, "scope has ended")
+        assert.include((yield* Effect.flip(over.run(serving))).message, "scope of the server has closed")
 
         const second = yield* Scope.make()
         const server = yield* Scope.extend(medium.make, second)
         const running = yield* Effect.fork(Effect.flip(server.run(serving)))
         assert.strictEqual(yield* call(medium, server), "hello")
         yield* Scope.close(second, Exit.void)
-        assert.include((yield* Fiber.join(running)).message, "scope has ended")
+        assert.include((yield* Fiber.join(running)).message, "scope of the server has closed")
       }).pipe(quietly)
     )
 
-    it.live("closes new clients once it runs no more", () =>
+    it.live("closes new clients after its run has ended", () =>
       Effect.gen(function* () {
         const server = yield* medium.make
         const running = yield* Effect.fork(server.run(serving))
@@ -164,7 +164,7 @@ for (const [name, medium] of Object.entries({ "the platform's TCP": tcpSockets, 
       }).pipe(quietly)
     )
 
-    it.live("closes those that wait when its run is interrupted as soon as it begins", () =>
+    it.live("closes waiting clients if its run is interrupted at its start", () =>
       Effect.gen(function* () {
         const server = yield* medium.make
         const waiting = yield* Effect.fork(Effect.exit(call(medium, server)))
@@ -180,43 +180,48 @@ for (const [name, medium] of Object.entries({ "the platform's TCP": tcpSockets, 
 }
 
 describe("SessionServer", () => {
-  it.live("lets 128 clients wait, closes more with a debug line each, and forgets those that leave", () => {
-    const lines: Array<string> = []
-    return Effect.gen(function* () {
-      const server = yield* webSockets.make
-      let ended = 0
-      const connect = RawWebSocket.connect(at(server).port, { onEnd: () => void ended++ })
-      const clients = yield* Effect.all(Array.from({ length: 128 }, () => connect))
-      yield* pause
-      yield* RawWebSocket.connect(at(server).port, { onEnd: () => void ended++ })
-      yield* eventually(
-        "one is closed",
-        Effect.sync(() => ended > 0)
-      )
-      assert.deepStrictEqual(lines, ["A connection was refused: 128 wait already for the server to run"])
-      clients[0]?.socket.destroy()
-      yield* pause
-      const late = yield* Effect.fork(call(webSockets, server))
-      yield* pause
-      yield* Effect.forkScoped(server.run(serving))
-      assert.strictEqual(yield* Fiber.join(late), "hello")
-    }).pipe(
-      Effect.scoped,
-      Effect.provide(
-        Logger.replace(
-          Logger.defaultLogger,
-          Logger.make(({ message }) => {
-            const line = String(message)
-            if (line.includes("refused")) lines.push(line)
-          })
+  it.live(
+    "lets 128 clients wait, closes further ones with a debug line each, and removes clients that disconnect",
+    () => {
+      const lines: Array<string> = []
+      return Effect.gen(function* () {
+        const server = yield* webSockets.make
+        let ended = 0
+        const connect = RawWebSocket.connect(at(server).port, { onEnd: () => void ended++ })
+        const clients = yield* Effect.all(Array.from({ length: 128 }, () => connect))
+        yield* pause
+        yield* RawWebSocket.connect(at(server).port, { onEnd: () => void ended++ })
+        yield* eventually(
+          "one is closed",
+          Effect.sync(() => ended > 0)
         )
-      ),
-      Logger.withMinimumLogLevel(LogLevel.Debug),
-      leavesNothing
-    )
-  })
+        assert.deepStrictEqual(lines, [
+          "A connection was refused: the server does not run yet, and 128 connections wait for it"
+        ])
+        clients[0]?.socket.destroy()
+        yield* pause
+        const late = yield* Effect.fork(call(webSockets, server))
+        yield* pause
+        yield* Effect.forkScoped(server.run(serving))
+        assert.strictEqual(yield* Fiber.join(late), "hello")
+      }).pipe(
+        Effect.scoped,
+        Effect.provide(
+          Logger.replace(
+            Logger.defaultLogger,
+            Logger.make(({ message }) => {
+              const line = String(message)
+              if (line.includes("refused")) lines.push(line)
+            })
+          )
+        ),
+        Logger.withMinimumLogLevel(LogLevel.Debug),
+        leavesNothing
+      )
+    }
+  )
 
-  it.live("keeps little of what a waiting client sends, and drops none of it", () =>
+  it.live("pauses a waiting client that sends 16 MiB, and reads its bytes when the server runs", () =>
     Effect.gen(function* () {
       const server = yield* webSockets.make
       const client = yield* RawWebSocket.connect(at(server).port)
@@ -244,8 +249,8 @@ describe("SessionServer", () => {
       },
       "broken"
     ],
-    ["interrupts itself", () => Effect.interrupt, "stopped by itself"],
-    ["completes", () => Effect.void as Effect.Effect<never>, "stopped by itself"],
+    ["interrupts itself", () => Effect.interrupt, "stopped without an error"],
+    ["completes", () => Effect.void as Effect.Effect<never>, "stopped without an error"],
     ["gives no effect", () => null as never, "must be an Effect, not null"]
   ]
   it.scoped.each(failures)("fails to run if the run of its SocketServer %s", ([, run, message]) =>
@@ -255,7 +260,7 @@ describe("SessionServer", () => {
     })
   )
 
-  it.live("shows its handlers what the platform's server provides, and nothing that is older than theirs", () =>
+  it.live("handlers see the services of the platform's server for their connection, and no outdated ones", () =>
     Effect.gen(function* () {
       class Mine extends Context.Tag("test/Mine")<Mine, string>() {}
       for (const [medium, tag] of [
@@ -293,7 +298,7 @@ describe("SessionServer", () => {
     }).pipe(quietly)
   )
 
-  it.live("gives each connection a trace of its own, with a link to the span in which it runs", () =>
+  it.live("starts a new trace for each connection, with a link to the span in which the server runs", () =>
     Effect.gen(function* () {
       const server = yield* tcpSockets.make
       const traces: Array<string> = []
@@ -364,7 +369,7 @@ describe("the log of a server", () => {
       Effect.zipRight(transport.write([Buffer.from(hex, "hex")]), Effect.zipRight(pause, transport.end))
     )
 
-  it.live("says in one debug line, without a stack, that a session ended in order", () =>
+  it.live("reports the orderly end of a session in one debug line without a stack", () =>
     Effect.gen(function* () {
       const lines = yield* logOf((server) => call(tcpSockets, server))
       assert.strictEqual(lines.length, 1)
@@ -414,7 +419,7 @@ describe("the log of a server", () => {
     })
   )
 
-  it.live("tells a failure with an error of this library as debug", () =>
+  it.live("reports a failure with an error of this library at debug level", () =>
     Effect.gen(function* () {
       const lines = yield* logOf(
         (server) => Effect.zipRight(call(tcpSockets, server), pause),

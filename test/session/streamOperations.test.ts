@@ -162,7 +162,7 @@ describe("a stream's operations twice", () => {
   )
 })
 
-it.effect("a read that pauses just as its stream ends completes", () =>
+it.effect("a read that yields at the moment when its stream ends completes", () =>
   Effect.gen(function* () {
     const { client } = yield* makePair({ server: { maxInboundStreams: 200 } })
     const endings = {

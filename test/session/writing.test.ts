@@ -64,7 +64,10 @@ describe("a value that is not bytes", () => {
           Effect.gen(function* () {
             const error = yield* Effect.flip(MuxStream.write(stream, value as Uint8Array))
             assert.strictEqual(error._tag, "InvalidOptions")
-            assert.strictEqual(error.message, `Invalid options: write: takes a Uint8Array or a string, not ${name}`)
+            assert.strictEqual(
+              error.message,
+              `Invalid options: write: the data must be a Uint8Array or a string, not ${name}`
+            )
             return yield* exchange(stream, encoded("the same stream goes on"))
           })
         )
@@ -74,7 +77,7 @@ describe("a value that is not bytes", () => {
     )
   }
 
-  it.effect("bytes of another realm are bytes", () =>
+  it.effect("a Uint8Array of another realm is accepted", () =>
     Effect.gen(function* () {
       const foreign = vm.runInNewContext("Uint8Array.of(104, 105)") as Uint8Array
       assert.isFalse(foreign instanceof Uint8Array)
@@ -157,8 +160,8 @@ describe("memory that is detached after it was written", () => {
         yield* assertAtRest(client)
       }).pipe(Effect.scoped, warnings)
       assert.deepStrictEqual(lines, [
-        "Stream 3 is reset: the memory of its bytes was detached before the session had sent them, " +
-          "by a transfer of the ArrayBuffer or by WebAssembly memory that grew"
+        "Stream 3 is reset: the memory of its bytes was detached before they were sent or read " +
+          "(a transfer of the ArrayBuffer, or WebAssembly memory that grew)"
       ])
     }).pipe(scenario)
   )
@@ -176,7 +179,7 @@ describe("memory that is detached after it was written", () => {
     }).pipe(scenario)
   )
 
-  it.effect("while the write waits for the peer's window: the write fails, and those behind it", () =>
+  it.effect("while the write waits for the peer's window: this write and all later ones fail", () =>
     Effect.gen(function* () {
       const { client, server } = yield* makePair({ both: { window: 1000, maxWindow: 1000 } })
       yield* Effect.fork(server.serve(echo))
@@ -211,7 +214,10 @@ describe("memory that is detached after it was written", () => {
           const write = MuxStream.write(stream, bytes)
           detach(bytes)
           const error = yield* Effect.flip(write)
-          assert.strictEqual(error.message, "Invalid options: write: the 1000 bytes were detached before the write ran")
+          assert.strictEqual(
+            error.message,
+            "Invalid options: write: the memory of the 1000 bytes was detached before the write ran"
+          )
           return yield* exchange(stream, encoded("goes on"))
         })
       )

@@ -115,7 +115,7 @@ describe("a Socket whose writer", () => {
       const opening = yield* Effect.fork(Effect.flip(Transport.fromSocket(socket, { openTimeout: "3 seconds" })))
       yield* TestClock.adjust("3 seconds")
       const error = yield* Fiber.join(opening)
-      assert.deepStrictEqual([error.reason, messageOf(error)], ["Open", "the Socket has no writer within 3s"])
+      assert.deepStrictEqual([error.reason, messageOf(error)], ["Open", "the Socket returned no writer within 3s"])
     })
   )
 
@@ -166,7 +166,7 @@ describe("a Socket whose run", () => {
   it.scoped("ends before it is open does not become a transport", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(Transport.fromSocket(makeSocket({ run: () => Effect.void }).socket))
-      assert.deepStrictEqual([error.reason, messageOf(error)], ["Open", "the Socket ended before it was open"])
+      assert.deepStrictEqual([error.reason, messageOf(error)], ["Open", "the Socket ended before it opened"])
     })
   )
 

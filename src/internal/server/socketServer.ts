@@ -201,5 +201,5 @@ const stopped = (detail: string, cause?: unknown): ServerFailed =>
   new ServerFailed({ reason: "Stopped", detail, ...(cause === undefined ? {} : { cause }) })
 
 const RUN_BEFORE = "run was already called: a server can run only once"
-const SCOPE_ENDED = "the scope of the server has closed"
-const STOPPED = "the SocketServer stopped without an error"
+const SCOPE_ENDED = "The scope of the server has closed"
+const STOPPED = "The SocketServer stopped without an error"

@@ -1,9 +1,9 @@
-/** The time that the protocol gets: milliseconds, with fractions, of a clock that only goes forward. */
+/** The time for the protocol: milliseconds, with fractions, of a monotonic clock. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 
-/** The milliseconds of this clock. Only their differences mean something. */
+/** The milliseconds of a clock. Only differences between two values have a meaning. */
 export const millisOf = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
 
-/** The same, of the clock of the fiber that runs this. */
+/** The milliseconds of the clock of the fiber that runs this. */
 export const millis: Effect.Effect<number> = Effect.clockWith((clock) => Effect.sync(() => millisOf(clock)))

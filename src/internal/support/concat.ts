@@ -1,6 +1,6 @@
 import { describeValue, isBytes, notBytes } from "./bytes.js"
 
-/** The chunks as one, copied only when there are several. */
+/** Joins chunks. Copies them only if there are several. */
 export const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   const [first, ...rest] = chunks
   if (first !== undefined && rest.length === 0) return first
@@ -13,7 +13,7 @@ export const concat = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
   return bytes
 }
 
-/** How many bytes the chunks hold, or what is wrong with them. */
+/** The number of bytes in the chunks, or an error if they are not an array of byte chunks. */
 export const lengthOf = (chunks: unknown): number | TypeError => {
   if (!Array.isArray(chunks)) return new TypeError(`the chunks must be an array, not ${describeValue(chunks)}`)
   let length = 0

@@ -1,7 +1,7 @@
-/** Values from outside, in words for one line of an error. Never throws, whatever the value is. */
+/** Describes any value in one line of an error. Never throws. */
 import * as Duration from "effect/Duration"
 
-/** What was given: short values as they are written in code, others by their kind. */
+/** Describes a value: a short one as it is written in code, others by their type. */
 export const describe = (value: unknown): string => {
   switch (typeof value) {
     case "string":
@@ -19,11 +19,13 @@ export const describe = (value: unknown): string => {
   }
 }
 
-/** A name as it is written in code: quoted if it is no identifier. */
+/** A property name as it is written in code: quoted if it is not an identifier of at most 40 characters. */
 export const describeName = (name: string | symbol): string =>
   typeof name === "symbol" ? describe(name) : /^[\w$]{1,40}$/.test(name) ? name : quote(name)
 
-/** What kind of object this is, such as `Array`, `Map` or `Object`; a `Proxy` may refuse to say. */
+/**
+ * The type name of an object, such as `Array`, `Map` or `Object`. `Object` if reading it throws, as in some Proxies.
+ */
 export const tagOf = (value: object): string => {
   try {
     return Object.prototype.toString.call(value).slice("[object ".length, -1)
@@ -36,7 +38,7 @@ const HUGE = 10n ** 20n
 
 const SHOWN = 40
 
-/** In quotes and in one line; what is long is cut, what cannot be seen is escaped. */
+/** Quotes a text in one line. Cuts it after 40 characters, and escapes invisible characters. */
 const quote = (text: string): string => {
   const shown = Array.from(text.slice(0, 2 * SHOWN))
   const cut = shown.length > SHOWN || text.length > 2 * SHOWN
@@ -51,7 +53,7 @@ const describeObject = (value: object): string => {
   try {
     if (Duration.isDuration(value)) return `a Duration of ${Duration.format(value)}`
   } catch {
-    // it only looks like one
+    // the value only looks like a Duration
   }
   const tag = tagOf(value)
   const kind = /^[A-Z]\w{0,39}$/.test(tag) && tag !== "Object" ? tag : "object"

@@ -1,8 +1,8 @@
-/** How a session and a stream look in a log or a debugger: a few facts, and nothing of what they hold. */
+/** Shows a few facts of a session in a log or a debugger, and none of its contents. */
 import type { Inspectable } from "effect/Inspectable"
 import { format, NodeInspectSymbol } from "effect/Inspectable"
 
-/** The three methods of `Inspectable`, which all show the same facts. */
+/** Makes the three methods of `Inspectable`. Each of them shows the same facts. */
 export const inspectable = (facts: () => object): Inspectable => ({
   toJSON: facts,
   toString: () => format(facts()),

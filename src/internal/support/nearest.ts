@@ -1,8 +1,9 @@
-/** What was meant by a name that does not exist. */
+/** Finds the known option that is most similar to an unknown name. */
 
 /**
- * The path among `known` that is most like this one: a few letters differ, or one has all the letters of the other in
- * their order, such as `maxStreams` and `maxInboundStreams`.
+ * Returns the path in `known` that is most similar to `prefix + name`, or `undefined`. A path is similar if the edit
+ * distance is at most a third of the length of `name`, or if one of the two has all letters of the other in the same
+ * order, as `maxInboundStreams` has those of `maxStreams`.
  */
 export const nearest = (prefix: string, name: string, known: Iterable<string>): string | undefined => {
   if (name.length > LONGEST) return undefined
@@ -11,7 +12,7 @@ export const nearest = (prefix: string, name: string, known: Iterable<string>): 
   let best: string | undefined
   let least = Infinity
   for (const path of known) {
-    // the object that the name was found in is no answer
+    // skips the object that contains the name
     if (`${path}.` === prefix) continue
     const candidate = plain(path)
     const edits = distance(given, candidate)
@@ -29,7 +30,7 @@ export const nearest = (prefix: string, name: string, known: Iterable<string>): 
 
 const LONGEST = 40
 
-/** Shorter names have their letters in too many others. */
+/** The letters of shorter names occur in too many other names. */
 const SHORTEST = 4
 
 const plain = (path: string): string => path.toLowerCase().replace(/[^a-z0-9]/g, "")
@@ -40,7 +41,7 @@ const isWithin = (short: string, long: string): boolean => {
   return at === short.length
 }
 
-/** How many letters must be added, removed or replaced to make one of the other. */
+/** The edit distance of two names: the number of letters to add, remove or replace. */
 const distance = (one: string, other: string): number => {
   let row = Array.from({ length: other.length + 1 }, (_, j) => j)
   for (let i = 1; i <= one.length; i++) {

@@ -1,30 +1,30 @@
-/** Reads options that a program gives: checks each of them, and has one line for each that is wrong. */
+/** Reads and checks the options that a program gives, and collects one line for each wrong option. */
 import * as Duration from "effect/Duration"
 import * as LogLevel from "effect/LogLevel"
 import { describe, describeName, tagOf } from "./describe.js"
 import { nearest } from "./nearest.js"
 
-/** What an integer may be. */
+/** The allowed values of an integer. */
 interface IntegerRange {
   readonly least: number
   readonly most: number
   readonly unit?: "bytes" | undefined
 }
 
-/** What the readers of an object and of the objects within it share. */
+/** The findings that the reader of an object shares with the readers of its nested objects. */
 class Findings {
-  /** What is wrong, by the path of the option. */
+  /** The error text of each wrong option, by its path. */
   readonly wrong = new Map<string, string>()
   /** The paths of all options that exist. */
   readonly known = new Set<string>()
-  /** Options that do not exist. */
+  /** Given options that do not exist. */
   readonly unknown: Array<{ readonly prefix: string; readonly name: string | symbol }> = []
 }
 
 /**
- * Reads the options of one object, each once, so that a later change of the object has no effect. A method returns the
- * fallback where an option is not given, and where it is wrong: then `lines` names it. Nothing here throws, whatever
- * the object is.
+ * Reads each option of one object once, so that a later change of the object has no effect. A method returns the
+ * fallback if the option is missing or wrong. If it is wrong, `lines` reports it. No method throws, even if the
+ * object's getters do.
  */
 export class OptionsReader<Name extends string> {
   private readonly names = new Set<PropertyKey>()
@@ -35,7 +35,7 @@ export class OptionsReader<Name extends string> {
     private readonly findings: Findings
   ) {}
 
-  /** `usage` is a call that would be right; it is told to one who gave no object. */
+  /** Makes a reader. `usage` is an example of a correct call, for the error if `given` is not an object. */
   static over<Name extends string>(given: unknown, usage?: string): OptionsReader<Name> {
     const findings = new Findings()
     if (given === undefined) return new OptionsReader(NOTHING, "", findings)
@@ -66,23 +66,23 @@ export class OptionsReader<Name extends string> {
     return this.read(name, Duration.decode(fallback), DURATION, positiveDuration)
   }
 
-  /** One of these words, which must be given. */
+  /** A required option that must be one of these words. */
   word<Word extends string>(name: Name, words: readonly [Word, ...ReadonlyArray<Word>]): Word {
     const allowed = words.map((word) => JSON.stringify(word)).join(" or ")
     const given = this.take(name)
     const found = words.find((word) => word === given)
-    // where there is no object at all, one line says it
+    // if the options are not an object, one line already says so
     const missing = found === undefined && given !== UNREADABLE && !this.findings.wrong.has("")
     if (missing) this.refuse(name, `must be ${allowed}, not ${describe(given)}`)
     return found ?? words[0]
   }
 
-  /** The options within this one. */
+  /** The options of a nested object. */
   within<Inner extends string, A>(name: Name, shape: string, use: (inner: OptionsReader<Inner>) => A): A {
     return this.inside(name, this.take(name), `an object such as ${shape}`, use)
   }
 
-  /** The options within this one, which may be `false` instead. */
+  /** The options of a nested object, or `false`. */
   falseOrWithin<Inner extends string, A>(
     name: Name,
     shape: string,
@@ -93,7 +93,8 @@ export class OptionsReader<Name extends string> {
   }
 
   /**
-   * The options within this one, for which `true` stands if all of them are left out; `false` where it is not given.
+   * The options of a nested object, where `true` stands for an object without options. Returns `false` if it is
+   * missing.
    */
   booleanOrWithin<Inner extends string, A>(
     name: Name,
@@ -112,17 +113,17 @@ export class OptionsReader<Name extends string> {
   }
 
   logLevel(name: Name): LogLevel.LogLevel | undefined {
-    return this.read<LogLevel.LogLevel | undefined>(name, undefined, "a LogLevel of Effect", (given) =>
+    return this.read<LogLevel.LogLevel | undefined>(name, undefined, "an Effect LogLevel", (given) =>
       LogLevel.allLevels.find((level) => level === given)
     )
   }
 
-  /** Names for numbers, such as stream types. */
+  /** An object that maps numbers, such as stream types, to names. */
   numbered(name: Name): Readonly<Record<number, string>> | undefined {
     return this.read<Readonly<Record<number, string>> | undefined>(
       name,
       undefined,
-      'an object from stream types to names such as { 1: "rpc" }',
+      'an object that maps stream types to names, such as { 1: "rpc" }',
       (given) => {
         if (!isRecord(given)) return undefined
         try {
@@ -135,7 +136,7 @@ export class OptionsReader<Name extends string> {
     )
   }
 
-  /** Refuses an option that does not go with another one. */
+  /** Reports a wrong option, also one that conflicts with another option. */
   refuse(name: Name, why: string): void {
     this.findings.wrong.set(this.prefix + name, why)
   }
@@ -148,7 +149,7 @@ export class OptionsReader<Name extends string> {
     )
   }
 
-  /** A line for each option that is wrong, and for each that does not exist. Ask when all options have been read. */
+  /** One line for each wrong option and for each unknown one. Call it after all options have been read. */
   lines(): ReadonlyArray<string> {
     this.findUnknown()
     const { known, unknown, wrong } = this.findings
@@ -207,7 +208,7 @@ export class OptionsReader<Name extends string> {
       const path = this.prefix.slice(0, -1)
       this.findings.wrong.set(
         path,
-        `${path === "" ? "the options " : ""}cannot be read: the object refuses to list them`
+        `${path === "" ? "the options " : ""}cannot be read: listing the object's keys throws`
       )
     }
   }
@@ -215,20 +216,20 @@ export class OptionsReader<Name extends string> {
 
 const NOTHING: object = Object.freeze({})
 
-/** What stands for a value whose getter throws. */
+/** Stands for a value whose getter has thrown. */
 const UNREADABLE = Symbol("unreadable")
 
 const UNKNOWN_SHOWN = 20
 
 const DURATION = 'a positive, finite duration such as "10 seconds" or a number of milliseconds'
 
-/** Objects that hold other things than options: without this check they would count as options that set nothing. */
+/** Types of objects that cannot be options. Without this check, they would count as options that set nothing. */
 const NO_RECORDS: ReadonlySet<string> = new Set(["Array", "Date", "Error", "Map", "Promise", "RegExp", "Set"])
 
 const isRecord = (given: unknown): given is object =>
   typeof given === "object" && given !== null && !ArrayBuffer.isView(given) && !NO_RECORDS.has(tagOf(given))
 
-/** A copy, which later changes of what was given do not reach. */
+/** Returns a copy of a duration, so that later changes of the given object have no effect. */
 const positiveDuration = (given: unknown): Duration.Duration | undefined => {
   try {
     const decoded = Duration.decodeUnknown(given)

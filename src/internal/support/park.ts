@@ -1,18 +1,18 @@
 /**
- * Parking a fiber until a callback wakes it. This is the only place of the library that calls `Effect.async`, so the
- * way in which Effect suspends a fiber concerns one file.
+ * Parks a fiber until a callback wakes it. Only this file calls `Effect.async`, so only this file depends on how Effect
+ * suspends a fiber.
  */
 import * as Effect from "effect/Effect"
 
-/** Wakes the fiber, which goes on with the effect. Only the first call counts. */
+/** Wakes the fiber, which continues with the effect. Only the first call has an effect. */
 export type Resume<A, E = never> = (effect: Effect.Effect<A, E>) => void
 
 /**
- * Parks the fiber that runs it. `register` is called at once, and keeps `resume` for later or calls it at once. The
- * effect that it may return runs when the fiber is interrupted while it is parked.
+ * Parks the fiber that runs it. Calls `register` at once. `register` calls `resume`, or keeps it for later. It may
+ * return an effect, which runs if the fiber is interrupted while it is parked.
  *
- * A fiber can be interrupted between the step before and `register`: then neither `register` nor its cleanup runs.
- * What must be undone in any case belongs to `Effect.acquireUseRelease`.
+ * If a fiber is interrupted before `register` is called, neither `register` nor its cleanup runs. Use
+ * `Effect.acquireUseRelease` for a change that must always be undone.
  */
 export const park = <A, E = never>(
   register: (resume: Resume<A, E>) => Effect.Effect<void> | void

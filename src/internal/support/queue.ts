@@ -1,19 +1,19 @@
-/** First in, first out, in constant time. */
+/** A first-in, first-out queue. Each operation takes constant time. */
 
-/** A class and not a literal; see `protocol/collections/v8.ts`. */
+/** A class because of reason 1 in `protocol/collections/v8.ts`. */
 class Entry<A> {
   next: Entry<A> | undefined = undefined
 
   constructor(readonly value: A) {}
 }
 
-/** A queue without a bound. Its callers bound it. */
+/** A queue without a limit. The code that uses it limits its length. */
 export class Queue<A> {
   private first: Entry<A> | undefined = undefined
   private last: Entry<A> | undefined = undefined
   private count = 0
 
-  /** How many wait. */
+  /** The number of entries. */
   get size(): number {
     return this.count
   }
@@ -26,12 +26,12 @@ export class Queue<A> {
     this.count++
   }
 
-  /** The oldest, which leaves the queue; `undefined` if it is empty. */
+  /** Removes and returns the oldest entry, or `undefined` if the queue is empty. */
   shift(): A | undefined {
     const { first } = this
     if (first === undefined) return undefined
     this.first = first.next
-    // an old entry that has left keeps no younger one alive
+    // an entry that has left must not keep later entries in memory
     first.next = undefined
     if (this.first === undefined) this.last = undefined
     this.count--

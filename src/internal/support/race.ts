@@ -4,8 +4,8 @@ import * as Fiber from "effect/Fiber"
 import { Once } from "./waiters.js"
 
 /**
- * What the first of two effects to complete gives; the other is interrupted. Unlike `Effect.raceFirst` (effect 3.22) it
- * never hangs: interrupted in a pause between making its fibers and starting them, that one never completes.
+ * Returns the exit of the effect that completes first, and interrupts the other one. `Effect.raceFirst` (effect 3.22)
+ * does not complete if it is interrupted after it has made its fibers and before it starts them. This function does.
  */
 export const race = <A, E, R, B, F, Q>(
   self: Effect.Effect<A, E, R>,

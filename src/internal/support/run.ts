@@ -1,6 +1,6 @@
 /**
- * Running effects from plain code: forking, interrupting and observing fibers, and the scheduler. What the library
- * needs of Effect's `Runtime`, `FiberId`, `FiberRefs` and `Scheduler` is in this file, and nowhere else.
+ * Forks, interrupts and observes fibers from plain code, and schedules tasks. Only this file uses Effect's `Runtime`,
+ * `FiberId` and `FiberRefs`.
  */
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
@@ -29,7 +29,7 @@ export const currentFiber = (): AnyFiber | undefined => Option.getOrUndefined(Fi
 /** Whether a fiber has ended. */
 export const isDone = (fiber: AnyFiber): boolean => fiber.unsafePoll() !== null
 
-/** Interrupts a fiber, and does not wait for its end. */
+/** Interrupts a fiber without waiting for its end. */
 export const interruptNow = (fiber: AnyFiber): void => fiber.unsafeInterruptAsFork(FiberId.none)
 
 /** Calls `f` with the exit of a fiber when it ends, or at once if it has ended. */
@@ -63,7 +63,7 @@ export class Runner<R = never> {
     return new Runner(withRef(this.runtime, FiberRef.currentScheduler, scheduler), scheduler)
   }
 
-  /** The same without the span of now. `links` says whether the spans of its fibers link to that span instead. */
+  /** The same without the current span. With "linked", the root spans of its fibers have a link to that span. */
   withoutSpan(links: "linked" | "unlinked"): Runner<R> {
     const { context, fiberRefs, runtimeFlags } = this.runtime
     const span = Context.getOption(context, Tracer.ParentSpan)
@@ -76,14 +76,14 @@ export class Runner<R = never> {
     return new Runner(withRef(runtime, FiberRef.currentTracerSpanLinks, link), this.scheduler)
   }
 
-  /** Starts a fiber. It runs until it waits before this returns. */
+  /** Starts a fiber. The fiber runs until it first waits, and then this returns. */
   fork<A, E>(effect: Effect.Effect<A, E, R>): Fiber.RuntimeFiber<A, E> {
     return Runtime.runFork(this.runtime, effect)
   }
 
   /**
-   * Starts a fiber whose scope this is, the only service that the runner lacks. To provide a service to an effect
-   * that runs costs more than the rest of the fiber.
+   * Starts a fiber with `scope` as its scope. The scope is put into the fiber's context before the start, because
+   * providing a service inside the fiber costs more than the rest of the fiber.
    */
   forkIn<A, E, Q>(
     this: Runner<Exclude<Q, Scope.Scope>>,
@@ -91,18 +91,18 @@ export class Runner<R = never> {
     effect: Effect.Effect<A, E, Q>
   ): Fiber.RuntimeFiber<A, E> {
     const { context, fiberRefs, runtimeFlags } = this.runtime
-    // `Context.add` would do, could the compiler see that `Q` is nothing but `Exclude<Q, Scope>` and the scope
+    // not `Context.add`: the compiler cannot see that `Q` is `Exclude<Q, Scope>` plus the scope
     const services = new Map(context.unsafeMap).set(Scope.Scope.key, scope)
     return Runtime.runFork(Runtime.make({ context: Context.unsafeMake<Q>(services), fiberRefs, runtimeFlags }), effect)
   }
 
-  /** Starts a fiber with the settings (log level, annotations and the like) that another fiber has now. */
+  /** Starts a fiber with the current `FiberRef` values of another fiber, such as its log level and annotations. */
   forkAs<A, E>(fiber: AnyFiber, effect: Effect.Effect<A, E, R>): Fiber.RuntimeFiber<A, E> {
     const { context, runtimeFlags } = this.runtime
     return Runtime.runFork(Runtime.make({ context, fiberRefs: fiber.getFiberRefs(), runtimeFlags }), effect)
   }
 
-  /** Runs a task after the fibers that can go on now. */
+  /** Runs a task after all fibers that can run now. */
   schedule(task: () => void): void {
     this.scheduler.scheduleTask(task, 0)
   }
@@ -120,8 +120,8 @@ const withRef = <R, A>(
   })
 
 /**
- * Forks into the scope, outside of every `AsyncLocalStorage` context, and interruptible whatever the region of now:
- * what outlives the request that starts it carries neither that request's context nor its interruption.
+ * Forks into the current scope, interruptible, and outside of every `AsyncLocalStorage` context. A fiber that lives
+ * longer than the request that starts it must not have the request's async context or its uninterruptible region.
  */
 export const forkOutside = <A, E, R>(
   effect: Effect.Effect<A, E, R>

@@ -1,4 +1,4 @@
-/** The symbols that mark sessions and streams, and the one way to look for them. */
+/** The symbols that mark sessions and streams, and the check for such a mark. */
 
 /**
  * The mark of a session: see `isSession`.
@@ -33,8 +33,8 @@ export const MuxStreamTypeId: unique symbol = Symbol.for("effect-muxado/MuxStrea
 export type MuxStreamTypeId = typeof MuxStreamTypeId
 
 /**
- * Whether a value carries the mark, of this copy of the library or of another. Its value is compared too: a Proxy may
- * have an answer to any `in`, or throw.
+ * Whether a value has the mark, from this copy of the library or from another one. It compares the property's value,
+ * and does not use `in`, because a Proxy can answer true to every `in`. Returns false if a Proxy throws.
  */
 export const isMarked = (value: unknown, mark: symbol): boolean => {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return false

@@ -1,13 +1,13 @@
 /**
  * The four ways to wait in this library. None of them loses a wake-up or a value.
  *
- * - `Signal`: one fiber waits for "look again", and a call that comes while it does not wait is remembered.
- * - `WaitSet`: many fibers wait, a condition is asked when they begin, all look again when they are woken.
- * - `Latch`: many fibers wait until a gate is open, and it may be closed again.
- * - `Once`: many fibers wait for one outcome that never changes.
+ * - `Signal`: one fiber waits until it must check its state again. A call while it does not wait is remembered.
+ * - `WaitSet`: many fibers wait, unless a condition is true. All of them are woken, and check their state again.
+ * - `Latch`: many fibers wait until a gate is open. The gate can be closed again.
+ * - `Once`: many fibers wait for one outcome, which never changes.
  *
- * Whoever wakes changes its own state first and wakes last: a scheduler may run the woken fiber before the call
- * returns.
+ * Code that wakes a fiber changes its own state first and wakes last: a scheduler may run the woken fiber before the
+ * call returns.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -17,11 +17,11 @@ import type { AnyFiber } from "./run.js"
 import { currentFiber, isDone } from "./run.js"
 
 /**
- * Wakes the one fiber that waits, and remembers a call that came while none did. The signal carries nothing: the fiber
- * that is woken looks again.
+ * Wakes the one waiting fiber. If no fiber waits, it remembers the call for the next `wait`. The signal carries no
+ * value: the woken fiber checks its state again.
  *
- * An interrupted waiter stays registered until the next call. That call is remembered too: only a fiber that goes on
- * takes it.
+ * An interrupted waiter stays registered until the next `notify`. That call stays remembered, because only a fiber
+ * that continues clears it.
  */
 export class Signal {
   private raised = false
@@ -51,28 +51,29 @@ export class Signal {
   }
 }
 
-/** From this many waiters on, those whose fibers have ended are looked for. */
+/** From this number of waiters on, a `WaitSet` searches for waiters whose fibers have ended. */
 const FIRST_SEARCH = 16
 
 /**
- * Wakes all fibers that wait. `ready` is asked in the same step in which a fiber is registered.
+ * Wakes all waiting fibers. `ready` is called in the step that registers a fiber.
  *
- * Interrupted waiters stay registered: removing them costs more than the wait, and waking them again does nothing. They
- * are removed when all are woken, when they wait again, or, once their fibers have ended, when there are twice as many.
+ * Interrupted waiters stay registered: removing them costs more than the wait, and waking them does nothing. They are
+ * removed by the next `notifyAll`, or when the same fiber waits again. Waiters whose fibers have ended are also
+ * removed by a search, which runs each time the number of waiters has doubled.
  */
 export class WaitSet {
-  // nearly always there is but one
+  // most of the time only one fiber waits
   private fiber: AnyFiber | undefined = undefined
   private wake: (() => void) | undefined = undefined
   private others: Map<AnyFiber, () => void> | undefined = undefined
   private searchAt = FIRST_SEARCH
 
-  /** Waits for `notifyAll`, unless `ready` says that there is nothing to wait for. */
+  /** Waits for `notifyAll`, unless `ready` returns true. */
   waitUnless(ready: () => boolean): Effect.Effect<void> {
     return this.awaitThen(ready, Effect.void)
   }
 
-  /** The same, and goes on with `next`; `waiting` is called with the fiber if it has to wait. */
+  /** The same, and then runs `next`. If the fiber has to wait, `waiting` is called with it. */
   awaitThen<A, E>(
     ready: () => boolean,
     next: Effect.Effect<A, E>,
@@ -81,7 +82,7 @@ export class WaitSet {
     return park<A, E>((resume) => {
       if (ready()) return resume(next)
       const fiber = currentFiber()
-      if (fiber === undefined) throw new Error("a fiber that waits is the current one")
+      if (fiber === undefined) throw new Error("a WaitSet can only be awaited in a fiber")
       waiting?.(fiber)
       const wake = () => resume(next)
       if (this.fiber === undefined || this.fiber === fiber || isDone(this.fiber)) {
@@ -139,7 +140,7 @@ export class Latch {
   }
 }
 
-/** An outcome that is there once, and for all who wait for it. */
+/** One outcome, for all fibers that wait for it. */
 export class Once<A, E = never> {
   private outcome: Exit.Exit<A, E> | undefined = undefined
   private readonly waiting = new Set<Resume<A, E>>()
@@ -156,7 +157,7 @@ export class Once<A, E = never> {
     return this.outcome !== undefined
   }
 
-  /** The first outcome stays; false for a later one. */
+  /** Sets the outcome and wakes all fibers. Returns false, and changes nothing, if there is an outcome already. */
   complete(outcome: Exit.Exit<A, E>): boolean {
     if (this.outcome !== undefined) return false
     this.outcome = outcome

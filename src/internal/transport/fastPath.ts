@@ -1,10 +1,10 @@
 /**
  * The fast path as a capability: how a transport, a reader or a writer offers one, and when it is used.
  *
- * A session must never go around code that stands between it and its transport. So an offer names its owner, and
- * counts for this object alone: a copy, a Proxy or an object that inherits from the owner has the owner's offer at
- * most, and its own `read` and `write` are used. The property is not enumerable, so a spread loses it. The owner is
- * frozen, so that nothing can replace its `read` or `write` behind the offer.
+ * A session must not bypass code between it and its transport. So an offer names its owner, and is valid for this object
+ * only. A copy, a Proxy or an object that inherits from the owner has at most the owner's offer, so its own `read` and
+ * `write` are used. The property is not enumerable, so a spread does not copy it. The owner is frozen, so that nothing
+ * can replace its `read` or `write` and leave the offer.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,12 +16,12 @@ interface Offer {
   readonly owner: object
 }
 
-/** What may offer a fast path. */
+/** An object that may offer a fast path: a transport, a reader or a writer. */
 interface Service<F extends Offer> {
   readonly fastPath?: F | undefined
 }
 
-/** Makes the offer of a new object, which nothing else has seen yet. */
+/** Adds the offer to a new object, which no other code has seen yet, and freezes the object. */
 export const offerFastPath = <F extends Offer, S extends Service<F>>(owner: S, fastPath: F): S => {
   Object.defineProperty(owner, "fastPath", { value: fastPath })
   Object.freeze(owner)
@@ -29,8 +29,8 @@ export const offerFastPath = <F extends Offer, S extends Service<F>>(owner: S, f
 }
 
 /**
- * The fast path that the object offers for itself; `undefined` where it offers none, and where the offer is wrong. It
- * is read without a getter, which would be code that is not ours.
+ * The fast path that an object offers for itself. `undefined` if it offers none, or if the offer is wrong. Calls no
+ * getter, because a getter is foreign code.
  */
 export const fastPathOf = <F extends Offer>(
   service: Service<F>,
@@ -41,12 +41,12 @@ export const fastPathOf = <F extends Offer>(
   return isOffer(offered) ? offered : undefined
 }
 
-/** What is wrong with the offer of an object, in words. */
+/** The error text for a wrong offer of an object; `undefined` if it has none, or if the offer is right. */
 export const fastPathFault = (service: object, what: string, parts: ReadonlyArray<string>): string | undefined => {
   const offered: unknown = offeredBy(service)
   if (offered === undefined) return undefined
   if (typeof offered !== "object" || offered === null || !("owner" in offered)) {
-    return `the fastPath of a ${what} is made by withFastPath, it cannot be ${describe(offered)}`
+    return `the fastPath of a ${what} must be made by withFastPath, and cannot be ${describe(offered)}`
   }
   if (!isOwn(offered, service)) return undefined
   const wrong = wrongPart(offered, parts)
@@ -55,8 +55,8 @@ export const fastPathFault = (service: object, what: string, parts: ReadonlyArra
 }
 
 /**
- * Runs an `each` that is not ours. It may throw, give no effect, complete too early, or call `take` once it has
- * failed or was interrupted; none of that reaches `take`.
+ * Runs the `each` of foreign code. Dies if `each` throws, returns no effect, or completes while `take` still asks for
+ * more. Ignores calls of `take` after `each` has failed or was interrupted.
  */
 export const runEach = <A>(
   what: string,

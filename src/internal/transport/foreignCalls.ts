@@ -1,4 +1,7 @@
-/** Calls of what is not ours, a `Socket` above all: it may throw, die, interrupt itself, or never complete. */
+/**
+ * Guards calls of code outside this library, such as a `Socket`: it may throw, die, interrupt itself, or never
+ * complete.
+ */
 import * as Socket from "@effect/platform/Socket"
 import * as Cause from "effect/Cause"
 import type * as Duration from "effect/Duration"
@@ -6,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { describeValue } from "../support/bytes.js"
 import { race } from "../support/race.js"
 
-/** The effect that `f` gives; what it throws, or gives that is no effect, is a defect. */
+/** Runs the effect that `f` returns. Dies if `f` throws or returns another value; `what` names it in the error. */
 export const call = <A, E, R>(what: string, f: () => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.suspend(() => {
     const effect = f()
@@ -15,7 +18,7 @@ export const call = <A, E, R>(what: string, f: () => Effect.Effect<A, E, R>): Ef
       : Effect.die(new TypeError(`${what} must be an Effect, not ${describeValue(effect)}`))
   })
 
-/** The `Error` at the bottom: a platform error holds the medium's own one, and a WebSocket's is in an event. */
+/** Finds the original `Error`. A platform error contains the medium's error; that of a WebSocket is inside an event. */
 export const causeOf = (cause: Cause.Cause<unknown>): unknown => {
   if (Cause.isInterruptedOnly(cause)) return new Error("the Socket interrupted itself")
   const error = Cause.squash(cause)
@@ -26,6 +29,6 @@ export const causeOf = (cause: Cause.Cause<unknown>): unknown => {
   return inner instanceof Error ? inner : error
 }
 
-/** Waits for a release, but not longer than this: what cannot even be released is left to itself. */
+/** Waits for a release, at most for `limit`. After that, the release continues in the background. */
 export const atMost = (limit: Duration.DurationInput, release: Effect.Effect<unknown>): Effect.Effect<void> =>
   Effect.asVoid(race(Effect.disconnect(Effect.interruptible(release)), Effect.sleep(limit)))

@@ -1,9 +1,8 @@
 /**
- * A `Socket` of `@effect/platform` as a transport: a pushing source becomes one that is pulled from, and its many ways
- * to end become one.
+ * Makes a transport, which is read, from a `Socket` of `@effect/platform`, which pushes messages.
  *
- * The handler given to the socket returns no effect that deals with bytes: those would run concurrently, and in any
- * order. What a `Socket` does is code that is not ours: every call of it is guarded.
+ * The message handler returns no effect that deals with bytes, because the platform would run such effects concurrently
+ * and in any order. A `Socket` is foreign code, so every call of it is guarded.
  */
 import * as Socket from "@effect/platform/Socket"
 import type * as Context from "effect/Context"
@@ -30,56 +29,55 @@ import { ending } from "./socketEnd.js"
 import { watchFinalizers } from "./watchFinalizers.js"
 
 /**
- * What can be told about a `Socket` that becomes a transport.
+ * Options of a `Socket` that is used as a transport.
  *
  * @since 0.1.0
  * @category models
  */
 export interface SocketOptions {
   /**
-   * The bytes that may have arrived without having been read, before the transport fails. Default: 64 MiB, all that a
-   * peer may send unasked under a session's default receive budget, so that only a peer which ignores its windows, or
-   * a process which stood still, meets it. A WebSocket that can pause does so at 1 MiB.
+   * The maximum number of received bytes that are not read yet. If more arrive, the transport fails. Default: 64 MiB. A
+   * WebSocket that can be paused is paused above 1 MiB.
    */
   readonly maxBuffered?: number | undefined
   /**
-   * How many bytes the medium was given and has not sent yet, for a medium whose writes complete at once. Default: the
-   * `bufferedAmount` of the socket's WebSocket, once that is known (see `fromSocket`); where there is none, a `write`
-   * completes when the socket's own write does. What it throws, or gives that is no number of bytes, fails the
-   * transport.
+   * Returns the number of bytes that the medium has not sent yet. It is for a medium whose writes complete at once.
+   * Default: the `bufferedAmount` of the socket's WebSocket, after the transport has found it (see `fromSocket`).
+   * Without one, a `write` completes when the socket's own write does. If the function throws, or returns anything
+   * but a number of bytes, the transport fails.
    */
   readonly bufferedAmount?: (() => number) | undefined
   /**
-   * A `write` completes once `bufferedAmount` is not above this many bytes. Default: 256 KiB.
+   * A `write` completes when `bufferedAmount` is at most this number of bytes. Default: 256 KiB.
    */
   readonly highWaterMark?: number | undefined
   /**
-   * How long the socket may take to open. Default: 10 seconds.
+   * The time limit for opening the socket. Default: 10 seconds.
    */
   readonly openTimeout?: Duration.DurationInput | undefined
 }
 
-/** What a server knows about the socket of a connection. */
+/** Information from a server about the socket of a connection. */
 export interface Connection {
   readonly medium?: Medium | undefined
-  /** While this is true nothing reads, and less is held. */
+  /** True while the connection waits to be served. Then nothing reads, and the limits are lower. */
   readonly isWaiting?: (() => boolean) | undefined
 }
 
-/** A transport, and a wait for its end. */
+/** A transport, and an effect that completes at its end. */
 export interface Opened {
   readonly transport: TransportService
   readonly over: Effect.Effect<void>
 }
 
-/** What `Transport.fromSocket` is. */
+/** Implements `Transport.fromSocket`. */
 export const make = (
   socket: Socket.Socket,
   options?: SocketOptions
 ): Effect.Effect<TransportService, TransportFailed, Scope.Scope> =>
   Effect.map(open(socket, options), ({ transport }) => transport)
 
-/** The same, for a server that knows more than the socket. */
+/** The same, with information from a server or from the constructor of a WebSocket. */
 export const open = (
   socket: Socket.Socket,
   options: SocketOptions = {},
@@ -95,13 +93,13 @@ export const open = (
     let destroyed: TransportFailed | undefined
     let failure: TransportFailed | undefined
 
-    /** Open once the socket has opened, or never will. */
+    /** Open when the socket has opened, or has failed to open. */
     const ready = new Latch(false)
     /** Open while there is something to read: bytes or the failure. */
     const readable = new Latch(false)
-    /** Open once `failure` is set. */
+    /** Open when `failure` is set. */
     const over = new Latch(false)
-    /** Open once the socket is to be dropped. */
+    /** Open when the socket must be closed. */
     const dropped = new Latch(false)
 
     const failed = (
@@ -121,7 +119,7 @@ export const open = (
 
     const settle = (error: TransportFailed): void => {
       failure ??= error
-      // one that is paused would not hear the peer close
+      // a paused socket would not notice that the peer closes
       inbox.resume()
       readable.open()
       over.open()
@@ -154,7 +152,7 @@ export const open = (
     let looked = false
 
     const onMessage = (message: unknown): Effect.Effect<void> | undefined => {
-      // A WebSocket that is closing goes on to deliver messages.
+      // a closing WebSocket still delivers messages, which are ignored
       if (failure === undefined) {
         onOpen()
         inbox.push(message)
@@ -165,7 +163,7 @@ export const open = (
       return look
     }
 
-    // As the last step, for then no interruption can come between taking the bytes and handing them on.
+    // takes the bytes in the last operation, so that no interruption can come between taking and returning them
     const take = Effect.sync(() => inbox.take())
 
     const read: Effect.Effect<Uint8Array, TransportFailed> = Effect.suspend(() => {
@@ -173,7 +171,7 @@ export const open = (
       const has = inbox.look()
       if (has === true) return take
       if (has !== false) {
-        // what follows means nothing without it
+        // the bytes after the lost ones are useless
         destroyed = failed("Read", "Local", has)
         fail(destroyed)
         return Effect.fail(destroyed)
@@ -198,8 +196,8 @@ export const open = (
     })
 
     const run = Effect.mapInputContext(
-      // A socket opens in the context it was made in, but one of the platform lets the services of whoever runs it take
-      // precedence, the constructor of WebSockets among them.
+      // A platform's socket opens in the context in which it was made, but the services in the context of its run take
+      // precedence. So the run gets only the services that find the WebSocket, and not those of the caller.
       call("what runRaw of a Socket gives", () =>
         socket.runRaw<void, never, never>(onMessage, { onOpen: Effect.sync(onOpen) })
       ),
@@ -214,13 +212,12 @@ export const open = (
     )
     let endsItsWriting = false
 
-    // The socket's events and timers must not carry the context of the request in which it happens to be opened.
+    // the socket's events and timers must not run in the async context of the request that opens it
     const runner = (yield* Runner.current()).outside
     const fork = <A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> =>
       outside(() => runner.fork(Effect.interruptible(effect)))
-    // In this very step, not when a forked fiber gets its turn: before that, Deno emits what a WebSocket has
-    // received, and
-    // a message without a listener is lost.
+    // Starts in this step, not in the turn of a forked fiber: Deno emits a WebSocket's messages before that turn, and a
+    // message without a listener is lost.
     let closer: Fiber.RuntimeFiber<unknown> | undefined = undefined
     const running = yield* Effect.acquireRelease(
       Effect.sync(() => fork(run)),
@@ -249,7 +246,7 @@ export const open = (
     const acquired = yield* race(writer, Effect.as(Effect.sleep(openTimeout), undefined))
     if (acquired === undefined || Exit.isFailure(acquired)) {
       const cause =
-        acquired === undefined ? notWithin(openTimeout, "the Socket has no writer") : causeOf(acquired.cause)
+        acquired === undefined ? notWithin(openTimeout, "the Socket returned no writer") : causeOf(acquired.cause)
       return yield* failed("Open", "Local", cause)
     }
     const send = (message: Uint8Array | Socket.CloseEvent) =>
@@ -264,9 +261,9 @@ export const open = (
       }
     })
 
-    // This closes a net socket in the same step. A writer that takes longer has had its turn: what follows interrupts
-    // the
-    // run, and so closes the socket. A WebSocket would send all that waits first, or try to.
+    // The CloseEvent closes a net socket in the same step. If the writer needs longer than one turn, the interruption
+    // of
+    // the run closes the socket. A WebSocket would first try to send its unsent bytes, so it is terminated.
     const closing = dropped.await.pipe(
       Effect.zipRight(race(Effect.exit(send(new Socket.CloseEvent(1000))), Effect.yieldNow())),
       Effect.zipRight(terminate),
@@ -276,19 +273,25 @@ export const open = (
     yield* race(ready.await, Effect.sleep(openTimeout))
     if (!opened) {
       const cause = failure === undefined ? notWithin(openTimeout, "the Socket did not open") : failure.cause
-      return yield* failed("Open", "Remote", cause ?? new Error("the Socket ended before it was open"))
+      return yield* failed("Open", "Remote", cause ?? new Error("the Socket ended before it opened"))
     }
 
     // --- out
 
     const refuseWrite = Effect.suspend(() =>
-      Effect.fail(failed("Write", failure?.initiator ?? "Local", failure ?? new Error("written to after its end")))
+      Effect.fail(
+        failed(
+          "Write",
+          failure?.initiator ?? "Local",
+          failure ?? new Error("the transport was written to after its end")
+        )
+      )
     )
 
-    // The socket's own writer suspends for ever once the socket has ended.
+    // after the socket has ended, its own writer never completes
     const untilOver = Effect.zipRight(over.await, refuseWrite)
 
-    /** For what the medium does wrong: reading is over, too. */
+    /** Fails a write because of a fault of the medium, and ends the transport. */
     const failWrite = (
       initiator: TransportFailed["initiator"],
       cause: unknown
@@ -302,10 +305,13 @@ export const open = (
     const unsent = (): number => {
       const amount: unknown = (options.bufferedAmount ?? medium?.bufferedAmount)?.() ?? 0
       if (typeof amount === "number" && amount >= 0) return amount
-      throw new TypeError(`bufferedAmount gives a number of bytes, not ${describeValue(amount)}`)
+      throw new TypeError(`bufferedAmount must return a number of bytes, not ${describeValue(amount)}`)
     }
 
-    /** A WebSocket has no event for this, so it is asked: ever less often while nothing moves. */
+    /**
+     * Waits until at most `highWaterMark` bytes are unsent. A WebSocket has no event for this, so it polls after 1
+     * ms, and then after doubled delays: up to 16 ms while bytes are sent, and up to 256 ms while none are.
+     */
     const drained = (delay: number, before: number): Effect.Effect<void, TransportFailed> =>
       Effect.suspend(() => {
         let now: number
@@ -320,7 +326,8 @@ export const open = (
       })
 
     const write = (chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, TransportFailed> => {
-      // memory that is transferred between this call and the write would leave a gap, and the peer could not go on
+      // if memory is transferred between this call and the write, bytes are missing, and the peer cannot decode the
+      // rest
       const asked = lengthOf(chunks)
       const sendAll = Effect.suspend(() => {
         const length = lengthOf(chunks)
@@ -334,7 +341,7 @@ export const open = (
         if (asked instanceof TypeError) return Effect.fail(failed("Write", "Local", asked))
         if (failure !== undefined || ended) return refuseWrite
         if (asked === 0) return Effect.void
-        // a write that was interrupted may have left more than fits
+        // an interrupted write may have left more than `highWaterMark` unsent
         const sending = Effect.zipRight(drained(1, Infinity), Effect.zipRight(sendAll, drained(1, Infinity)))
         return race(sending, untilOver)
       })
@@ -358,18 +365,18 @@ const wrongOption = (options: SocketOptions): Error | undefined => {
   for (const name of ["maxBuffered", "highWaterMark"] as const) {
     const value: unknown = options[name]
     if (value !== undefined && !(typeof value === "number" && value >= 0)) {
-      return new RangeError(`${name} is a number of bytes, not ${describeValue(value)}`)
+      return new RangeError(`${name} must be a number of bytes, not ${describeValue(value)}`)
     }
   }
   const bufferedAmount: unknown = options.bufferedAmount
   if (bufferedAmount !== undefined && typeof bufferedAmount !== "function") {
-    return new TypeError(`bufferedAmount is a function, not ${describeValue(bufferedAmount)}`)
+    return new TypeError(`bufferedAmount must be a function, not ${describeValue(bufferedAmount)}`)
   }
   const openTimeout: unknown = options.openTimeout
   const duration = openTimeout === undefined ? Option.some(Duration.zero) : Duration.decodeUnknown(openTimeout)
   return Option.isSome(duration)
     ? undefined
-    : new TypeError(`openTimeout is a duration, not ${describeValue(openTimeout)}`)
+    : new TypeError(`openTimeout must be a duration, not ${describeValue(openTimeout)}`)
 }
 
 const notWithin = (limit: Duration.Duration, what: string): Error =>
@@ -378,7 +385,7 @@ const notWithin = (limit: Duration.Duration, what: string): Error =>
 const ignoringFaults = (effect: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchAllCause(effect, (cause) => Effect.logDebug("The writer of a Socket could not be closed", cause))
 
-const MOVED = new TypeError("the memory of a chunk to write was transferred before it was written")
+const MOVED = new TypeError("the memory of a chunk was transferred before the transport wrote it")
 
 const MAX_BUFFERED = 64 * 1024 * 1024
 

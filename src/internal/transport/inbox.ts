@@ -1,6 +1,6 @@
 /**
- * What has arrived at a `Socket` and was not read: a bounded amount, since the medium is paused, or the transport
- * fails.
+ * Buffers the unread bytes of a `Socket`, up to a limit. The medium is paused before that, if it can be. Beyond the
+ * limit the transport fails.
  */
 import type { Initiator } from "../../MuxadoError.js"
 import { describeValue, isBytes } from "../support/bytes.js"
@@ -9,36 +9,39 @@ import type { Medium } from "./medium.js"
 
 interface Received {
   readonly bytes: Uint8Array
-  /** Of `bytes`, when they came. */
+  /** The length of `bytes` on arrival. If `bytes.length` is smaller later, the memory was transferred. */
   readonly length: number
 }
 
 export interface Options {
-  /** More bytes than these fail the transport. */
+  /** The transport fails if more than this number of bytes is unread. */
   readonly maxBuffered: number
-  /** What can be paused, as far as it is known. */
+  /** The medium to pause, if it is known. */
   readonly medium: () => Medium | undefined
-  /** While this is true nothing reads, and less is held. */
+  /** True while the connection waits to be served. Then nothing reads, and the limits are lower. */
   readonly isWaiting: () => boolean
-  /** Nothing more can be received: what came is wrong or too much, or the medium cannot be paused or resumed. */
+  /**
+   * Called if nothing more can be received: a message is wrong, the limit is exceeded, or pausing or resuming the
+   * medium throws.
+   */
   readonly onFault: (initiator: Initiator, cause: unknown) => void
 }
 
 export class Inbox {
   private readonly queue = new Queue<Received>()
-  /** The next to be read, which is in `queue` no more. */
+  /** The next message to read, already removed from `queue`. */
   private front: Received | undefined
-  /** Bytes in `queue` and `front`. */
+  /** The number of bytes in `queue` and `front`. */
   private buffered = 0
   private paused = false
 
   constructor(private readonly options: Options) {}
 
-  /** Keeps what a `Socket` delivers. */
+  /** Stores a message of the `Socket`. */
   push(message: unknown): void {
     const { isWaiting, maxBuffered, onFault } = this.options
     if (typeof message === "string") {
-      return onFault("Remote", new TypeError("a text message arrived, only binary ones carry bytes"))
+      return onFault("Remote", new TypeError("a text message arrived, but a transport carries only binary messages"))
     }
     const bytes = bytesOf(message)
     if (bytes === undefined) {
@@ -49,18 +52,21 @@ export class Inbox {
     const waits = isWaiting()
     const limit = waits ? Math.min(maxBuffered, MAX_WAITING) : maxBuffered
     if (this.buffered + length > limit) {
-      return onFault("Remote", new RangeError(`more than ${limit} bytes arrived unread`))
+      return onFault("Remote", new RangeError(`more than ${limit} received bytes are unread`))
     }
     this.buffered += length
     this.queue.push({ bytes, length })
     if (this.buffered > (waits ? PAUSE_WAITING_ABOVE : PAUSE_ABOVE)) this.pause()
   }
 
-  /** Whether `take` would give bytes, or why it never will. */
+  /** True if `take` would return bytes, false if there are none yet, an error if the bytes were lost. */
   look(): boolean | TypeError {
     this.front ??= this.queue.shift()
     if (this.front === undefined) return false
-    return this.front.bytes.length === this.front.length || new TypeError("memory that had arrived was transferred")
+    return (
+      this.front.bytes.length === this.front.length ||
+      new TypeError("the memory of a received message was transferred before it was read")
+    )
   }
 
   take(): Uint8Array {
@@ -93,22 +99,22 @@ export class Inbox {
   }
 }
 
-/** Bytes of a message; a small part of a larger buffer is copied out of it, or it would keep all of that alive. */
+/** The bytes of a message. Copies a message of less than half its buffer, which would otherwise stay in memory. */
 const bytesOf = (message: unknown): Uint8Array | undefined => {
   if (isBytes(message)) return 2 * message.length < message.buffer.byteLength ? message.slice() : message
   return isArrayBuffer(message) ? new Uint8Array(message) : undefined
 }
 
-/** Also one of another realm. */
+/** True also for an `ArrayBuffer` of another realm. */
 const isArrayBuffer = (value: unknown): value is ArrayBuffer =>
   value instanceof ArrayBuffer || Object.prototype.toString.call(value) === "[object ArrayBuffer]"
 
 const NOTHING: Received = { bytes: new Uint8Array(0), length: 0 }
 
-/** In bytes that arrived unread. */
+/** In unread bytes. */
 const PAUSE_ABOVE = 1024 * 1024
 const RESUME_BELOW = 512 * 1024
 
-/** The same for a connection that waits to be served: it is paused, or dropped. */
+/** The limits of a connection that waits to be served: above the first it is paused, above the second it fails. */
 const PAUSE_WAITING_ABOVE = 64 * 1024
 const MAX_WAITING = 1024 * 1024

@@ -1,6 +1,6 @@
 /**
- * What the medium under a `Socket` of the platform can do that a `Socket` cannot say: how many bytes it has not sent,
- * and to pause. For a WebSocket this has to be found first.
+ * The medium under a platform `Socket`. It can report its unsent bytes and be paused, which a `Socket` cannot. A
+ * WebSocket must be found first.
  */
 import * as Socket from "@effect/platform/Socket"
 import * as Context from "effect/Context"
@@ -8,19 +8,22 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 
-/** A part is missing where the medium lacks it. Each may throw: the objects behind it are not ours. */
+/**
+ * The abilities of a medium. Those that it lacks are missing. Each function may throw, because it calls foreign
+ * objects.
+ */
 export interface Medium {
-  /** Bytes that the medium was given and has not sent. */
+  /** The number of bytes that were written to the medium and that it has not sent. */
   readonly bufferedAmount?: () => unknown
   readonly pause?: () => void
   readonly resume?: () => void
-  /** Drops the connection with all that is unsent. */
+  /** Drops the connection with all unsent bytes. */
   readonly terminate?: () => void
-  /** Where it leads to. */
+  /** The address of the peer. */
   readonly endpoint?: string
 }
 
-/** What an object can do, by its methods: a standard WebSocket, one of `ws`, or a socket of Node. */
+/** Finds the abilities of an object by its methods: a standard WebSocket, one of `ws`, or a Node socket. */
 export const mediumOf = (object: unknown): Medium => {
   if (!Predicate.isObject(object)) return {}
   const method = (name: string): (() => void) | undefined => {
@@ -39,33 +42,36 @@ export const mediumOf = (object: unknown): Medium => {
   }
 }
 
-/** A URL as a person may see it: who logs in, and what follows the path, can be secret. */
+/** A URL without the parts that can be secret: user, password, query and fragment. */
 export const endpointOf = (url: unknown): string | undefined =>
   typeof url === "string" && url !== ""
     ? url.replace(/[?#].*$/s, "").replace(/^([a-z][a-z0-9+.-]*:)?(\/\/)[^/]*@/i, "$1$2")
     : undefined
 
-/** What `NodeSocketServer` provides for a TCP connection. By its key: this module is not for Node alone. */
+/**
+ * The socket that `NodeSocketServer` provides. Identified by its key, because this module must not import Node
+ * packages.
+ */
 export const NetSocket = Context.GenericTag<unknown>("@effect/platform-node/NodeSocket/NetSocket")
 
-/** The medium of a connection, out of what its server provides for it. */
+/** Finds the medium of a connection in the services that its server provides. */
 export const mediumIn = (services: Context.Context<never>): Medium | undefined => {
   const webSocket = Context.getOption(services, Socket.WebSocket)
   if (Option.isSome(webSocket)) return mediumOf(webSocket.value)
   const netSocket = Context.getOption(services, NetSocket)
   if (Option.isNone(netSocket)) return undefined
-  // its writes complete when they are sent, and its end is the Socket's to choose
+  // without `bufferedAmount` and `terminate`: its writes complete when they are sent, and the Socket itself ends it
   const { pause, resume } = mediumOf(netSocket.value)
   return pause === undefined || resume === undefined ? {} : { pause, resume }
 }
 
-/** Asks the constructor of a WebSocket, if it is one of ours, which one it made. */
+/** Receives the WebSocket that a constructor of this library makes. */
 class Constructed extends Context.Tag("effect-muxado/internal/Constructed")<
   Constructed,
   (webSocket: globalThis.WebSocket) => void
 >() {}
 
-/** Tells the transport whose socket's run constructs this WebSocket about it. */
+/** Reports a new WebSocket to the transport whose `run` constructs it. */
 export const announce = (webSocket: globalThis.WebSocket): void => {
   const fiber = Option.getOrUndefined(Fiber.getCurrentFiber())
   if (fiber === undefined) return
@@ -77,9 +83,9 @@ export const announce = (webSocket: globalThis.WebSocket): void => {
  * Finds the WebSocket under a `Socket`. `context` is to be the context of its run, and `look` is to be called with
  * the context of an effect that the run starts for a message: the platform provides the WebSocket to those.
  *
- * Where the program itself runs in the handler of a WebSocket server, that context holds the handler's WebSocket
- * anyway, also for a socket that is no WebSocket. So a stand-in takes its place in the run: if the effect still sees
- * the stand-in, and the socket has not used it to open, the socket has no WebSocket.
+ * If the program itself runs in the handler of a WebSocket server, that context contains the handler's WebSocket,
+ * even for a socket that is not a WebSocket. So `context` has a Proxy in its place. If the effect still sees the
+ * Proxy, and the socket has not used it, then the socket has no WebSocket.
  */
 export const findWebSocket = (
   around: Context.Context<never>,

@@ -1,6 +1,6 @@
 /**
- * What a simulated link does for the sessions over it. It is found by the transport's operations, so that a transport
- * made of them, by a copy with another `write` say, is known too.
+ * The services of a simulated link for its sessions. They are found by the transport's operations, so that they are
+ * also found for a copy of the transport with another `write`.
  */
 import type * as Effect from "effect/Effect"
 import type { ConnectionStats } from "../../protocol/stats.js"
@@ -12,9 +12,9 @@ export interface CarriedSession {
 }
 
 export interface Simulated {
-  /** Runs what the end of the session's scope does, while virtual time passes. */
+  /** Runs the finalizer of the session's scope while virtual time passes. */
   readonly whileClosing: <A, E, R>(closing: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
-  /** The session may be asked what it is doing. */
+  /** Registers the session, so that the link can show what it does. */
   readonly carries: (session: CarriedSession) => void
 }
 
@@ -28,7 +28,7 @@ export const simulate = (transport: TransportService, link: Simulated): void => 
 
 export const simulatedBy = (transport: TransportService): Simulated => {
   for (const operation of OPERATIONS) {
-    // read without its getter: that is code of somebody else's, and may count, throw or have an effect
+    // calls no getter, because a program's getter may throw or have side effects
     const value: unknown = Object.getOwnPropertyDescriptor(transport, operation)?.value
     const link = typeof value === "object" || typeof value === "function" ? links.get(value ?? REAL) : undefined
     if (link !== undefined) return link

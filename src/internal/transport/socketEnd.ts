@@ -1,10 +1,10 @@
-/** The many ways in which a platform's `Socket` ends, as the two of a transport. */
+/** Maps the ways in which a platform `Socket` ends to two reasons: an orderly end, or a failed read. */
 import * as Socket from "@effect/platform/Socket"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { causeOf } from "./foreignCalls.js"
 
-/** Why a socket's run is over. */
+/** The reason why a socket's run ended. */
 export const ending = (
   exit: Exit.Exit<void, Socket.SocketError>,
   opened: boolean
@@ -16,5 +16,5 @@ export const ending = (
     : { reason: "Read", cause: causeOf(exit.cause) }
 }
 
-/** Normal, going away, and a close frame that held no code. */
+/** Normal closure, going away, and a close frame without a code. */
 const ORDERLY_CLOSE_CODES: ReadonlySet<number> = new Set([1000, 1001, 1005])

@@ -1,9 +1,10 @@
-/** Whether an effect that was given a scope has put something into it. */
+/** Detects whether an effect has used its scope. */
 import type * as Scope from "effect/Scope"
 
 /**
- * A writer that registers a finalizer ends its direction by it; one that does not has only the close event, which ends
- * both. A `Socket` says this in no other way.
+ * Returns a scope that records whether it is used. If the writer of a `Socket` adds a finalizer, the finalizer ends
+ * the outbound direction alone. If not, only a close event ends it, and that ends both directions. A `Socket` shows
+ * this in no other way.
  */
 export const watchFinalizers = (
   scope: Scope.Scope

@@ -1,4 +1,4 @@
-/** WebSockets that this library connects itself. */
+/** Opens WebSocket connections as transports. */
 import * as Socket from "@effect/platform/Socket"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -8,7 +8,7 @@ import type { SocketOptions } from "./fromSocket.js"
 import { open } from "./fromSocket.js"
 
 /**
- * What can be chosen about a WebSocket that becomes a transport.
+ * Options of a WebSocket that is used as a transport.
  *
  * @since 0.1.0
  * @category models
@@ -18,30 +18,30 @@ export interface WebSocketOptions extends Omit<SocketOptions, "bufferedAmount"> 
   readonly protocols?: string | Array<string> | undefined
 }
 
-/** What `Transport.makeWebSocket` is. */
+/** Implements `Transport.makeWebSocket`. */
 export const makeWebSocket = (url: string | Effect.Effect<string>, options: WebSocketOptions = {}) =>
   Effect.gen(function* () {
     const construct = deliveringArrayBuffers(yield* Socket.WebSocketConstructor)
     let endpoint: string | undefined
     const acquire = Effect.acquireRelease(
       Effect.map(Effect.isEffect(url) ? url : Effect.succeed(url), (url) => {
-        // not every WebSocket names the URL that it does not take, and a program without types may give any value
+        // not every WebSocket names the URL that it refuses, and a program without types may pass any value
         endpoint = endpointOf(String(url))
         return construct(url, options.protocols)
       }),
       (webSocket) => Effect.sync(() => webSocket.close(1000))
     )
     const socket = yield* Socket.fromWebSocket(acquire, {
-      // Otherwise 1006, a connection that broke off, is reported as an orderly end.
+      // Otherwise code 1006, a broken connection, is reported as an orderly end.
       closeCodeIsError: () => true,
-      // Its own limit is no option here, and must not be the shorter one.
+      // Turns off the platform's own limit, so that only our `openTimeout` counts.
       openTimeout: Duration.infinity
     })
     const { transport } = yield* open(socket, options, {}, () => endpoint)
     return transport
   })
 
-/** A constructor whose WebSockets give each message at once and in order, as an `ArrayBuffer`. */
+/** Makes a constructor whose WebSockets deliver each message at once and in order, as an `ArrayBuffer`. */
 export const deliveringArrayBuffers =
   (construct: WebSocketConstructor): WebSocketConstructor =>
   (url, protocols) => {

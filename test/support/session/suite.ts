@@ -59,7 +59,7 @@ export const sessionSuite = <E>(
           }
         }))
 
-      test("carry a type, and know who opened them", ({ client, server }) =>
+      test("have a type and an initiator", ({ client, server }) =>
         Effect.gen(function* () {
           const ours = yield* client.open({ type: 0xfffffffe })
           const theirs = yield* server.accept
@@ -70,7 +70,7 @@ export const sessionSuite = <E>(
           assert.deepStrictEqual([(yield* client.accept).id], [2])
         }))
 
-      test("are announced at once: whoever accepts may speak first", ({ client, server }) =>
+      test("are announced at once: the side that accepts may write first", ({ client, server }) =>
         Effect.gen(function* () {
           yield* Effect.forkScoped(server.serve((stream) => MuxStream.write(stream, encoded("welcome"))))
           const stream = yield* client.open()
@@ -93,7 +93,7 @@ export const sessionSuite = <E>(
           for (const stream of [near, near, far]) assert.isTrue(Option.isNone(yield* MuxStream.read(stream)))
         }))
 
-      test("are many at once: a thousand, 64 at a time", ({ client, server }) =>
+      test("are 1,000 in one session, 64 at a time", ({ client, server }) =>
         Effect.gen(function* () {
           yield* Effect.forkScoped(server.serve(echo))
           yield* Effect.forEach(
@@ -170,7 +170,7 @@ export const sessionSuite = <E>(
           }))
       }
 
-      test("leaves what had arrived before it to be read", ({ client, server }) =>
+      test("leaves the bytes that arrived before it readable", ({ client, server }) =>
         Effect.gen(function* () {
           const near = yield* client.open()
           const far = yield* server.accept
@@ -245,7 +245,7 @@ export const sessionSuite = <E>(
           )
         }))
 
-      test("a drain with streams in flight loses nothing", ({ client, server }) =>
+      test("a drain with open streams loses no bytes", ({ client, server }) =>
         Effect.gen(function* () {
           yield* Effect.forkScoped(server.serve((stream) => Effect.zipRight(server.draining, echo(stream))))
           const answers = yield* Effect.fork(

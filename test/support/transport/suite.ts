@@ -98,7 +98,7 @@ export const transportSuite = <E>(
         }))
     }
 
-    test("refuses to be written to after its end", ({ client, server }) =>
+    test("a write after its own end fails", ({ client, server }) =>
       Effect.gen(function* () {
         const reading = yield* Effect.fork(readToEnd(server))
         const ending = yield* Effect.fork(client.end)
@@ -139,7 +139,7 @@ export const transportSuite = <E>(
         assert.strictEqual((yield* Effect.flip(server.read)).reason, reason)
       }))
 
-    test("fails a write, and does not hang, after the peer is gone", ({ client, server }) =>
+    test("fails a write, and does not hang, after the peer has disconnected", ({ client, server }) =>
       Effect.gen(function* () {
         yield* server.destroy
         assert.strictEqual((yield* writeForEver(client))._tag, "TransportFailed")
