@@ -1,4 +1,4 @@
-/** The cells of the bench: what each asks of a pair of processes, and what it measures. */
+/** The cells of the bench: the work of each, and its measurements. */
 import { numberIn } from "./json.js"
 import type { Peer, Service } from "./peer.js"
 import type { Pair } from "./pair.js"

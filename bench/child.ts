@@ -1,4 +1,4 @@
-/** Hosts a peer in JavaScript: one JSON request a line on stdin, one JSON answer a line on stdout. */
+/** Runs a peer in JavaScript: one JSON request a line on stdin, one JSON answer a line on stdout. */
 import { createInterface } from "node:readline"
 import { booleanIn, numberIn, parse, stringIn } from "./json.js"
 import type { Driver, Peer, Service } from "./peer.js"

@@ -1,4 +1,4 @@
-/** Who is measured: each peer on both sides, and pairs of ours with another implementation of the same wire. */
+/** The contenders: each peer on both sides, and pairs of ours with another implementation of the same wire. */
 import { mkdirSync } from "node:fs"
 import type { Cell, Lack } from "./cells.js"
 import { goCommand, goPeers } from "./goPeers.js"

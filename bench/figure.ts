@@ -1,4 +1,4 @@
-/** A figure as it is read: three digits that matter, thousands set apart. */
+/** Formats a figure: three significant digits, with thousands separated. */
 export const figure = (value: number): string => {
   if (!Number.isFinite(value)) return "?"
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2

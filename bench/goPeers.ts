@@ -1,4 +1,4 @@
-/** The peers in Go: one program, built where there is a Go toolchain. */
+/** The peers in Go: one program, built if there is a Go toolchain. */
 import { execFile } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"

@@ -1,4 +1,4 @@
-/** Reading JSON that another process wrote: what is not as expected is an error, never `undefined`. */
+/** Reads JSON of another process. An unexpected value is an error, never `undefined`. */
 
 const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null
 

@@ -1,4 +1,4 @@
-/** What the figures were taken on, and what else it had to do meanwhile. */
+/** The machine of the figures, and its other load meanwhile. */
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
 import { cpus, loadavg, release, totalmem } from "node:os"

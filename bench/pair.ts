@@ -1,4 +1,4 @@
-/** A server and a client in processes of their own, and a link between them where the setup has one. */
+/** A server and a client in separate processes, with a link between them if the setup has one. */
 import { availableParallelism } from "node:os"
 import type { Link, Setup, Times } from "./cells.js"
 import type { Contender } from "./contenders.js"

@@ -1,6 +1,6 @@
 /**
- * What a peer of the bench is. A peer that knows streams gives `Streams`, and the workloads drive it by `streams.ts`;
- * one whose users would write a workload otherwise (ours, in Effect) gives its own `Driver`.
+ * The model of a peer of the bench. A peer with streams gives `Streams`, and `streams.ts` runs the workloads over them.
+ * A peer whose users would write a workload in another way (ours, in Effect) gives a `Driver`.
  */
 
 /** What the server does with each stream. */

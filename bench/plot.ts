@@ -1,4 +1,4 @@
-/** The results as an SVG: a panel of bars for each cell. Drawn for a light page as for a dark one. */
+/** The results as an SVG with a panel of bars for each cell, for light and dark pages. */
 import { figure } from "./figure.js"
 import type { CellResult, Results } from "./results.js"
 

@@ -1,4 +1,6 @@
-/** The parent's side of a child process: started on its core, asked in JSON lines, closed in good order or killed. */
+/**
+ * The parent's side of a child process: starts it on its core, sends it requests as JSON lines, and closes or kills it.
+ */
 import type { ChildProcessWithoutNullStreams } from "node:child_process"
 import { spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"

@@ -1,6 +1,6 @@
 /**
- * A long link: a TCP proxy that holds every byte for half a round trip, and lets so many a second through each way.
- * `node proxy.js TARGET ROUND_TRIP RATE`: port, milliseconds, megabits a second. It speaks the bench's protocol.
+ * A long link: a TCP proxy that delays every byte by half a round trip, and limits the rate in each direction. `node
+ * proxy.js TARGET ROUND_TRIP RATE`: port, milliseconds, megabits a second. It uses the protocol of the bench.
  */
 import * as Net from "node:net"
 import { createInterface } from "node:readline"

@@ -1,4 +1,4 @@
-/** What was measured: the samples as they come in, and what they say at the end. */
+/** The measurements: the samples when they arrive, and their summary at the end. */
 import type { Cell, Family, Metric, Sample } from "./cells.js"
 import type { Disturbance, Machine } from "./machine.js"
 import type { Ratio, Summary } from "./statistics.js"

@@ -1,4 +1,4 @@
-/** `npm run bench`: measures, and writes what it found. */
+/** `npm run bench`: measures, and writes the results. */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Cell } from "./cells.js"

@@ -1,4 +1,4 @@
-/** Runs cells: repeats are interleaved, so that what disturbs the machine disturbs all alike. */
+/** Runs cells. Repeats are interleaved, so that a disturbance of the machine affects all contenders alike. */
 import type { Cell, Setup, Times } from "./cells.js"
 import type { Contender } from "./contenders.js"
 import { figure } from "./figure.js"

@@ -1,4 +1,4 @@
-/** What repeats of one measurement say together. */
+/** The summary of repeated measurements. */
 
 export interface Summary {
   readonly median: number

@@ -1,4 +1,4 @@
-/** Both sides of every workload over peers that are `Streams`. Nothing is awaited that was there at once. */
+/** Both sides of every workload over peers that give `Streams`. A value that is there at once is not awaited. */
 import type { BulkResult, Driver, EchoResult, PingResult, Service, Stream, Streams } from "./peer.js"
 import {
   CHUNK,

@@ -1,4 +1,4 @@
-/** The results as Markdown: the ratios of all cells in one table, then each cell by itself. */
+/** The results as Markdown: the ratios of all cells in one table, then a table for each cell. */
 import { figure } from "./figure.js"
 import type { CellResult, Outcome, Results } from "./results.js"
 import type { Ratio, Summary } from "./statistics.js"

@@ -1,4 +1,4 @@
-/** What the bench is there to hold us to, and whether a run has reached it. */
+/** The targets of the library, and whether a run has reached them. */
 import { figure } from "./figure.js"
 import type { CellResult, Results } from "./results.js"
 

@@ -1,4 +1,4 @@
-/** What every way of driving the workloads shares: the payloads, the count of bytes at the end, and the quantiles. */
+/** What all drivers of workloads share: the payloads, the count of bytes at the end, and the quantiles. */
 import type { PingResult } from "./peer.js"
 
 const CHUNK_BYTES = 64 * 1024

@@ -1,4 +1,4 @@
-/** `npm run -s example:transport`: two sessions over a transport of one's own, a pair of Node's MessagePorts. */
+/** `npm run -s example:transport`: two sessions over a hand-written transport, a pair of Node's MessagePorts. */
 import { Console, Effect } from "effect"
 import { MuxStream, Session } from "effect-muxado"
 import { MessageChannel } from "node:worker_threads"
@@ -16,7 +16,7 @@ const main = Effect.gen(function* () {
   )
   yield* client.withStream((stream) =>
     Effect.gen(function* () {
-      yield* MuxStream.write(stream, new Uint8Array(5_000_000)) // waits for the peer's window, again and again
+      yield* MuxStream.write(stream, new Uint8Array(5_000_000)) // waits each time the peer's window is full
       yield* MuxStream.finish(stream)
       yield* Console.log(`the server read ${new TextDecoder().decode(yield* MuxStream.readAll(stream))}`)
     })

@@ -1,4 +1,4 @@
-/** A black-box echo server and client, for scripts and for peers in other languages: see `echo --help`. */
+/** An echo server and client, for scripts and for peers in other languages: see `echo --help`. */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -20,7 +20,7 @@ const run = (command: Command, stop: Effect.Effect<void>): Effect.Effect<number>
       return Effect.sync(() => process.stdout.write(USAGE)).pipe(Effect.as(0))
     case "Serve":
       return Effect.matchEffect(serve(command, stop), {
-        // the first line of its standard output is where it listens, or there is none
+        // the first line of its standard output is its address; if it cannot listen, there is none
         onFailure: (error) =>
           Effect.as(complain(`${JSON.stringify({ event: "failed", ...errorFields(error) })}\n`), FAILED),
         onSuccess: () => Effect.succeed(0)
@@ -33,7 +33,7 @@ const run = (command: Command, stop: Effect.Effect<void>): Effect.Effect<number>
   }
 }
 
-/** Waits for the first SIGTERM or SIGINT, which is heard from now on. */
+/** Listens for SIGTERM and SIGINT from now on, and waits for the first one. */
 const listenForSignals: Effect.Effect<Effect.Effect<void>> = Effect.map(Deferred.make<void>(), (signalled) => {
   onFirstSignal(() => Deferred.unsafeDone(signalled, Effect.void))
   return Deferred.await(signalled)
@@ -48,7 +48,7 @@ const main = Effect.gen(function* () {
   }
   return yield* run(command.right, yield* listenForSignals)
 }).pipe(
-  // log lines are no part of the interface
+  // log lines are not part of the interface
   Effect.provide(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger)))
 )
 

@@ -3,7 +3,7 @@ import { Console, Effect, Layer } from "effect"
 import { MuxStream, Session, SessionServer } from "effect-muxado"
 import { NodeSessionServer, NodeTransport } from "effect-muxado/node"
 
-/** What arrives goes back, chunk by chunk, until the client finishes; then the stream ends here too. */
+/** Writes each chunk back until the client finishes. Then the stream ends here too. */
 const echo = (stream: MuxStream.MuxStream) =>
   Effect.gen(function* () {
     for (;;) {
@@ -17,7 +17,7 @@ const call = (session: Session.SessionService, request: string) =>
   session.withStream((stream) =>
     Effect.gen(function* () {
       yield* MuxStream.write(stream, request)
-      yield* MuxStream.finish(stream) // half-close: reading stays open
+      yield* MuxStream.finish(stream) // half-close: reading is still open
       const answer = new TextDecoder().decode(yield* MuxStream.readAll(stream))
       return `stream ${stream.id}: sent ${request}, got ${answer}`
     })

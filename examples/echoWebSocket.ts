@@ -3,14 +3,14 @@ import { NodeSocket, NodeSocketServer } from "@effect/platform-node"
 import { Console, Effect, Layer, Stream } from "effect"
 import { MuxStream, Session, SessionServer, Transport } from "effect-muxado"
 
-/** The stream's bytes, as an Effect `Stream`, into its own `Sink`. */
+/** Runs the bytes of the stream, as an Effect `Stream`, into the `Sink` of the same stream. */
 const echo = (stream: MuxStream.MuxStream) => Stream.run(MuxStream.toStream(stream), MuxStream.toSink(stream))
 
 const call = (session: Session.SessionService, bytes: number) =>
   session.withStream((stream) =>
     Effect.gen(function* () {
       const writing = Effect.zipRight(MuxStream.write(stream, new Uint8Array(bytes)), MuxStream.finish(stream))
-      // both at once: the windows of a stream are smaller than what is sent here
+      // both at once, because these bytes are more than the windows of a stream
       const [answer] = yield* Effect.all([MuxStream.readAll(stream), writing], { concurrency: 2 })
       yield* Console.log(`stream ${stream.id}: ${answer.length} bytes came back`)
     })
@@ -21,14 +21,14 @@ const client = Effect.gen(function* () {
   yield* Effect.forEach([10, 1_000, 1_000_000], (bytes) => call(session, bytes))
 })
 
-// a browser takes the same layers, with `Socket.layerWebSocketConstructorGlobal` of @effect/platform
+// a browser uses the same layers, with `Socket.layerWebSocketConstructorGlobal` of @effect/platform
 const ClientLive = (port: number) =>
   Session.layerClient().pipe(
     Layer.provide(Transport.layerWebSocket(`ws://127.0.0.1:${port}`)),
     Layer.provide(NodeSocket.layerWebSocketConstructor)
   )
 
-// a WebSocket message is held as a whole before it comes to the session, so its size needs a limit
+// the server holds a whole WebSocket message before the session gets it, so its size needs a limit
 const ServerLive = SessionServer.layer().pipe(
   Layer.provide(NodeSocketServer.layerWebSocket({ host: "127.0.0.1", port: 0, maxPayload: 1024 * 1024 }))
 )

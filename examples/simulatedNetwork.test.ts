@@ -1,10 +1,10 @@
-/** `npm run -s example:test`: a call, tested over a slow network, and over one that breaks. No socket, no real time. */
+/** `npm run -s example:test`: a call over a slow network, and over one that breaks, without sockets or real time. */
 import { assert, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, TestClock } from "effect"
 import { MuxStream, type Session } from "effect-muxado"
 import { SimulatedSessions, VirtualTime } from "effect-muxado/testing"
 
-/** The program under test: a client that asks, and a server that takes 1 second for an answer. */
+/** The program under test: a client that asks, and a server that answers after 1 second. */
 const ask = (client: Session.SessionService, question: string) =>
   client.withStream((stream) =>
     Effect.gen(function* () {
@@ -21,7 +21,7 @@ const answer = (stream: MuxStream.MuxStream) =>
     yield* MuxStream.write(stream, `${question.length} bytes`)
   })
 
-/** 20 ms from one side to the other, and what is sent arrives in pieces of 1 to 9 bytes. */
+/** 20 ms from one side to the other. Bytes arrive in pieces of 1 to 9. */
 const Slow = SimulatedSessions.layer({ link: { latency: "20 millis", chunking: { min: 1, max: 9 }, seed: 7 } })
 
 it.effect("an answer takes one round trip and the server's second", () =>
@@ -50,8 +50,8 @@ it.effect(
       yield* link.cut
       const error = yield* Fiber.join(call)
       assert.strictEqual(error._tag, "TransportFailed")
-      assert.strictEqual(error.processed, "maybe") // the question had gone out
+      assert.strictEqual(error.processed, "maybe") // the question was already sent
       assert.isTrue(Exit.isInterrupted(yield* Deferred.await(handled)))
       assert.strictEqual(yield* Clock.currentTimeMillis, 500)
-    }).pipe(Effect.provide(Slow), VirtualTime.run) // time passes by itself, from one sleep to the next
+    }).pipe(Effect.provide(Slow), VirtualTime.run) // time advances by itself, from one sleep to the next
 )

@@ -1,4 +1,4 @@
-/** A TCP connection that carries one stream after the other, whose pieces are in band. */
+/** A TCP connection that carries one stream after the other. The ends of streams are in band. */
 import type { Socket } from "node:net"
 import type { Stream } from "../peer.js"
 import { drained } from "./duplexStream.js"

@@ -1,6 +1,6 @@
 /**
- * The least that a multiplexer in JavaScript can be: ids, lengths and ends. It has no flow control, no limits and no
- * errors, so that it is nobody's choice, but nothing with them is faster.
+ * The minimum of a multiplexer in JavaScript: ids, lengths and ends. It has no flow control, no limits and no errors,
+ * so nobody would use it, but no multiplexer with them is faster.
  */
 import { Buffer } from "node:buffer"
 import * as Net from "node:net"

@@ -1,4 +1,4 @@
-/** @effect/rpc over a socket: an echo is a call. */
+/** @effect/rpc over a socket. An echo is one call. */
 import { SocketServer } from "@effect/platform"
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"

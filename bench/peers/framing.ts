@@ -1,6 +1,6 @@
 /**
- * Pieces of a stream in band, for carriers that cannot end one direction by themselves: each piece has a length
- * (4 bytes, big endian) before it, and a length of 0 is the end.
+ * Pieces of a stream in band, for carriers that cannot end one direction separately. A length (4 bytes, big endian)
+ * comes before each piece, and a length of 0 is the end.
  */
 
 const PREFIX_BYTES = 4

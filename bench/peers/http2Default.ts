@@ -1,4 +1,4 @@
-/** node:http2 with the windows it has by default. */
+/** node:http2 with its default windows. */
 import type { Peer } from "../peer.js"
 import { http2Peer } from "./http2Peer.js"
 

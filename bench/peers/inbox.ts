@@ -1,4 +1,4 @@
-/** What has come and was not read yet, and the one who waits for it: the reading half of a `Stream`. */
+/** The unread bytes, and the reader that waits for them: the reading half of a `Stream`. */
 
 interface Reader {
   readonly resolve: (bytes: Uint8Array | undefined) => void

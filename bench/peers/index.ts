@@ -1,4 +1,7 @@
-/** The peers in JavaScript, by name. Each is loaded when it is needed: one that cannot be does not harm the others. */
+/**
+ * The peers in JavaScript, by name. Each is loaded when it is needed, so one that cannot be loaded does not stop the
+ * others.
+ */
 import { field, has, stringIn } from "../json.js"
 import type { Peer } from "../peer.js"
 

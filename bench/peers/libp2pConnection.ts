@@ -1,4 +1,4 @@
-/** A socket as libp2p wants its connections. */
+/** A socket in the form that libp2p needs. */
 import { AbstractMessageStream, type SendResult } from "@libp2p/utils"
 import type { Socket } from "node:net"
 

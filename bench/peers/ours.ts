@@ -1,4 +1,4 @@
-/** effect-muxado, as a program in Effect would use it. */
+/** effect-muxado, used as a program in Effect uses it. */
 import { Effect, Exit, Fiber, Layer, ManagedRuntime, Option, Scope } from "effect"
 import type { MuxadoError, SessionOptions } from "effect-muxado"
 import { MuxStream, Session, SessionServer } from "effect-muxado"

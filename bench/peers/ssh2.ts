@@ -1,4 +1,4 @@
-/** ssh2: a connection, and a forwarded channel (direct-tcpip) for each stream. */
+/** ssh2: one connection, and a forwarded channel (direct-tcpip) for each stream. */
 import { once } from "node:events"
 import ssh2, { type Connection } from "ssh2"
 import type { Duplex } from "node:stream"

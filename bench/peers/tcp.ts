@@ -1,4 +1,6 @@
-/** TCP on the loopback, as every peer here has it: without delay, open for writing when the other side has ended. */
+/**
+ * TCP on the loopback as every peer here uses it: with `noDelay`, and open for writing after the other side has ended.
+ */
 import { once } from "node:events"
 import { connect as netConnect, createServer, type Server as NetServer, type Socket } from "node:net"
 import type { Server } from "../peer.js"

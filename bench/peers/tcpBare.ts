@@ -1,4 +1,4 @@
-/** A bare TCP socket: what a single stream could be at best. */
+/** A bare TCP socket: the upper limit for one stream. */
 import type { Peer } from "../peer.js"
 import { peer as tcpPerStream } from "./tcpPerStream.js"
 

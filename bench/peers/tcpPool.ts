@@ -1,4 +1,4 @@
-/** A pool of TCP connections that stay open, as many as there are streams at once. */
+/** A pool of open TCP connections, as many as there are streams at once. */
 import type { Peer } from "../peer.js"
 import { drive } from "../streams.js"
 import { Carrier } from "./carrier.js"

@@ -1,4 +1,4 @@
-/** Cuts what arrives into whole yamux frames. */
+/** Cuts received bytes into whole yamux frames. */
 
 const HEADER_BYTES = 12
 const LENGTH_OFFSET = 8

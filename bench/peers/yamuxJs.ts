@@ -1,4 +1,4 @@
-/** yamux-js: a session, with its faults worked around. */
+/** yamux-js: one session, with workarounds for its faults. */
 import { once } from "node:events"
 import type { Socket } from "node:net"
 import type { Duplex } from "node:stream"

@@ -1,13 +1,13 @@
-/** `TransportService` by hand, over a MessagePort of Node: between two threads, or within one. */
+/** A hand-written `TransportService` over a MessagePort of Node: between two threads, or within one. */
 import { Effect } from "effect"
 import type { Transport } from "effect-muxado"
 import type { MessagePort } from "node:worker_threads"
 import { failed, makeWaiting } from "./waiting.js"
 
-/** What goes through the port: bytes, the number of bytes that were read, and "end" after the last bytes. */
+/** The messages of the port: bytes, the number of bytes that the peer has read, and "end" after the last bytes. */
 type Message = Uint8Array | number | "end"
 
-const MAX_UNREAD = 256 * 1024 // a port has no limit of its own, so a write waits for the peer to read
+const MAX_UNREAD = 256 * 1024 // a port has no limit, so a write waits until the peer reads
 
 export const fromMessagePort = Effect.fn("fromMessagePort")(function* (port: MessagePort) {
   const { until, wake } = makeWaiting()
@@ -16,7 +16,7 @@ export const fromMessagePort = Effect.fn("fromMessagePort")(function* (port: Mes
   let readEnd: "Read" | "Ended" | undefined
 
   const close = () => {
-    readEnd ??= "Read" // what came before is read first
+    readEnd ??= "Read" // earlier bytes are read first
     writable = false
     wake()
   }

@@ -1,4 +1,4 @@
-/** What a transport over callbacks needs: to wait without losing anything, and to fail. */
+/** For a transport over callbacks: waiting that loses nothing, and failures. */
 import { Effect } from "effect"
 import { MuxadoError } from "effect-muxado"
 
@@ -8,8 +8,8 @@ export const makeWaiting = () => {
   const latches: Array<Effect.Latch> = []
   const wake = () => latches.forEach((latch) => latch.unsafeOpen())
   /**
-   * Looks for an answer, and again after each `wake`; for one fiber. The step that looks also takes the answer, so an
-   * interruption loses nothing. The latch is closed before the look, so no wake-up is missed.
+   * Calls `look` until it has an answer: at once, and after each `wake`. Only one fiber may wait. The step that looks
+   * also takes the answer, so an interruption loses nothing. The latch closes before the look, so no `wake` is missed.
    */
   const until = <Args extends ReadonlyArray<unknown>, A>(look: (...args: Args) => Answer<A> | undefined) => {
     const latch = Effect.unsafeMakeLatch()

@@ -1,4 +1,4 @@
-/** The command line of the echo program: what may be said, and what it means. */
+/** The command line of the echo program, and the options that it means. */
 import type { SessionOptions } from "effect-muxado"
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
@@ -41,7 +41,7 @@ second is the same one; a later one kills.
 Exit codes: 0 done, 1 failed, 2 wrong usage.
 `
 
-/** Where the other side is, or is to be; and what both commands have in common. */
+/** The address, and the options that both commands have. */
 interface Common {
   readonly host: string
   readonly port: number
@@ -63,7 +63,7 @@ export interface Dial extends Common {
 
 export type Command = Serve | Dial | { readonly _tag: "Help" }
 
-/** What is asked for, or a sentence about what is wrong. */
+/** The command, or a sentence about a wrong argument. */
 export const parse = (argv: ReadonlyArray<string>): Either.Either<Command, string> => {
   const [command, ...rest] = argv
   switch (command) {

@@ -1,4 +1,4 @@
-/** The bytes that a stream carries: pseudo-random, a function of the stream's number, never whole in memory. */
+/** The bytes of a stream: pseudo-random, from the number of the stream, and never all in memory. */
 
 const BLOCK = 64 * 1024
 
@@ -7,11 +7,11 @@ export class Content {
   private state: number
 
   constructor(stream: number) {
-    // an odd factor keeps the streams apart, and 0 is where a xorshift stays for ever
+    // an odd factor gives each stream another state; a xorshift never leaves the state 0
     this.state = Math.imul(stream + 1, 0x9e3779b1) | 0 || 1
   }
 
-  /** The next 64 KiB, in an array of their own. */
+  /** The next 64 KiB, in a new array. */
   block(): Uint8Array {
     const words = new Int32Array(BLOCK / 4)
     let state = this.state
@@ -26,9 +26,9 @@ export class Content {
   }
 }
 
-/** Compares bytes, as they arrive, with what the stream was given. */
+/** Compares bytes, when they arrive, with the bytes that were written to the stream. */
 export class ContentCheck {
-  /** How many bytes were the same. */
+  /** How many bytes were equal. */
   offset = 0
 
   private readonly content: Content
@@ -41,7 +41,7 @@ export class ContentCheck {
     this.content = new Content(stream)
   }
 
-  /** Whether these are the next bytes; when not, `offset` is where they first differ. */
+  /** Whether these are the next bytes. If not, `offset` is the first byte that differs. */
   matches(bytes: Uint8Array): boolean {
     let rest = bytes
     while (rest.length > 0) {

@@ -1,4 +1,4 @@
-/** The client: streams whose echo must be what was sent. */
+/** The client: opens streams, and checks that their echo is equal to the sent bytes. */
 import type { MuxadoError } from "effect-muxado"
 import { MuxStream, Session } from "effect-muxado"
 import { NodeTransport } from "effect-muxado/node"
@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import type { Dial } from "./arguments.js"
 import { Content, ContentCheck } from "./content.js"
 
-/** The echo is not what was sent. `stream` counts the streams from 0, `offset` their bytes. */
+/** The echo differs from the sent bytes. `stream` counts the streams from 0, `offset` their bytes. */
 export class EchoDiffers extends Data.TaggedError("EchoDiffers")<{
   readonly reason: "Byte" | "EndedEarly" | "TooLong"
   readonly stream: number
@@ -25,18 +25,18 @@ export class EchoDiffers extends Data.TaggedError("EchoDiffers")<{
   }
 }
 
-/** What was found to be right. */
+/** The streams and bytes that were correct. */
 export interface Summary {
   readonly streams: number
   readonly bytes: number
   readonly ok: true
-  /** It was stopped before all streams were opened, or ended. */
+  /** Whether it was stopped before all streams were opened or had ended. */
   readonly interrupted: boolean
   readonly milliseconds: number
   readonly stats: Session.SessionStats
 }
 
-/** Checks all streams; after `stop` it opens no more, and gives those in flight the drain timeout. */
+/** Checks all streams. After `stop` it opens no more, and waits for the open ones for the drain timeout. */
 export const dial = (
   command: Dial,
   stop: Effect.Effect<void>

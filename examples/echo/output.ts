@@ -1,4 +1,4 @@
-/** What the echo program says: its standard output is an interface, and has one line for each thing that happened. */
+/** The output of the echo program. Its standard output is an interface: one line for each event. */
 import * as Effect from "effect/Effect"
 
 /** One line on standard output. */
@@ -11,7 +11,7 @@ export const printEvent = (event: string, fields: object): Effect.Effect<void> =
 /** Text for people, on standard error. */
 export const complain = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(text))
 
-/** A tagged error as JSON: its tag, every number, text and boolean that it has, and the message. */
+/** A tagged error as JSON: its tag, its numbers, texts and booleans, and the message. */
 export const errorFields = (error: Error & { readonly _tag: string }): Record<string, unknown> => {
   const fields = Object.entries(error).filter(([name, value]) => name !== "_tag" && PLAIN.has(typeof value))
   const cause = error.cause
@@ -26,7 +26,7 @@ const messageOf = (error: Error): string => {
   return error.message.includes(cause) ? error.message : `${error.message}: ${cause}`
 }
 
-/** Without whoever reads our output there is nobody to tell; what is being done goes on all the same. */
+/** If the reader of the output has closed it, errors of writing are ignored and the program continues. */
 export const outliveReaders: Effect.Effect<void> = Effect.sync(() => {
   for (const output of [process.stdout, process.stderr]) output.on("error", () => {})
 })

@@ -44,7 +44,7 @@ const listen = ({
       )
     : NodeSessionServer.makeTcp({ host, port }, session)
 
-/** What is read is written before more is read: a client that does not read is not read from. */
+/** Writes each chunk before it reads the next. So if a client does not read, the server does not read from it. */
 const echo = (stream: MuxStream.MuxStream): Effect.Effect<void, MuxadoError.StreamError> =>
   Effect.flatMap(MuxStream.read(stream), (chunk) =>
     chunk._tag === "None"
@@ -52,7 +52,7 @@ const echo = (stream: MuxStream.MuxStream): Effect.Effect<void, MuxadoError.Stre
       : Effect.zipRight(MuxStream.write(stream, chunk.value), echo(stream))
   )
 
-/** Says that the session has begun, and, once, that it has ended: also when the server stops. */
+/** Prints that the session has begun, and once that it has ended, also when the server stops. */
 const narrated = (number: number, session: Session.SessionService, work: Effect.Effect<void>): Effect.Effect<void> =>
   Effect.gen(function* () {
     const began = yield* Clock.currentTimeMillis

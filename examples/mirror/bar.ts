@@ -1,4 +1,4 @@
-/** The bar on a terminal. It is drawn before there is anything to count. */
+/** The progress bar on a terminal. It is drawn before the files are counted. */
 import { SingleBar } from "cli-progress"
 import type { Amount } from "./format.js"
 import { formatBytes, formatCount } from "./format.js"
@@ -20,7 +20,7 @@ export const drawBar = (): Bar => {
   bar.start(1, 0, { files: "starting", bytes: formatBytes(0) })
   return {
     update: (done, total) => {
-      // an empty file moves the bar as well
+      // counts files too, so that an empty file moves the bar
       bar.setTotal(Math.max(1, total.files + total.bytes))
       bar.update(done.files + done.bytes, {
         files: `${formatCount(done.files)}/${formatCount(total.files)} files`,

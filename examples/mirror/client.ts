@@ -1,4 +1,4 @@
-/** The sending side: a stream for every file, and the server's verdict on each compared with what was sent. */
+/** The sending side: sends each file over a stream, and compares the server's verdict with the sent bytes. */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import { MuxStream, Session } from "effect-muxado"
@@ -15,10 +15,10 @@ import { FileHeader, receiveMessage, sendMessage, StreamType, Verdict } from "./
 import { reasonOf } from "./reason.js"
 import type { Source } from "./source.js"
 
-/** So many files are under way at once. */
+/** How many files are sent at once. */
 const CONCURRENCY = 32
 
-/** So much of a file is read at once. */
+/** How many bytes of a file are read at once. */
 const CHUNK = 128 * 1024
 
 export interface Mirrored {
@@ -30,7 +30,7 @@ export interface Mirrored {
   readonly session: Session.SessionStats
 }
 
-/** What the server says of each file that is under way. */
+/** The server's verdict on each file that is being sent. */
 type Verdicts = Map<string, Deferred.Deferred<Verdict>>
 
 interface Job {
@@ -40,7 +40,9 @@ interface Job {
   readonly verdicts: Verdicts
 }
 
-/** Sends every file of the source over the session of the context; fails at the first that is not stored as sent. */
+/**
+ * Sends all files of the source over the session in the context. Fails at the first that is not stored as it was sent.
+ */
 export const mirror = Effect.fn("mirror")(function* (source: Source, progress: Progress) {
   const session = yield* Session.Session
   const job: Job = { root: source.root, session, progress, verdicts: new Map() }
@@ -60,7 +62,7 @@ export const mirror = Effect.fn("mirror")(function* (source: Source, progress: P
   return mirrored
 }, Effect.scoped)
 
-/** A file that cannot be read is no reason to stop. */
+/** Skips a file that cannot be read. */
 const leavingOut = <A, E, R>(sending: Effect.Effect<A, E | FileSkipped, R>) =>
   sending.pipe(
     Effect.map(Either.right),
@@ -72,7 +74,7 @@ const leavingOut = <A, E, R>(sending: Effect.Effect<A, E | FileSkipped, R>) =>
 
 // --- a file ---
 
-/** Completes with the file's size when the server has stored exactly what was sent. */
+/** Completes with the size of the file when the server has stored exactly the sent bytes. */
 const sendFile = Effect.fn("sendFile")(function* ({ progress, root, session, verdicts }: Job, path: string) {
   const fs = yield* FileSystem.FileSystem
   const file = yield* orSkip(path, fs.open(`${root}/${path}`))
@@ -92,7 +94,10 @@ const sendFile = Effect.fn("sendFile")(function* ({ progress, root, session, ver
   return size
 }, Effect.scoped)
 
-/** Sends header, content and FIN, and waits for the server's. A failure resets the stream: the server drops the file. */
+/**
+ * Sends header, content and FIN, and waits for the server's FIN. A failure resets the stream; then the server drops the
+ * file.
+ */
 const sendContent = Effect.fn("sendContent")(function* (
   stream: MuxStream.MuxStream,
   path: string,
@@ -133,7 +138,7 @@ const describe = (stored: { readonly size: number; readonly sha256: string }): s
 
 // --- verdicts ---
 
-/** Ends in success, and so finishes the stream, once whoever waits for the verdict has it. */
+/** Handles a verdict's stream. It succeeds, and so finishes the stream, when the file's fiber has the verdict. */
 const receiveVerdict = Effect.fn("receiveVerdict")(function* (stream: MuxStream.MuxStream, verdicts: Verdicts) {
   if (stream.type !== StreamType.Verdict) return yield* new MalformedMessage({ detail: `stream type ${stream.type}` })
   const { message } = yield* receiveMessage(stream, Verdict)
@@ -142,7 +147,7 @@ const receiveVerdict = Effect.fn("receiveVerdict")(function* (stream: MuxStream.
   yield* Deferred.succeed(awaited, message)
 })
 
-/** The verdict of a file whose stream has ended: the server has given it by then. */
+/** The verdict on a file whose stream has ended: it must have arrived before that. */
 const judgement = Effect.fn("judgement")(function* (path: string, verdict: Deferred.Deferred<Verdict>) {
   const given = yield* Deferred.poll(verdict)
   if (Option.isNone(given)) return yield* new VerdictMissing({ path })
@@ -150,7 +155,7 @@ const judgement = Effect.fn("judgement")(function* (path: string, verdict: Defer
   return judged._tag === "Stored" ? judged : yield* new NotStored(judged)
 })
 
-/** Why the server let go of a file's stream, if it has said so. */
+/** The reason why the server ended a file's stream, if it has sent one. */
 const rejection = Effect.fn("rejection")(function* (verdict: Deferred.Deferred<Verdict>) {
   const given = yield* Deferred.poll(verdict)
   if (Option.isNone(given)) return

@@ -1,14 +1,14 @@
-/** What can go wrong with a mirror, beside what can go wrong with its session. */
+/** The errors of a mirror, except those of its session. */
 import * as Data from "effect/Data"
 
-/** The command line makes no sense. */
+/** The command line is wrong. */
 export class UsageError extends Data.TaggedError("UsageError")<{ readonly detail: string }> {
   override get message(): string {
     return this.detail
   }
 }
 
-/** There is nothing at the given path that could be mirrored. */
+/** The given path has nothing to mirror. */
 export class SourceUnavailable extends Data.TaggedError("SourceUnavailable")<{
   readonly path: string
   readonly reason: string
@@ -18,21 +18,21 @@ export class SourceUnavailable extends Data.TaggedError("SourceUnavailable")<{
   }
 }
 
-/** The server process did not come up. */
+/** The server process did not start. */
 export class ServerFailed extends Data.TaggedError("ServerFailed")<{ readonly detail: string }> {
   override get message(): string {
     return this.detail
   }
 }
 
-/** A message between the two sides cannot be understood. */
+/** A message between the two sides is invalid. */
 export class MalformedMessage extends Data.TaggedError("MalformedMessage")<{ readonly detail: string }> {
   override get message(): string {
     return this.detail
   }
 }
 
-/** A file that was left out, which is no failure of the mirror. */
+/** A skipped file. It does not fail the mirror. */
 export class FileSkipped extends Data.TaggedError("FileSkipped")<{
   readonly path: string
   readonly reason: string
@@ -42,21 +42,21 @@ export class FileSkipped extends Data.TaggedError("FileSkipped")<{
   }
 }
 
-/** The server could not keep a file. */
+/** The server could not store a file. */
 export class NotStored extends Data.TaggedError("NotStored")<{ readonly path: string; readonly reason: string }> {
   override get message(): string {
     return `${this.path} was not stored: ${this.reason}`
   }
 }
 
-/** The server finished a file's stream, and had not said what it received. */
+/** The server finished a file's stream without a verdict. */
 export class VerdictMissing extends Data.TaggedError("VerdictMissing")<{ readonly path: string }> {
   override get message(): string {
     return `The server gave no verdict on ${this.path}`
   }
 }
 
-/** What the server received is not what was sent. */
+/** The bytes that the server received differ from the sent ones. */
 export class DigestMismatch extends Data.TaggedError("DigestMismatch")<{
   readonly path: string
   readonly sent: string

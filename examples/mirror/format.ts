@@ -8,7 +8,7 @@ export const formatBytes = (bytes: number): string => {
   return `${power === 0 ? Math.round(bytes) : (bytes / 1024 ** power).toFixed(1)} ${units[power]}`
 }
 
-/** How much there is of something. */
+/** A count and its noun. */
 export interface Amount {
   readonly files: number
   readonly bytes: number

@@ -1,4 +1,4 @@
-/** Which of the two sides this process is, and how that ends. */
+/** Runs the client or the server, and reports how it ends. */
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import type { Teardown } from "@effect/platform/Runtime"
@@ -20,9 +20,9 @@ import { serveInto } from "./server.js"
 import * as ServerProcess from "./serverProcess.js"
 import * as Source from "./source.js"
 
-/** Runs the program. The bar, if there is one, stands on the terminal already. */
+/** Runs the program. The bar, if there is one, is already on the terminal. */
 export const main = (options: Options.Options, bar: Bar | undefined): void => {
-  // `runMain` interrupts at the first signal, and lets the second one kill
+  // `runMain` interrupts at the first signal; the second one kills the process
   onFirstSignal(() => {})
   NodeRuntime.runMain(run(options, bar).pipe(Effect.tapErrorCause(report), Effect.provide(NodeContext.layer)), {
     disableErrorReporting: true,
@@ -50,7 +50,7 @@ const client = Effect.fn("client")(function* (options: Options.Mirror, bar: Bar 
   return yield* Effect.zipRight(announce(options), mirror(source, progress)).pipe(Effect.provide(connection(options)))
 }, Effect.scoped)
 
-/** A server process and the session with it. Both are gone before the report comes. */
+/** A server process and a session with it. Both have ended before the report is printed. */
 const connection = (options: Options.Mirror) =>
   ServerProcess.layerSession(sessionOptions(options)).pipe(
     Layer.provideMerge(ServerProcess.layer([...Options.toArguments(options), "--serve-into"]))
@@ -67,7 +67,7 @@ const sessionOptions = ({ heartbeatInterval, heartbeatTolerance }: Options.Commo
 
 // --- endings ---
 
-/** An error that was foreseen is one line; a stack trace is for what was not. */
+/** An expected error is one line. Only a defect has a stack trace. */
 const report = <E extends { readonly _tag: string; readonly message: string }>(cause: Cause.Cause<E>) =>
   Cause.isInterruptedOnly(cause)
     ? Effect.void

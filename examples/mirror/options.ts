@@ -1,4 +1,4 @@
-/** The command line. It is read before anything is loaded that takes time to load, so there is only plain code here. */
+/** The command line. It is read before any library is loaded, so this file has only plain code. */
 import { parseArgs } from "node:util"
 
 export const USAGE = `Usage: npm start -- [DIR] [options]
@@ -11,7 +11,7 @@ TLS connection, a stream for each file, and compares the digests.
   --verbose                  says more on stderr
   --help`
 
-/** What both processes are started with. */
+/** The options of both processes. */
 export interface Common {
   readonly heartbeatInterval: number
   readonly heartbeatTolerance: number
@@ -20,11 +20,11 @@ export interface Common {
 
 export interface Mirror extends Common {
   readonly _tag: "Mirror"
-  /** A directory or a file; without it this project. */
+  /** A directory or a file. Default: this project. */
   readonly source: string | undefined
 }
 
-/** How the client starts its server. */
+/** The options with which the client starts its server. */
 export interface ServeInto extends Common {
   readonly _tag: "ServeInto"
   readonly directory: string
@@ -52,7 +52,7 @@ export const parse = (args: ReadonlyArray<string>): Options => {
   }
 }
 
-/** The arguments that `parse` makes these options of. */
+/** The arguments from which `parse` makes these options. */
 export const toArguments = (options: Common): ReadonlyArray<string> => [
   "--heartbeat-interval",
   String(options.heartbeatInterval),

@@ -1,4 +1,4 @@
-/** How far the mirror is, on stderr: a bar on a terminal, a line every second elsewhere. */
+/** The progress of the mirror, on stderr: a bar on a terminal, otherwise a line each second. */
 import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -11,7 +11,7 @@ export interface Progress {
   readonly fileDone: () => void
 }
 
-/** Shows the progress towards `total` while the scope is open, from now on. */
+/** Shows the progress towards `total` until the scope closes. */
 export const make = Effect.fn("Progress.make")(function* (total: Amount, bar: Bar | undefined) {
   const done = { files: 0, bytes: 0 }
   yield* bar === undefined ? lines(total, done) : moving(bar, total, done)

@@ -1,9 +1,9 @@
 /**
- * What the two sides of a mirror say to each other.
+ * The protocol of the two sides of a mirror.
  *
- * Every file has a stream, opened by the client: its header, then its bytes, then FIN. When the server has stored them
- * it opens a stream of its own for the verdict, waits until the client has finished that one, and then finishes the
- * file's stream: a file whose stream ended well has been judged.
+ * The client opens a stream for each file: its header, then its bytes, then FIN. When the server has stored them, it
+ * opens a stream for the verdict, waits until the client has finished that one, and then finishes the file's stream. So
+ * when a file's stream has ended with FIN, the client has its verdict.
  */
 import { MuxStream } from "effect-muxado"
 import type { MuxadoError } from "effect-muxado"
@@ -16,10 +16,10 @@ import { MalformedMessage } from "./errors.js"
 /** The types of the streams. */
 export const StreamType = { File: 1, Verdict: 2 } as const
 
-/** The reset of a file's stream whose header the server will not act on; a code of our own travels like any other. */
+/** The code with which the server resets a file's stream whose header is invalid: an application's own code. */
 export const HEADER_REFUSED = 0x1000
 
-/** Below the mirror's root, with "/" between the names, wherever it comes from. */
+/** A path below the mirror's root, with "/" between the names on every system. */
 const RelativePath = Schema.String.pipe(
   Schema.filter((path) =>
     path.includes("\0") || path.split("/").some((name) => name === "" || name === "." || name === "..")
@@ -33,7 +33,7 @@ export type FileHeader = typeof FileHeader.Type
 
 const Sha256 = Schema.String.pipe(Schema.pattern(/^[0-9a-f]{64}$/))
 
-/** What became of a file at the server. */
+/** The result of a file at the server. */
 export const Verdict = Schema.parseJson(
   Schema.Union(
     Schema.TaggedStruct("Stored", { path: RelativePath, size: Schema.NonNegativeInt, sha256: Sha256 }),
@@ -42,7 +42,7 @@ export const Verdict = Schema.parseJson(
 )
 export type Verdict = typeof Verdict.Type
 
-/** The one line that the server process prints once it listens. */
+/** The one line that the server process prints when it listens. */
 export const Announcement = Schema.parseJson(
   Schema.Struct({
     port: Schema.Int.pipe(Schema.between(1, 65_535)),
@@ -54,7 +54,7 @@ export const Announcement = Schema.parseJson(
 
 const PREFIX = 4
 
-/** A path of 4,096 bytes fits, however it is escaped. */
+/** A path of 4,096 bytes fits in any JSON escape. */
 const MAX_MESSAGE = 64 * 1024
 
 export const sendMessage = Effect.fn("sendMessage")(function* <A>(
@@ -71,7 +71,7 @@ export const sendMessage = Effect.fn("sendMessage")(function* <A>(
   yield* MuxStream.write(stream, bytes)
 })
 
-/** The next message, and what came with it of what follows. */
+/** The next message, and the bytes after it that have arrived with it. */
 export const receiveMessage = Effect.fn("receiveMessage")(function* <A>(
   stream: MuxStream.MuxStream,
   schema: Schema.Schema<A, string>

@@ -1,6 +1,6 @@
 import { isPlatformError } from "@effect/platform/Error"
 
-/** What the system says of a failure, without the path: that stands beside it anyway. */
+/** The system's text of a failure, without the path, which is printed beside it. */
 export const reasonOf = (error: unknown): string => {
   const described = isPlatformError(error) ? error.description : undefined
   const message = described ?? (error instanceof Error ? error.message : String(error))

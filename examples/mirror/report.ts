@@ -1,4 +1,4 @@
-/** What is said in the end, on stdout. */
+/** The report at the end, on stdout. */
 import * as Duration from "effect/Duration"
 import type { Mirrored } from "./client.js"
 import { formatBytes, formatCount } from "./format.js"

@@ -1,4 +1,4 @@
-/** The receiving side, in a process of its own: stores the files of one session, and judges each of them. */
+/** The receiving side, in a separate process: stores the files of one session, and sends a verdict on each. */
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
@@ -26,8 +26,8 @@ import {
 import { reasonOf } from "./reason.js"
 
 /**
- * Announces itself on stdout, takes one session, and ends with it; or with the process that started this one, whose end
- * closes our stdin. The directory goes in the end.
+ * Prints its address on stdout, serves one session, and ends with it. It also ends when the process that started it has
+ * ended, because that closes its stdin. At the end it removes the directory.
  */
 export const serveInto = Effect.fn("serveInto")(function* (
   directory: string,
@@ -35,7 +35,7 @@ export const serveInto = Effect.fn("serveInto")(function* (
   verbose: boolean
 ) {
   const fs = yield* FileSystem.FileSystem
-  // it is about to be removed with all that is in it
+  // the directory is removed at the end, with all files in it
   const present = yield* fs.readDirectory(directory)
   if (present.length > 0) return yield* new ServerFailed({ detail: `${directory} is not empty` })
   yield* Effect.addFinalizer(() => Effect.ignore(fs.remove(directory, { recursive: true, force: true })))
@@ -61,7 +61,7 @@ const parentGone = Effect.ignore(
   )
 )
 
-/** Serves a session until its client leaves; everything it sends is stored below `directory`. */
+/** Serves a session until its client leaves, and stores its files below `directory`. */
 export const receiveFiles = (session: Session.SessionService, directory: string) =>
   session.serve((stream) =>
     stream.type === StreamType.File
@@ -78,7 +78,7 @@ const receiveFile = Effect.fn("receiveFile")(
       SystemError: (error) => failed(header.path, reasonOf(error)),
       BadArgument: (error) => failed(header.path, reasonOf(error))
     })
-    // The client finishes the verdict's stream when it has it. Ours ends after that, and says so by ending.
+    // The client finishes the verdict's stream when it has the verdict. The file's stream ends after that.
     yield* session.withStream(
       (judging) =>
         sendMessage(judging, Verdict, verdict).pipe(
@@ -92,7 +92,7 @@ const receiveFile = Effect.fn("receiveFile")(
     Effect.catchTag(handled, "MalformedMessage", () => MuxStream.reset(stream, HEADER_REFUSED))
 )
 
-/** The header was checked already; what a path means is for this system to say. */
+/** The header is already checked. Here the path is checked against the rules of this system. */
 const pathBelow = Effect.fn("pathBelow")(function* (directory: string, relative: string) {
   const path = yield* Path.Path
   const resolved = path.resolve(directory, relative)
@@ -115,12 +115,12 @@ const store = Effect.fn("store")(function* (
   for (let bytes = Option.some(first); Option.isSome(bytes); bytes = yield* MuxStream.read(stream)) {
     if (bytes.value.length === 0) continue
     size += bytes.value.length
-    if (size > header.size) return yield* notStored("more came than was announced")
+    if (size > header.size) return yield* notStored("the file has more bytes than announced")
     sha256.update(bytes.value)
-    // an interrupted write may still be under way when its file's number already stands for another file
+    // an interrupted write may still run when the file is closed and its descriptor's number belongs to another file
     yield* Effect.uninterruptible(file.writeAll(bytes.value))
   }
-  if (size < header.size) return yield* notStored("less came than was announced")
+  if (size < header.size) return yield* notStored("the file has fewer bytes than announced")
   const stored: Verdict = { _tag: "Stored", path: header.path, size, sha256: sha256.digest("hex") }
   return stored
 }, Effect.scoped)

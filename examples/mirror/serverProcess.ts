@@ -15,20 +15,20 @@ import * as Stream from "effect/Stream"
 import { ServerFailed } from "./errors.js"
 import { Announcement } from "./protocol.js"
 
-/** A server that listens; it is gone when the layer is. */
+/** A server that listens. It ends with the layer. */
 export class ServerProcess extends Context.Tag("mirror/ServerProcess")<
   ServerProcess,
   { readonly pid: number; readonly port: number; readonly certificate: string }
 >() {}
 
-/** Starts this very script again, `args` telling it to serve into a directory, whose path is put in the end. */
+/** Starts this script again with `args`, which tell it to serve, and the path of a directory as the last argument. */
 export const layer = (args: ReadonlyArray<string>) => Layer.scoped(ServerProcess, start(args))
 
 const start = Effect.fn("ServerProcess.start")(function* (args: ReadonlyArray<string>) {
   const directory = yield* temporaryDirectory
   const script = process.argv[1]
-  if (script === undefined) return yield* new ServerFailed({ detail: "this is no script" })
-  // the loader that made this script run is among Node's own arguments
+  if (script === undefined) return yield* new ServerFailed({ detail: "there is no script to start again" })
+  // Node's own arguments include the loader that this script needs
   const child = yield* Command.start(
     Command.make(process.execPath, ...process.execArgv, script, ...args, directory).pipe(Command.stderr("inherit"))
   ).pipe(Effect.mapError((error) => new ServerFailed({ detail: error.message })))
@@ -37,7 +37,7 @@ const start = Effect.fn("ServerProcess.start")(function* (args: ReadonlyArray<st
   return { pid: child.pid, port, certificate }
 })
 
-/** The server takes it away itself; should it not come to that, it is done here. */
+/** The server removes the directory. If it could not, this does. */
 const temporaryDirectory = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   return yield* Effect.acquireRelease(fs.makeTempDirectory({ prefix: "mirror-" }), (directory) =>
@@ -53,10 +53,10 @@ const announced = (child: Process) =>
     Effect.flatten,
     Effect.flatMap(Schema.decode(Announcement)),
     Effect.timeout("20 seconds"),
-    Effect.mapError((error) => new ServerFailed({ detail: `The server did not come up: ${error.message}` }))
+    Effect.mapError((error) => new ServerFailed({ detail: `The server did not start: ${error.message}` }))
   )
 
-/** A server whose session has ended well goes by itself. One that has not may be stopped, and would not listen. */
+/** A server whose session has ended in order ends by itself. Any other server is killed: it may be stopped. */
 const stop = (child: Process, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
   const patience = Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause) ? "3 seconds" : 0
   return Effect.interruptible(child.exitCode).pipe(
@@ -66,7 +66,7 @@ const stop = (child: Process, exit: Exit.Exit<unknown, unknown>): Effect.Effect<
   )
 }
 
-/** One connection to the server, which has to prove that it is the one that was started. */
+/** One connection to the server. Its certificate must be the one of the server that was started. */
 export const layerSession = (options: SessionOptions) =>
   Layer.unwrapEffect(
     Effect.map(ServerProcess, ({ certificate, port }) =>

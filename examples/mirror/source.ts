@@ -1,4 +1,4 @@
-/** Which files are to be mirrored: a list in a fixed order, and what is left out of it. */
+/** The list of files to mirror, in a fixed order, and the entries that are skipped. */
 import type { PlatformError } from "@effect/platform/Error"
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
@@ -9,7 +9,7 @@ import { FileSkipped, SourceUnavailable } from "./errors.js"
 import type { Amount } from "./format.js"
 import { reasonOf } from "./reason.js"
 
-/** A file as it was when it was listed; `path` is relative to the source, with "/" between the names. */
+/** A file when it was listed. `path` is relative to the source, with "/" between the names. */
 export interface SourceFile {
   readonly path: string
   readonly size: number
@@ -26,18 +26,18 @@ export const amountOf = ({ files }: Source): Amount => ({
   bytes: files.reduce((sum, file) => sum + file.size, 0)
 })
 
-/** Everything below a directory, or one single file. */
+/** All files below a directory, or one file. */
 export const fromPath = Effect.fn("Source.fromPath")(function* (given: string) {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
   const unavailable = (reason: string) => new SourceUnavailable({ path: given, reason })
   const orUnavailable = Effect.mapError((error: PlatformError) => unavailable(reasonOf(error)))
-  // a link that was named is meant; one that was come across is skipped
+  // a link as the given path is followed; links below it are skipped
   const root = yield* orUnavailable(fs.realPath(given))
   const info = yield* orUnavailable(fs.stat(root))
   switch (info.type) {
     case "Directory":
-      // a folder within that cannot be read is skipped; this one is all there is
+      // folders below it that cannot be read are skipped, but the source itself must be readable
       yield* orUnavailable(fs.readDirectory(root))
       return yield* list(root, [""])
     case "File":
@@ -47,7 +47,7 @@ export const fromPath = Effect.fn("Source.fromPath")(function* (given: string) {
   }
 })
 
-/** The sources and documents of this project, without what is installed or built. */
+/** The sources and documents of this project, without installed and built files. */
 export const ownProject = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const root = fileURLToPath(new URL("../..", import.meta.url))

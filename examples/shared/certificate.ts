@@ -1,9 +1,9 @@
-/** A certificate for one run of an example: made in memory, never written down. */
+/** A certificate for one run of an example, made in memory and never written to a file. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { generate } from "selfsigned"
 
-/** A private key and the certificate that vouches for itself with it, in PEM. */
+/** A private key and its self-signed certificate, in PEM. */
 export interface Identity {
   readonly key: string
   readonly cert: string
@@ -15,7 +15,7 @@ export class CertificateFailed extends Data.TaggedError("CertificateFailed")<{ r
   }
 }
 
-/** For a server on this machine (`localhost`, `127.0.0.1`); a client that is given `cert` as its `ca` can verify it. */
+/** For a server on this machine (`localhost`, `127.0.0.1`). A client with `cert` as its `ca` can verify it. */
 export const throwAwayCertificate = Effect.fn("throwAwayCertificate")(function* () {
   const pems = yield* Effect.tryPromise({
     try: () =>

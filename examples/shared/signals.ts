@@ -1,17 +1,22 @@
-/** SIGINT and SIGTERM, where npm passes on to its script what the terminal has already sent to the whole process group. */
+/**
+ * SIGINT and SIGTERM under npm, which sends them to its script again after the terminal has sent them to all processes.
+ */
 
 const SIGNALS = ["SIGINT", "SIGTERM"] as const
 
-/** A second signal within this time is the first one again. */
+/** A second signal within this time (in milliseconds) counts as the first one. */
 const SAME_MILLIS = 1000
 
-/** Calls `react` at the first SIGINT or SIGTERM. Others within a second are the same one; later ones kill at once. */
+/**
+ * Calls `react` at the first SIGINT or SIGTERM. Others within a second count as the same one; later ones kill the
+ * process.
+ */
 export const onFirstSignal = (react: () => void): void => {
   let signalled = false
   const onSignal = (): void => {
     if (signalled) return
     signalled = true
-    // without a listener, the system's default holds again
+    // without a listener, the default of the system applies again: the process is killed
     setTimeout(() => SIGNALS.forEach((signal) => process.off(signal, onSignal)), SAME_MILLIS).unref()
     react()
   }

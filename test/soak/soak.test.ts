@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { Census } from "../../tools/soak/classes.js"
 import { censusOf, growth } from "../../tools/soak/classes.js"
-import { FiberCount } from "../../tools/soak/fibers.js"
+import { makeFibers } from "../../src/testing/internal/fibers.js"
 import { measureIdle } from "../../tools/soak/idle.js"
 import { makePlant } from "../../tools/soak/pair.js"
 import { plot } from "../../tools/soak/plot.js"
@@ -22,12 +22,12 @@ const PLAN = { streams: 1500, seconds: 0, batch: 300, concurrency: 32, batchesPe
 
 it.live("streams of every kind, over connections that end in every way, leave nothing", () =>
   Effect.gen(function* () {
-    const fibers = new FiberCount()
+    const fibers = makeFibers()
     const found = yield* Effect.gen(function* () {
       const plant = yield* makePlant()
       const progress = yield* soak(plant, PLAN, fibers, () => undefined)
       return { progress, idle: yield* measureIdle(plant, 50) }
-    }).pipe(Effect.scoped, Effect.supervised(fibers), leavesNothing)
+    }).pipe(Effect.scoped, fibers.watch, leavesNothing)
     const { idle, progress } = found
     const endings = [...progress.endings]
     assert.isTrue(

@@ -1,4 +1,4 @@
-/** What the session under attack is for: it echoes, or does nothing. */
+/** The application of the session under attack: it echoes, or does nothing. */
 import type { Session } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import { echo } from "../../test/support/echo.js"

@@ -1,4 +1,4 @@
-/** What an attack is, and what must come of it. It is judged outside of test runners, too. */
+/** An attack, and its expected result. It does not depend on a test runner. */
 import type { MuxadoError, Session, SessionOptions } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import * as assert from "node:assert/strict"

@@ -1,4 +1,4 @@
-/** Frames as bytes, made without the library: an attacker says whatever it wants. */
+/** Frames as bytes, made without the library, so that an attacker can send any bytes. */
 
 export const FIN = 1
 export const SYN = 2

@@ -1,4 +1,4 @@
-/** Carries out every attack on a session in a process of its own, and writes what came of it into docs/security.md. */
+/** Runs every attack on a session in a separate process, and writes the results into docs/security.md. */
 import * as Effect from "effect/Effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"

@@ -1,4 +1,4 @@
-/** How much a session holds on to while it is attacked, measured in a process of its own. */
+/** Measures the memory that a session holds under attack, in a separate process. */
 import type { SessionOptions } from "effect-muxado"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

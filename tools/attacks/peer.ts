@@ -1,4 +1,4 @@
-/** A peer that sends whatever bytes it wants, over any medium, and sees what comes back. */
+/** A peer that sends any bytes over any medium, and records the frames that come back. */
 import * as Effect from "effect/Effect"
 import { data, HEARTBEAT, syn, uint32s } from "./bytes.js"
 import type { Seen } from "./seen.js"

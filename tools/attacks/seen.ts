@@ -1,4 +1,4 @@
-/** What has come back from the session under attack: counted, not kept. */
+/** The frames that the session under attack has sent: counted, not kept. */
 import { DATA, FIN, GOAWAY, RST, WNDINC } from "./bytes.js"
 
 const HEADER = 8

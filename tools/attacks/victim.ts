@@ -1,6 +1,7 @@
 /**
- * A process that lets itself be attacked, and says how much it holds on to: `node --expose-gc --single-threaded-gc`, so
- * that a collection has freed everything when it is over. It takes orders and answers them by IPC.
+ * The process under attack, which reports the memory that it holds. It runs with `node --expose-gc
+ * --single-threaded-gc`, so that a collection has freed everything when it returns. It gets commands and answers them
+ * by IPC.
  */
 import type { SessionOptions } from "effect-muxado"
 import { Session, type Transport } from "effect-muxado"

@@ -1,4 +1,4 @@
-/** A raw peer at one end of a WebSocket: what it writes goes as one message. */
+/** A raw peer at one end of a WebSocket. Each write is one message. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as RawWebSocket from "../../test/support/rawWebSocket.js"

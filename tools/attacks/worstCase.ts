@@ -1,4 +1,4 @@
-/** What one session can be made to hold on to, at the most: the formula of `docs/security.md`. */
+/** The most memory that one session can be made to hold: the formula of `docs/security.md`. */
 
 const KIB = 1024
 const MIB = 1024 * KIB

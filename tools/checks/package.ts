@@ -1,6 +1,6 @@
 /**
- * Builds and packs the package, and looks at it as its users will: with publint and attw, then installed in an empty folder,
- * where every entry is imported by plain node and type-checked by a strict consumer.
+ * Builds and packs the package, and checks it as a user gets it: with publint and attw, then installed in an empty
+ * folder, where plain node imports every entry and a strict consumer type-checks it.
  */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"

@@ -1,4 +1,4 @@
-/** More bytes than a window holds. */
+/** Sends and receives more bytes than a window holds. */
 import * as Effect from "effect/Effect"
 import type { Deviation } from "./failure.js"
 import { data, fin, WINDOW, windowIncrement } from "./frames.js"

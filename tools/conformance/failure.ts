@@ -1,4 +1,4 @@
-/** How a row fails. */
+/** The failure of a row. */
 import * as Data from "effect/Data"
 
 /** The target did something else than it should. */

@@ -1,6 +1,6 @@
 /**
- * Frames as the tester sees and builds them. It shares nothing with `src/`, on purpose: an error in the decoder there
- * must not hide itself here.
+ * Frames as the tester reads and builds them. It shares no code with `src/` on purpose: otherwise an error of the
+ * decoder there could hide itself here.
  */
 
 export const FrameType = { Rst: 0, Data: 1, WindowIncrement: 2, GoAway: 3 } as const

@@ -1,4 +1,4 @@
-/** What a row of the conformance table is. */
+/** A row of the conformance table. */
 import type * as Effect from "effect/Effect"
 import type { Deviation } from "./failure.js"
 import type { Wire } from "./wire.js"

@@ -1,4 +1,4 @@
-/** Everything that a target has sent, and what both sides said in words. */
+/** All frames that a target has sent, and the transcript of both sides in words. */
 import type { WireFrame } from "./frames.js"
 import { concat, Flag, FrameParser, FrameType, HEARTBEAT, isFin, isSyn, UINT31, wordAt } from "./frames.js"
 import { bytesInWords, codeInWords, inWords } from "./words.js"

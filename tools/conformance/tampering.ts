@@ -1,4 +1,4 @@
-/** Transports that make a good target a bad one: every frame that passes may be changed, doubled or lost. */
+/** Transports that break a correct target: they change, double or drop frames that pass. */
 import type { Transport } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import type { WireFrame } from "./frames.js"

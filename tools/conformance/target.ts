@@ -1,4 +1,4 @@
-/** What can be tested: something that gives connections whose other end is as a row needs it. */
+/** A target of the suite: it gives connections whose other end is in the state that a row needs. */
 import type { Transport } from "effect-muxado"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

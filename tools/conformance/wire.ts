@@ -1,4 +1,4 @@
-/** The tester's end of one connection: sends bytes, and says what it expects of the target. */
+/** The tester's end of one connection: sends bytes, and states what it expects of the target. */
 import type { Transport } from "effect-muxado"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"

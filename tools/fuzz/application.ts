@@ -1,4 +1,4 @@
-/** A small application that is always in the same mood: it does what its setting says, and what the steps say. */
+/** A small application whose behaviour depends only on its setting and on the steps of the case. */
 import type { Connection } from "../../src/protocol/connection.js"
 import type { Event } from "../../src/protocol/events.js"
 import type { StreamCore } from "../../src/protocol/streams/streamCore.js"

@@ -1,4 +1,4 @@
-/** Something that must never be. */
+/** The error for a broken rule. */
 export class Broken extends Error {
   override readonly name = "Broken"
 }

@@ -1,4 +1,4 @@
-/** An input of the fuzzer: what a peer says to a session, what the application does meanwhile, and how time passes. */
+/** An input of the fuzzer: the bytes of a peer, the commands of the application, and the passing of time. */
 import { fromHex, toHex } from "../../test/support/bytes.js"
 
 /** What the session is, and what it is used by. */

@@ -1,4 +1,4 @@
-/** Which code of the core was run, as V8 counts it: exact, and too slow to guide a search. */
+/** The code of the core that a run has reached, as V8 counts it. It is exact, but too slow to guide a search. */
 import type { Profiler } from "node:inspector"
 import { Session } from "node:inspector"
 

@@ -1,6 +1,6 @@
 /**
- * What is new in a run, cheaply: pairs of things that happened one after the other, and the state in which they did,
- * both without the numbers that only make them look new.
+ * The features of a run, by which the fuzzer finds new behaviour cheaply: pairs of successive events, and the state in
+ * which they came. Numbers that would make each run look new are left out.
  */
 import type { FuzzedSession, Listener } from "./session.js"
 

@@ -1,4 +1,4 @@
-/** How a session under the fuzzer ends, and what must be left of it then: nothing. */
+/** Ends a session under the fuzzer, and checks that nothing of it is left. */
 import { concat } from "../../test/support/bytes.js"
 import { must } from "./broken.js"
 import { data, goAway, rst, SYN, windowIncrement } from "./frames.js"

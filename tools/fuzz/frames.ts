@@ -1,4 +1,4 @@
-/** Frames as bytes, those too that no encoder would write. */
+/** Frames as bytes, including frames that no encoder would write. */
 import { concat, pattern } from "../../test/support/bytes.js"
 
 export const FrameKind = { Rst: 0, Data: 1, WindowIncrement: 2, GoAway: 3 } as const

@@ -1,4 +1,4 @@
-/** The fuzzer's loop: new inputs from those that found something, for as long as it is let. */
+/** The fuzzer's loop: makes new inputs from those that found something, until its time is over. */
 import { Broken } from "./broken.js"
 import type { Case } from "./case.js"
 import { print } from "./case.js"

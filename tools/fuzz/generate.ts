@@ -1,4 +1,4 @@
-/** Inputs from a grammar: frames, most of them valid, on few ids, between commands and time. */
+/** Makes inputs from a grammar: frames (most of them valid) on few ids, with commands and time between them. */
 import { concat } from "../../test/support/bytes.js"
 import type { Case, Command, Setting, Step } from "./case.js"
 import { command, COMMANDS, peer } from "./case.js"

@@ -1,4 +1,4 @@
-/** What is known to break a rule of the fuzzer, and why it is let pass. Each entry goes when its cause does. */
+/** Known faults that break a rule of the fuzzer, and why they are accepted. An entry is removed when its cause is. */
 export const isKnown = {
   /**
    * A peer that sends DATA on an id before the SYN is answered by an RST, but the stream that is then opened there is

@@ -1,4 +1,4 @@
-/** Inputs from inputs: steps moved, bytes changed, two of them joined. */
+/** Makes inputs from inputs: moves steps, changes bytes, joins two inputs. */
 import { concat } from "../../test/support/bytes.js"
 import type { Case, Setting, Step } from "./case.js"
 import { command, peer } from "./case.js"

@@ -1,4 +1,4 @@
-/** Random numbers that a seed decides: sfc32, and the choices that a fuzzer makes. */
+/** Random numbers from a seed (sfc32), and the choices of the fuzzer. */
 
 import { Random as Seeded } from "../simulate/random.js"
 

@@ -1,4 +1,4 @@
-/** What a peer's bytes say, found out naively: with all of them at once, and nothing in mind but the wire rules. */
+/** A naive reference: reads all bytes of a peer at once, and judges them by the wire rules only. */
 import type { InboundFrame } from "../../src/protocol/wire/frame.js"
 import { toHex } from "../../test/support/bytes.js"
 import { showInbound } from "../../test/support/protocol/text.js"

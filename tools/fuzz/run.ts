@@ -1,4 +1,4 @@
-/** Runs a case, and says what happened; throws `Broken` when something did that must not. */
+/** Runs a case, and returns what happened. Throws `Broken` if a rule was broken. */
 import { Decoder } from "../../src/protocol/wire/decoder.js"
 import { concat, pattern } from "../../test/support/bytes.js"
 import { showEnd } from "../../test/support/protocol/text.js"

@@ -1,4 +1,4 @@
-/** What no session may put on the wire, whatever it was told. */
+/** The rules for the frames that a session sends, with any input. */
 import type { Frame, InboundFrame } from "../../src/protocol/wire/frame.js"
 import type { ConnectionOptions } from "../../src/protocol/options.js"
 import { showFrame } from "../../test/support/protocol/text.js"

@@ -1,4 +1,4 @@
-/** One session under the fuzzer: its core, its peer made of bytes, and what must hold between the steps. */
+/** One session under the fuzzer: its core, a peer of bytes, and the rules that must hold between the steps. */
 import { Connection } from "../../src/protocol/connection.js"
 import { Decoder } from "../../src/protocol/wire/decoder.js"
 import type { Frame, InboundFrame } from "../../src/protocol/wire/frame.js"

@@ -1,4 +1,4 @@
-/** The sessions that are fuzzed. */
+/** The settings of the sessions that are fuzzed. */
 import type { ConnectionOptions } from "../../src/protocol/options.js"
 import { connectionOptions } from "../../test/support/protocol/options.js"
 import type { Setting } from "./case.js"

@@ -1,4 +1,4 @@
-/** Smaller inputs that still fail in the same way. */
+/** Makes an input smaller while it still fails in the same way. */
 import { concat } from "../../test/support/bytes.js"
 import type { Case, Step } from "./case.js"
 import { command, peer } from "./case.js"

@@ -1,4 +1,4 @@
-/** Byte transcripts of real peers: how they are kept, taken, and played again. */
+/** Byte transcripts of real peers: their format, their recording and their replay. */
 import type { Transport } from "effect-muxado"
 import { MuxadoError } from "effect-muxado"
 import * as Effect from "effect/Effect"

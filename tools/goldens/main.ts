@@ -1,6 +1,6 @@
 /**
- * Talks to every peer and keeps the bytes: `npm run goldens:capture`. The peers are those that `npm run test:interop`
- * has built.
+ * Runs the programs with every peer and records the bytes: `npm run goldens:capture`. `npm run test:interop` builds the
+ * peers.
  */
 import { NodeTransport } from "effect-muxado/node"
 import * as Deferred from "effect/Deferred"

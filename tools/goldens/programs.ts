@@ -1,4 +1,7 @@
-/** What was talked about with each peer. A program sees the session alone; `tell` has the peer do its part, once. */
+/**
+ * The programs that are recorded with each peer. A program uses only the session; `tell` makes the peer do its part,
+ * once.
+ */
 import type { Session, SessionOptions } from "effect-muxado"
 import { ErrorCode, MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"

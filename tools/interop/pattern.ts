@@ -1,4 +1,4 @@
-/** The bytes that both sides can make from a seed, and their digest: see `peers/CONTROL.md`. */
+/** The bytes that both sides make from a seed, and their digest: see `peers/CONTROL.md`. */
 import type { MuxadoError } from "effect-muxado"
 import { MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** The foreign implementations, and where their programs are built. */
+/** The other implementations, and where their programs are built. */
 import { fileURLToPath } from "node:url"
 
 export const PEERS = ["go", "go-2.0.1", "rust"] as const

@@ -1,4 +1,4 @@
-/** A raw connection to a peer: it sends whatever bytes it likes as the client, and takes the peer's frames as words. */
+/** A raw connection to a peer. As the client it sends any bytes, and it reads the peer's frames as words. */
 import { assert, it } from "@effect/vitest"
 import { Frame } from "effect-muxado"
 import type { MuxadoError, Transport } from "effect-muxado"

@@ -1,4 +1,4 @@
-/** What a row of the matrix is, and what its scenarios have in common. */
+/** A row of the matrix, and the steps that scenarios share. */
 import { assert } from "@effect/vitest"
 import type { MuxadoError, Session } from "effect-muxado"
 import type { MuxStream } from "effect-muxado"

@@ -1,4 +1,4 @@
-/** What the command line asks for. */
+/** The command line of `npm run test:runtimes`. */
 import * as Data from "effect/Data"
 import * as Either from "effect/Either"
 import type { Case, Medium } from "./programs/messages.js"

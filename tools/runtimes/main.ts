@@ -1,4 +1,4 @@
-/** `npm run test:runtimes`: the built package in Node, Bun and Deno. `--help` says what can be chosen. */
+/** `npm run test:runtimes`: the built package in Node, Bun and Deno. `--help` lists the options. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { existsSync } from "node:fs"

@@ -1,4 +1,4 @@
-/** What is printed when all is done. */
+/** The table that is printed at the end. */
 import type { Case, Medium } from "./programs/messages.js"
 
 export interface Cell {

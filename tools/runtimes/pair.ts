@@ -1,4 +1,4 @@
-/** The cases of one pair of runtimes over one medium: a server, a client, and who is stopped and killed when. */
+/** The cases of one pair of runtimes over one medium: a server, a client, and when they are stopped and killed. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,4 +1,4 @@
-/** Which pairs run over which medium, and what is left out because the platform itself is at fault. */
+/** The pairs that run over each medium, and the cases that are skipped because the platform has a fault. */
 import type { Selection } from "./arguments.js"
 import type { Case, Medium } from "./programs/messages.js"
 import type { RuntimeName } from "./runtimes.js"

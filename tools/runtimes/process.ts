@@ -1,4 +1,4 @@
-/** A program of a pair in a process of its own, which is talked to in lines of JSON. */
+/** One program of a pair, in a separate process. It reads and writes lines of JSON. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

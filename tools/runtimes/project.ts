@@ -1,4 +1,4 @@
-/** A project as a consumer has it: the packed package, its peers, and the programs as plain JavaScript. */
+/** A project as a consumer has it: the packed package, its peer dependencies, and the programs as plain JavaScript. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { execFileSync } from "node:child_process"

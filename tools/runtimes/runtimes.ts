@@ -1,4 +1,4 @@
-/** The runtimes: which versions, and where their binaries come from. */
+/** The runtimes: their versions, and where to find their binaries. */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { spawn } from "node:child_process"

@@ -1,6 +1,6 @@
 /**
- * Simulates ourselves: `npm run simulate -- --seeds 1..10000`. A seed decides everything, so that a run that fails can
- * be had again, step by step: `npm run simulate -- --core --seed 17 --trace`.
+ * Simulates this library: `npm run simulate -- --seeds 1..10000`. A seed decides everything, so a run that fails can be
+ * repeated step by step: `npm run simulate -- --core --seed 17 --trace`.
  */
 import { parseArgs } from "node:util"
 import { simulate as simulateCore } from "./core/simulate.js"

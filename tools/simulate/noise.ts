@@ -1,4 +1,4 @@
-/** Bytes in which every position of every sequence matters; taking them costs nothing, and neither does comparing. */
+/** Bytes in which each position of each sequence differs. Taking a range costs nothing, and comparing is cheap. */
 import { Random } from "./random.js"
 
 /** No power of two, so that a shift by one does not look like none. */

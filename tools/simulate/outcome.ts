@@ -1,4 +1,4 @@
-/** What a run of one seed gives. */
+/** The result of a run of one seed. */
 import type { Tally } from "./tally.js"
 
 /** A promise that was broken. */

@@ -1,4 +1,4 @@
-/** Random numbers that a seed decides. */
+/** Random numbers from a seed. */
 
 type Some<T> = readonly [T, ...ReadonlyArray<T>]
 

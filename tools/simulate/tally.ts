@@ -1,4 +1,4 @@
-/** What was tried and what came of it, in numbers. */
+/** Counts of what a run has tried, and of the results. */
 
 export class Tally {
   private readonly counts = new Map<string, number>()

@@ -1,4 +1,4 @@
-/** What a run did: a number that two runs share only if they did the same, and on demand the steps themselves. */
+/** The trace of a run: a hash that two runs share only if they did the same, and the steps if they are asked for. */
 
 export class Trace {
   private low = 0x811c_9dc5

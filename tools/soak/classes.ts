@@ -1,4 +1,4 @@
-/** What objects there were at two moments, by their class: what stays of a stream would be more of some. */
+/** The objects on the heap at two moments, by class. If streams leave something behind, a class has more objects. */
 import { readFileSync } from "node:fs"
 
 /** Of one class of objects, or one kind of other things. */

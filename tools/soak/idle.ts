@@ -1,4 +1,4 @@
-/** What a stream costs that is open and does nothing, and that nothing of it stays. */
+/** The memory of an open stream that does nothing, and the check that it is freed. */
 import { MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import type { Plant } from "./pair.js"

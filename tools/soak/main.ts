@@ -1,4 +1,4 @@
-/** Opens and closes streams for a long time, and sees that nothing of them stays: `npm run soak -- --help`. */
+/** Opens and closes streams for a long time, and checks that nothing of them is left: `npm run soak -- --help`. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -7,8 +7,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
+import { makeFibers } from "../../src/testing/internal/fibers.js"
 import { censusOf, growth } from "./classes.js"
-import { FiberCount } from "./fibers.js"
 import { measureIdle } from "./idle.js"
 import { makePlant } from "./pair.js"
 import { plot } from "./plot.js"
@@ -61,7 +61,7 @@ const main = Effect.gen(function* () {
     process.stderr.write(USAGE)
     return WRONG_USAGE
   }
-  const fibers = new FiberCount()
+  const fibers = makeFibers()
   const plan = {
     streams: streams ?? 0,
     seconds: 60 * (minutes ?? 0),
@@ -77,7 +77,7 @@ const main = Effect.gen(function* () {
     soak(plant, plan, fibers, (sample) => {
       process.stdout.write(`${progressLine(sample)}\n`)
     })
-  ).pipe(Effect.scoped, Effect.supervised(fibers))
+  ).pipe(Effect.scoped, fibers.watch)
   if (values.json !== undefined) writeFileSync(values.json, asJson(progress))
   // collecting a large heap takes longer than quick heartbeats allow
   const idle = yield* Effect.scoped(

@@ -1,4 +1,4 @@
-/** The samples as an SVG, drawn by hand: light and dark, as the page that shows it. */
+/** Draws the samples as an SVG, for light and dark pages. */
 import type { Sample } from "./sample.js"
 import type { Verdict } from "./verdict.js"
 

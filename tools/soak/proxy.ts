@@ -1,4 +1,4 @@
-/** A TCP proxy between the two sides, which can do what networks do. */
+/** A TCP proxy between the two sides, with the faults of networks. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Socket } from "node:net"

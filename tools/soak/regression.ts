@@ -1,4 +1,4 @@
-/** A straight line through points, and how sure its slope is. */
+/** A straight line through points, and the confidence of its slope. */
 
 export interface Line {
   readonly slope: number

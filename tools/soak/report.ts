@@ -1,4 +1,4 @@
-/** What a soak found, for people and for programs. */
+/** The results of a soak, for people and for programs. */
 import type { Idle } from "./idle.js"
 import type { Sample } from "./sample.js"
 import type { Progress } from "./soak.js"

@@ -1,8 +1,8 @@
-/** What the process holds, when no stream is open. */
+/** What the process holds while no stream is open. */
 import { getHeapCodeStatistics } from "node:v8"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { FiberCount } from "./fibers.js"
+import type { Fibers } from "../../src/testing/internal/fibers.js"
 import type { Pair } from "./pair.js"
 
 export interface Sample {
@@ -51,7 +51,7 @@ export const collectGarbage: Effect.Effect<void> = Effect.gen(function* () {
 export const take = (
   pair: Pair,
   progress: { readonly began: number; readonly streams: number; readonly connections: number },
-  fibers: FiberCount
+  fibers: Fibers
 ): Effect.Effect<Sample> =>
   Effect.gen(function* () {
     yield* settled(pair)
@@ -70,7 +70,7 @@ export const take = (
       external,
       arrayBuffers,
       handles: process.getActiveResourcesInfo().filter((kind) => kind !== "Immediate").length,
-      fibers: fibers.alive,
+      fibers: fibers.count(),
       streamsOpen: sum((side) => side.inboundStreams + side.outboundStreams),
       bytesHeld: sum((side) => side.heldBytes + side.queuedBytes + side.backlog),
       gapsInIds: sum((side) => side.idGaps)

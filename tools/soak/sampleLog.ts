@@ -1,4 +1,4 @@
-/** Samples, kept outside the heap whose size they tell. */
+/** The samples, kept outside the heap that they measure. */
 import type { Sample } from "./sample.js"
 
 /** Bytes: some thousand samples. */

@@ -1,11 +1,11 @@
-/** Opens and closes streams, connection after connection, and takes a sample whenever none is open. */
+/** Opens and closes streams over one connection after the other, and takes a sample whenever no stream is open. */
 import type { MuxadoError } from "effect-muxado"
 import { join } from "node:path"
 import { writeHeapSnapshot } from "node:v8"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { FiberCount } from "./fibers.js"
+import type { Fibers } from "../../src/testing/internal/fibers.js"
 import type { Pair, Plant } from "./pair.js"
 import type { Sample } from "./sample.js"
 import { collectGarbage, settled, take } from "./sample.js"
@@ -48,7 +48,7 @@ export interface Progress {
 export const soak = (
   plant: Plant,
   plan: Plan,
-  fibers: FiberCount,
+  fibers: Fibers,
   tell: (sample: Sample) => void
 ): Effect.Effect<Progress, unknown> =>
   Effect.gen(function* () {

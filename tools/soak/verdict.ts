@@ -1,4 +1,4 @@
-/** Whether something grew that must not. */
+/** Decides whether something grew that must not grow. */
 import type { Class } from "./classes.js"
 import type { Idle } from "./idle.js"
 import type { Line } from "./regression.js"

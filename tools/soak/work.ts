@@ -1,4 +1,4 @@
-/** What streams are used for: a first byte says what the side that accepts the stream does with it. */
+/** The work of streams: the first byte of a stream says what the side that accepts it does with it. */
 import type { MuxadoError, Session } from "effect-muxado"
 import { MuxStream } from "effect-muxado"
 import * as Cause from "effect/Cause"

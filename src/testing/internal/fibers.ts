@@ -9,6 +9,8 @@ import type { AnyFiber } from "../../internal/support/run.js"
 import { currentFiber, onExit } from "../../internal/support/run.js"
 import { observed } from "./scheduling.js"
 
+export type Fibers = ReturnType<typeof makeFibers>
+
 export const makeFibers = () => {
   const alive = new Set<AnyFiber>()
   /** Fibers that run `watch` itself. */
@@ -35,6 +37,9 @@ export const makeFibers = () => {
         if (own !== undefined && !alive.has(own)) watching.add(own)
         return observed(self, { onFiber: see })
       }),
+
+    /** How many fibers have not ended. */
+    count: (): number => alive.size,
 
     /** The fibers that have not ended, in words: `"#12, suspended, in its span"`. */
     left: Effect.suspend(() => Effect.map(Effect.forEach([...alive], describe), (lines) => lines.flat()))

@@ -7,8 +7,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scheduler from "effect/Scheduler"
 import * as Scope from "effect/Scope"
-import { PCGRandom } from "effect/Utils"
 import type { TransportFailed } from "../../../src/MuxadoError.js"
+import { Random } from "../../../src/testing/internal/random.js"
 import type { TransportService } from "../../../src/Transport.js"
 
 export interface TransportPair {
@@ -148,7 +148,7 @@ export const transportSuite = <E>(
     test("loses no bytes to interrupted reads", ({ client, server }) =>
       Effect.gen(function* () {
         const sent = noise(total, 9)
-        const random = new PCGRandom(10)
+        const random = new Random(10)
         const received: Array<Uint8Array> = []
         const writing = yield* Effect.fork(writeInBatches(client, sent, 11))
         let length = 0
@@ -204,7 +204,7 @@ const within = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.timeoutFail(effect, { duration: "15 seconds", onTimeout: () => new Error("this transport hangs") })
 
 /** Lets a fiber pause, and so be interrupted, between any two of its steps. */
-export const fickleScheduler = (random: PCGRandom): Scheduler.Scheduler =>
+export const fickleScheduler = (random: Random): Scheduler.Scheduler =>
   Scheduler.make(
     (task, priority, fiber) => Scheduler.defaultScheduler.scheduleTask(task, priority, fiber),
     // A pause has some 20 steps itself, so that with many more of them it would not come to an end.
@@ -213,7 +213,7 @@ export const fickleScheduler = (random: PCGRandom): Scheduler.Scheduler =>
 
 /** `length` bytes of which no stretch looks like another. */
 export const noise = (length: number, seed: number): Uint8Array => {
-  const random = new PCGRandom(seed)
+  const random = new Random(seed)
   return Uint8Array.from({ length }, () => random.integer(256))
 }
 
@@ -228,7 +228,7 @@ export const assertSameBytes = (actual: Uint8Array, expected: Uint8Array): void 
 /** Writes `bytes` in batches of a few chunks, of random sizes from 0 to some KiB. */
 export const writeInBatches = (transport: TransportService, bytes: Uint8Array, seed: number) =>
   Effect.gen(function* () {
-    const random = new PCGRandom(seed)
+    const random = new Random(seed)
     let offset = 0
     while (offset < bytes.length) {
       const batch: Array<Uint8Array> = []

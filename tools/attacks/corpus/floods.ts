@@ -1,4 +1,4 @@
-/** The same again and again, until it is too much. */
+/** Floods: one frame repeated until the session must react. */
 import * as Effect from "effect/Effect"
 import * as assert from "node:assert/strict"
 import type { Attack } from "../attack.js"

@@ -1,4 +1,4 @@
-/** Frames that are none, and frames of any size. */
+/** Invalid frames, and frames of any size. */
 import * as Effect from "effect/Effect"
 import * as assert from "node:assert/strict"
 import type { Attack } from "../attack.js"

@@ -1,4 +1,4 @@
-/** A peer that takes little, or nothing. */
+/** Peers that read little, or nothing. */
 import * as Effect from "effect/Effect"
 import * as assert from "node:assert/strict"
 import type { Attack } from "../attack.js"

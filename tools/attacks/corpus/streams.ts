@@ -1,4 +1,4 @@
-/** What breaks the rules of streams: ids, windows, ends. */
+/** Frames that break the rules of streams: ids, windows, ends. */
 import * as Effect from "effect/Effect"
 import * as assert from "node:assert/strict"
 import type { Attack } from "../attack.js"

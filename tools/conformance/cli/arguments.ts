@@ -1,4 +1,4 @@
-/** The command line of the conformance suite: what may be said, and what it means. */
+/** The command line of the conformance suite, and the options that it means. */
 import * as Either from "effect/Either"
 import { parseArgs } from "node:util"
 import type { Row } from "../row.js"

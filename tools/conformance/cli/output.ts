@@ -1,4 +1,4 @@
-/** What the conformance suite says: a line for each row as it is done, and the counts. */
+/** The output of the conformance suite: one line for each row when it is done, and the counts. */
 import type { Result } from "../target.js"
 
 const MARKS = { passed: "✓", failed: "✗", skipped: "—" } as const

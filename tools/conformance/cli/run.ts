@@ -1,4 +1,4 @@
-/** Runs what the command line asks for. */
+/** Runs the rows that the command line selects. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { NoConnection } from "../failure.js"

@@ -1,4 +1,4 @@
-/** What a mutant is. */
+/** The model of a mutant. */
 import type { Transport } from "effect-muxado"
 import type { WireFrame } from "../frames.js"
 import type { Tampering } from "../tampering.js"

@@ -1,4 +1,4 @@
-/** Targets that take something wrongly. */
+/** Targets that handle a received frame wrongly. */
 import * as Effect from "effect/Effect"
 import {
   Code,

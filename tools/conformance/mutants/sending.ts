@@ -1,4 +1,4 @@
-/** Targets that send something wrong. */
+/** Targets that send wrong frames. */
 import { Code, data, fin, Flag, FrameType, isFin, isSyn, rst, text, word } from "../frames.js"
 import { kept } from "../tampering.js"
 import type { Mutant } from "./mutant.js"

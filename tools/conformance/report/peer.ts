@@ -1,4 +1,6 @@
-/** Other implementations as targets: their programs are started when needed, and again when they have died. */
+/**
+ * Other implementations as targets. Their programs start when they are needed, and start again after they have exited.
+ */
 import { NodeTransport } from "effect-muxado/node"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,4 +1,4 @@
-/** 3.5 and 3.6: RST, and frames on streams that are over or never were. */
+/** 3.5 and 3.6: RST, and frames on streams that have ended or never existed. */
 import * as Effect from "effect/Effect"
 import { Code, data, fin, FrameType, noise, rst, text, WINDOW, windowIncrement } from "../frames.js"
 import type { Row } from "../row.js"

@@ -1,4 +1,4 @@
-/** 5.4: what ends a session. */
+/** 5.4: faults that end a session. */
 import * as Effect from "effect/Effect"
 import type { Deviation } from "../failure.js"
 import { Code, data, fin, frame, FrameType, goAway as goAwayFrame, rst, text, windowIncrement } from "../frames.js"

@@ -1,4 +1,4 @@
-/** 2.1 and 2.2: what every frame has in common, and frames of unknown types. */
+/** 2.1 and 2.2: the header of every frame, and frames of unknown types. */
 import * as Effect from "effect/Effect"
 import { exchange } from "../bulk.js"
 import {

@@ -1,4 +1,4 @@
-/** The whole table. */
+/** All rows of the table. */
 import type { Row } from "../row.js"
 import { over, reset } from "./ends.js"
 import { faults } from "./faults.js"

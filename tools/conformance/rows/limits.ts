@@ -1,4 +1,4 @@
-/** 5.2 and 8: refusals, and how much a receiver should bear. */
+/** 5.2 and 8: refusals, and the load that a receiver should accept. */
 import * as Effect from "effect/Effect"
 import { Code, data, fin, isFin, text } from "../frames.js"
 import type { Row } from "../row.js"

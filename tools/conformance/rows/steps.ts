@@ -1,4 +1,4 @@
-/** What several rows do. */
+/** Steps that several rows share. */
 import * as Effect from "effect/Effect"
 import { upload } from "../bulk.js"
 import type { Deviation } from "../failure.js"

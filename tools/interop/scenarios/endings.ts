@@ -1,4 +1,4 @@
-/** How streams and sessions end, by whom, and what is told. */
+/** The ends of streams and sessions: by which side, and what each side gets. */
 import { assert } from "@effect/vitest"
 import { ErrorCode, MuxStream } from "effect-muxado"
 import * as Array from "effect/Array"

@@ -1,4 +1,4 @@
-/** Bytes there and back. */
+/** Bytes in both directions. */
 import { assert } from "@effect/vitest"
 import { MuxStream } from "effect-muxado"
 import * as Array from "effect/Array"

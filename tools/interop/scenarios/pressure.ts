@@ -1,4 +1,4 @@
-/** Readers that do not read, backlogs that are full, windows that differ, bytes that nobody wants. */
+/** Streams that are not read, full backlogs, windows of different sizes, and unwanted bytes. */
 import { assert } from "@effect/vitest"
 import type { MuxadoError } from "effect-muxado"
 import { ErrorCode, MuxStream } from "effect-muxado"

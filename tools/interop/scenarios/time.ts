@@ -1,4 +1,4 @@
-/** Heartbeats, and much of everything for long. */
+/** Heartbeats, and long runs of many streams. */
 import { assert } from "@effect/vitest"
 import * as Array from "effect/Array"
 import * as Clock from "effect/Clock"

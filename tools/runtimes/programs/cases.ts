@@ -1,4 +1,4 @@
-/** What is tested, as the client sees it. Every case has a connection, and so a session, of its own. */
+/** The test cases, as the client runs them. Each case has a new connection and a new session. */
 import * as NodeSocket from "@effect/platform-node/NodeSocket"
 import * as Socket from "@effect/platform/Socket"
 import type { MuxadoError, SessionOptions } from "effect-muxado"

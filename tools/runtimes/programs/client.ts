@@ -1,4 +1,4 @@
-/** The client of a pair: `client SETTINGS`, see `messages.ts`. It runs one case after the other, as it is asked to. */
+/** The client of a pair: `client SETTINGS`, see `messages.ts`. It runs one case after the other, on request. */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"

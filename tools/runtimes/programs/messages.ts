@@ -1,6 +1,6 @@
 /**
- * What the programs of a pair and the script that runs them say to one another: one JSON object a line, over the standard
- * input and output. The programs run in every runtime, so this imports nothing but Effect.
+ * The messages between the programs of a pair and the script that runs them: one JSON object a line, over the standard
+ * input and output. The programs run in every runtime, so this file imports only Effect.
  */
 import * as Schema from "effect/Schema"
 

@@ -1,4 +1,4 @@
-/** Bytes that only a seed decides, and digests. */
+/** Bytes from a seed, and digests. */
 import { MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"

@@ -1,4 +1,6 @@
-/** What the applications of both sides do. They behave: who was refused waits for the event that says otherwise. */
+/**
+ * The applications of both sides. They follow the contract of `Connection`: after a refusal they wait for its event.
+ */
 import { StreamCore } from "../../../src/protocol/streams/streamCore.js"
 import { isNoise, noise, LONGEST } from "../noise.js"
 import type { End, Side, World } from "./world.js"

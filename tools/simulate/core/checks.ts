@@ -1,4 +1,4 @@
-/** What must hold after every step. */
+/** The rules that must hold after every step. */
 import { canReceive } from "../../../src/protocol/streams/streamState.js"
 import { Broken } from "../outcome.js"
 import type { End, Side, World } from "./world.js"

@@ -1,4 +1,4 @@
-/** What the applications hear, and whether they had to expect it. */
+/** The events that the applications get, and whether each was to be expected. */
 import type { SessionEnd } from "../../../src/protocol/endReason.js"
 import type { Event } from "../../../src/protocol/events.js"
 import type { StreamCore } from "../../../src/protocol/streams/streamCore.js"

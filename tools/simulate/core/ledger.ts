@@ -1,4 +1,4 @@
-/** What one direction of the wire has carried for one stream, counted in frames and bytes alone. */
+/** The frames and bytes that one direction of the wire has carried for one stream. */
 
 export interface Ledger {
   synSent: boolean

@@ -1,6 +1,5 @@
 /**
- * One direction between two cores: bytes that arrive when their time has come, in whatever pieces are asked for, and
- * what can happen to them.
+ * One direction between two cores: bytes that arrive at their time, in pieces of any size, and the faults of the link.
  */
 import { encode, encodedLength } from "../../../src/protocol/wire/encoder.js"
 import type { Frame } from "../../../src/protocol/wire/frame.js"

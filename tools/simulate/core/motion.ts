@@ -1,4 +1,4 @@
-/** What moves bytes and time between the two cores. */
+/** Moves bytes and time between the two cores. */
 import type { Frame } from "../../../src/protocol/wire/frame.js"
 import { showFrame } from "../../../test/support/protocol/text.js"
 import type { End, World } from "./world.js"

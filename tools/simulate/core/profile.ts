@@ -1,4 +1,4 @@
-/** What a seed decides before the first step: how both sides are configured, what is between them, who does what. */
+/** The choices of a seed before the first step: the options of both sides, the link, and the applications. */
 import type { ConnectionOptions } from "../../../src/protocol/options.js"
 import { connectionOptions } from "../../../test/support/protocol/options.js"
 import type { Random } from "../random.js"

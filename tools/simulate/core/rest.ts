@@ -1,4 +1,4 @@
-/** The end of a run: everybody does what is left to do, until nothing is; then it must all have been done. */
+/** The end of a run: all remaining work is done. Then everything must be complete. */
 import { Broken } from "../outcome.js"
 import { abort, accept, closeSession, finish, open, readAll, refuse } from "./application.js"
 import { checkAll } from "./checks.js"

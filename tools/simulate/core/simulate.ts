@@ -1,4 +1,4 @@
-/** One seed: two cores, their applications and the link between them, until everything has come to rest. */
+/** One seed: two cores, their applications and the link between them, until nothing is left to do. */
 import type { Outcome, Simulation } from "../outcome.js"
 import { describe } from "../outcome.js"
 import { Random } from "../random.js"

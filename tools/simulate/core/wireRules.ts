@@ -1,4 +1,4 @@
-/** What no session may ever put on the wire, whatever happens to it. */
+/** The rules for the frames that a session sends, at any time. */
 import type { Frame } from "../../../src/protocol/wire/frame.js"
 import { showFrame } from "../../../test/support/protocol/text.js"
 import { Broken } from "../outcome.js"

@@ -1,4 +1,4 @@
-/** Two cores, the link between them, one virtual clock, and what their applications know and expect. */
+/** Two cores, the link between them, one virtual clock, and the state that their applications know and expect. */
 import { Connection } from "../../../src/protocol/connection.js"
 import type { ConnectionOptions } from "../../../src/protocol/options.js"
 import { Decoder } from "../../../src/protocol/wire/decoder.js"

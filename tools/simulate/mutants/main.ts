@@ -1,6 +1,6 @@
 /**
- * Proves that the simulation sees: `npm run simulate:mutants`. Each of the mutants of `mutants.ts` is put
- * into a copy of `src/`, never into `src/` itself, and must be caught there.
+ * Proves that the simulation finds faults: `npm run simulate:mutants`. Puts each mutant of `mutants.ts` into a copy of
+ * `src/`, never into `src/` itself. The simulation must catch it there.
  */
 import { spawnSync } from "node:child_process"
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"

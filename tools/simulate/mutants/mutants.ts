@@ -1,4 +1,4 @@
-/** Faults that are put into a copy of `src/`, each of which the simulation must notice. */
+/** Faults that are put into a copy of `src/`. The simulation must find each of them. */
 
 export interface Mutant {
   readonly name: string

@@ -1,4 +1,4 @@
-/** One call: a stream that one side opens and the other handles, and what both have seen of it. */
+/** One call: a stream that one side opens and the other handles, and what both sides have seen of it. */
 import type { MuxadoError } from "effect-muxado"
 import { MuxStream } from "effect-muxado"
 import * as Data from "effect/Data"

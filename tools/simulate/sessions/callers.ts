@@ -1,4 +1,6 @@
-/** Who calls: over and over, disturbed at random, and again where an error promises that nothing was done. */
+/**
+ * The callers: they call repeatedly, are disturbed at random, and retry where an error promises that nothing was done.
+ */
 import type { MuxStream, Session } from "effect-muxado"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -1,7 +1,7 @@
 /**
- * As `Effect.timeoutOption` and `Effect.all` with concurrency, which (effect 3.22) may wait for ever when they are
- * interrupted in the moment in which they start their fibers. A simulation that lets anyone run next, and makes fibers
- * yield anywhere, hits that moment.
+ * Like `Effect.timeoutOption` and `Effect.all` with concurrency. Those (effect 3.22) can hang if they are interrupted
+ * in the moment in which they start their fibers. This simulation runs any fiber next, and makes fibers yield anywhere,
+ * so it reaches that moment.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** A transport that calls back, as a socket does, over one that is pulled. */
+/** A transport that delivers by callbacks, like a socket, over one that is read. */
 import { Transport } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

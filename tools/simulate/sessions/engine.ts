@@ -1,17 +1,15 @@
 /**
- * Runs Effects in virtual time without the event loop: which fiber runs next, after how many operations it yields, and
- * what time it is are decided by a seed alone. `TestClock` waits in real time for fibers to settle, and cannot choose
- * between them; what it promises holds here, too: time passes when nobody can do anything at the present one.
+ * Runs Effects in virtual time without the event loop. Only the seed decides which fiber runs next, after how many
+ * operations it yields, and what time it is. `TestClock` waits in real time for fibers to settle, and cannot choose
+ * between them. Its promise holds here too: time advances only when no fiber can run at the present time.
  */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
-import * as FiberStatus from "effect/FiberStatus"
 import type { Scheduler, Task } from "effect/Scheduler"
-import * as Supervisor from "effect/Supervisor"
+import { makeFibers } from "../../../src/testing/internal/fibers.js"
 import { Broken } from "../outcome.js"
 import type { Random } from "../random.js"
 import type { Trace } from "../trace.js"
@@ -84,18 +82,13 @@ export class Engine implements Scheduler {
    * Runs an effect to its end, which comes before `limit` (milliseconds) if it comes at all, and leaves no fiber behind.
    */
   run<A, E>(effect: Effect.Effect<A, E>, limit: number): Exit.Exit<A, E> {
-    const supervisor = this.complete(Supervisor.track, limit)
-    if (supervisor._tag === "Failure") throw new Broken("no supervisor")
-    const exit = this.complete(Effect.supervised(effect, supervisor.value), limit)
-    // what was told to end may need some turns for it
+    const fibers = makeFibers()
+    const exit = this.complete(fibers.watch(effect), limit)
+    // fibers that are interrupted may need some turns to end
     this.flush()
-    const left = this.complete(supervisor.value.value, limit)
+    const left = this.complete(fibers.left, limit)
     if (left._tag === "Failure") throw new Broken("no census")
-    for (const fiber of left.value) {
-      const status = this.complete(fiber.status, limit)
-      if (status._tag === "Success" && FiberStatus.isDone(status.value)) continue
-      throw new Broken(`fiber ${FiberId.threadName(fiber.id())} is left behind`)
-    }
+    if (left.value.length > 0) throw new Broken(`fibers are left behind: ${left.value.join("; ")}`)
     return exit
   }
 

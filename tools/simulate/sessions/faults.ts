@@ -1,4 +1,4 @@
-/** What happens to a connection. */
+/** The faults of a connection. */
 import type { Transport } from "effect-muxado"
 import type { SimulatedTransport } from "effect-muxado/testing"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** What a seed decides before the first step. */
+/** The choices of a seed before the first step. */
 import type { SessionOptions } from "effect-muxado"
 import type { SimulatedTransport } from "effect-muxado/testing"
 import type { Random } from "../random.js"

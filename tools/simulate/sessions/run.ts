@@ -1,4 +1,4 @@
-/** What the parts of one run share: what was decided, what was counted, and what went wrong. */
+/** The shared state of one run: its choices, its counts, and its failures. */
 import { Broken } from "../outcome.js"
 import type { Random } from "../random.js"
 import type { Tally } from "../tally.js"

@@ -1,4 +1,4 @@
-/** One direction of one stream: what was written to it, and whether that is what is read. */
+/** One direction of one stream: the written bytes, and the check that the same bytes are read. */
 import { MuxStream } from "effect-muxado"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

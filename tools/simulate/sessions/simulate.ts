@@ -1,4 +1,4 @@
-/** One seed: sessions that come and go, and everybody who uses them. */
+/** One seed: sessions that come and go, and all their users. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as EffectRandom from "effect/Random"
