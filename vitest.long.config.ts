@@ -5,8 +5,10 @@ import { defineConfig } from "vitest/config"
 export const LONG: ReadonlyArray<string> = [
   "attacks",
   "conformance/cli",
+  "conformance/memory",
   "conformance/mutants",
   "conformance/tcp",
+  "docs/readmePrograms",
   "examples/echo",
   "examples/mirror",
   "examples/small",
@@ -17,8 +19,10 @@ export const LONG: ReadonlyArray<string> = [
   "session/interruptionProperty",
   "session/liveness",
   "session/manyCalls",
+  "session/reentrancy",
   "session/transports",
   "testing/standingStill",
+  "transport/fromSocketEager",
   "transport/simulatedDisorder",
   "transport/simulatedFaults",
   "transport/webSocketLimits"

@@ -1,5 +1,5 @@
 /**
- * Listeners on TCP, TLS and unix sockets whose connections are sessions.
+ * Servers on TCP, TLS and unix sockets. Each connection is a session.
  *
  * @module
  * @since 0.1.0
@@ -20,7 +20,7 @@ import { listen } from "./internal/listener.js"
 import { listenProblems } from "./internal/where.js"
 
 /**
- * Where to listen: port 0 picks a free one, and no `host` means every address.
+ * The address to listen on.
  *
  * @since 0.1.0
  * @category models
@@ -28,34 +28,34 @@ import { listenProblems } from "./internal/where.js"
 export interface TcpOptions {
   /** A name or an address. Default: every address of the machine, IPv4 and IPv6. */
   readonly host?: string | undefined
-  /** 0 to 65,535; 0 picks a free one, which `address` shows. */
+  /** 0 to 65,535. With 0 the system picks a free port, which the server's `address` shows. */
   readonly port: number
 }
 
 export type { TlsListenOptions as TlsOptions } from "./internal/listenOptions.js"
 
 /**
- * Where to listen. The server's end removes the file, unless another server has taken its place.
+ * The socket file to listen on. When the server ends, it removes the file, unless another server has replaced it.
  *
  * @since 0.1.0
  * @category models
  */
 export interface UnixOptions {
-  /** The socket's path, at most 107 bytes on Linux and 103 elsewhere. */
+  /** The path of the socket: at most 107 bytes on Linux and Android, and 103 bytes elsewhere. */
   readonly path: string
   /**
-   * The permissions of the socket file (`0o600`: this user alone may connect). The file never has others, not even for a
-   * moment. Default: what the umask of the process gives.
+   * The permissions of the socket file: with `0o600`, only this user can connect. The file has them from the moment it
+   * appears at its path. Default: what the umask of the process gives.
    */
   readonly mode?: number | undefined
   /**
-   * Replaces a socket file on which nothing listens, as a server that was killed leaves it. Never replaces one with a live
-   * server, nor a file that is not a socket. Default false: such a file is an error that says so.
+   * If true, replaces a socket file on which no server listens; a killed server leaves such a file. Never replaces the
+   * socket of a live server, or a file that is not a socket. Default: false. Then such a file is an error.
    */
   readonly replaceStale?: boolean | undefined
 }
 
-const RUN_BEFORE = "The server runs, or has run: it listens once"
+const RUN_BEFORE = "run was already called: a server can run only once"
 
 const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
   where: ListenOptions,
@@ -90,9 +90,10 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
 })
 
 /**
- * Sessions over plain TCP. Listens from now on. Fails with `InvalidOptions` before anything is created, or with
- * `ServerFailed`, whose message says where and why. `run` runs once; it fails with `ServerFailed` (`"RunBefore"`) the second
- * time, and (`"Stopped"`) when the scope of the server has closed.
+ * Makes a server of sessions over TCP, which listens at once. Fails with `InvalidOptions` before it creates anything,
+ * or with `ServerFailed`, whose message has the address and the reason. `run` can be called once: a second call fails
+ * with `ServerFailed` (`"RunBefore"`). It fails with `ServerFailed` (`"Stopped"`) when the scope of the server has
+ * closed.
  *
  * @since 0.1.0
  * @category constructors
@@ -114,8 +115,9 @@ export const makeTcp = (
   make({ _tag: "Tcp", ...where }, resolveServer(options))
 
 /**
- * Sessions over TLS. A client whose handshake fails or takes too long is dropped: it is never a session, and one debug
- * line says why, with its address. Fails as `makeTcp` does.
+ * Makes a server of sessions over TLS, which listens at once. If a client's handshake fails or exceeds
+ * `handshakeTimeout`, the server closes the connection without a session, and logs one debug line with the reason and
+ * the client's address. Fails as `makeTcp` does.
  *
  * @since 0.1.0
  * @category constructors
@@ -133,7 +135,7 @@ export const makeTls = (
   make({ _tag: "Tls", options: where }, resolveServer(options))
 
 /**
- * Sessions over a unix socket. Fails as `makeTcp` does.
+ * Makes a server of sessions over a unix socket, which listens at once. Fails as `makeTcp` does.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,9 +1,9 @@
 /**
  * Transports over Node's sockets: TCP, TLS, unix sockets, and any other Duplex.
  *
- * They keep the whole contract of `TransportService`. While nothing reads, the source is paused, with at most its
- * `highWaterMark` and one chunk buffered. A batch of chunks is one `writev`. Errors say `initiator: "Remote"` for what
- * the peer or the network did, `"Local"` for what this side did; `processed` is `"no"` only while opening.
+ * They keep the whole contract of `TransportService`. While no fiber reads, the source is paused, with at most its
+ * `highWaterMark` and one chunk buffered. A batch of chunks is one `writev`. The `initiator` of an error is `"Remote"`
+ * if the peer or the network caused it, and `"Local"` if this side did. Its `processed` is `"no"` only while opening.
  *
  * @module
  * @since 0.1.0
@@ -24,8 +24,8 @@ import { tcpEndpoint, unixEndpoint } from "./internal/peer.js"
 import { tcpProblems, tlsProblems, unixProblems } from "./internal/where.js"
 
 /**
- * Where to connect to with TCP, and how. `host` is `"localhost"` unless given. `keepAlive: false` turns the kernel's probes
- * off; otherwise they begin after `keepAliveInitialDelay`, 30,000 milliseconds unless given.
+ * The address to connect to with TCP, and Node's options for it. Default of `host`: `"localhost"`. The kernel probes a
+ * silent peer after `keepAliveInitialDelay` milliseconds (default 30,000), unless `keepAlive` is false.
  *
  * @since 0.1.0
  * @category models
@@ -44,19 +44,19 @@ export interface TcpOptions extends Pick<
   | "keepAlive"
   | "keepAliveInitialDelay"
 > {
-  /** How long connecting may take, the look-up of the name included. Default 10 seconds. */
+  /** How long connecting may take, including the look-up of the name. A number is milliseconds. Default: 10 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
 }
 
 /**
- * Node's own options for a TLS connection, client certificates included. The server's certificate is verified, and its
- * name is sent (SNI), as Node does for HTTPS: `servername` is `host` unless given.
+ * Node's options for a TLS connection, including client certificates. Node verifies the server's certificate, and sends
+ * the name of the server (SNI). Default of `servername`: `host`, if that is a name and not an IP address.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TlsOptions extends Tls.ConnectionOptions {
-  /** How long connecting may take, the handshake included. Default 10 seconds. */
+  /** How long connecting may take, including the handshake. A number is milliseconds. Default: 10 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
 }
 
@@ -67,19 +67,20 @@ export interface TlsOptions extends Tls.ConnectionOptions {
  * @category models
  */
 export interface UnixOptions {
-  /** At most 107 bytes on Linux and 103 elsewhere. */
+  /** At most 107 bytes on Linux and Android, and 103 bytes elsewhere. */
   readonly path: string
-  /** How long connecting may take. Default 10 seconds. */
+  /** How long connecting may take. A number is milliseconds. Default: 10 seconds. */
   readonly connectTimeout?: Duration.DurationInput | undefined
 }
 
 // --- constructors ---
 
 /**
- * Adapts any Duplex of bytes, connected already, which from now on belongs to the transport: it must not be read from
- * or written to elsewhere, and is destroyed when the scope closes (`end` first, to have everything delivered). Its
- * `allowHalfOpen` is turned on; a socket's `noDelay` is left as it is. Of its listeners, none is left once it is closed.
- * One Duplex is one transport: a second one over it, or a value that is no Duplex, is a defect (`InvalidOptions`).
+ * Makes a transport of a connected Duplex of bytes. From now on the transport owns the Duplex: do not read from it or
+ * write to it elsewhere. The Duplex is destroyed when the scope closes; run `end` first to deliver all bytes. The
+ * transport turns on its `allowHalfOpen`, does not change a socket's `noDelay`, and removes its listeners when the
+ * Duplex closes. A Duplex carries one transport: a second one over it, or a value that is not a Duplex, is a defect
+ * (`InvalidOptions`).
  *
  * @since 0.1.0
  * @category constructors
@@ -102,8 +103,8 @@ export const fromDuplex = (duplex: Duplex): Effect.Effect<TransportService, neve
   internal.fromDuplex(duplex)
 
 /**
- * Connects with TCP, without Nagle's delay. Fails with TransportFailed `"Open"`, which is always safe to retry; wrong
- * options fail so too, before anything is connected. An interruption destroys the socket.
+ * Connects with TCP and `noDelay`. Fails with TransportFailed `"Open"`; a retry is always safe. Wrong options fail in
+ * the same way, before it connects. An interruption destroys the socket.
  *
  * @since 0.1.0
  * @category constructors
@@ -138,10 +139,9 @@ export const makeTcp = (options: TcpOptions): Effect.Effect<TransportService, Tr
   })
 
 /**
- * Connects with TLS, without Nagle's delay; complete once the handshake is. Fails with TransportFailed `"Open"`, which
- * is always safe to retry; wrong options fail so too, before anything is connected. An interruption destroys the socket.
- * With TLS 1.3, a server that rejects the client's certificate does so after the client's handshake: the first read
- * fails then.
+ * Connects with TLS and `noDelay`, and completes after the handshake. Fails with TransportFailed `"Open"`; a retry is
+ * always safe. Wrong options fail in the same way, before it connects. An interruption destroys the socket. With TLS
+ * 1.3, a server rejects a client's certificate only after the client's handshake. Then the first read fails.
  *
  * @since 0.1.0
  * @category constructors
@@ -179,8 +179,9 @@ export const makeTls = (options: TlsOptions): Effect.Effect<TransportService, Tr
   })
 
 /**
- * Connects to a unix socket. Fails with TransportFailed `"Open"`, which is always safe to retry; wrong options fail so
- * too, and so does a path that is too long for the system, which Node would cut. An interruption destroys the socket.
+ * Connects to a unix socket. Fails with TransportFailed `"Open"`; a retry is always safe. Wrong options fail in the
+ * same way, before it connects. So does a path that is too long for the system, which Node would cut without an error.
+ * An interruption destroys the socket.
  *
  * @since 0.1.0
  * @category constructors
@@ -204,13 +205,13 @@ export const makeUnix = (options: UnixOptions): Effect.Effect<TransportService, 
     })
   })
 
-/** So that options that are no object at all get as far as their check. */
+/** A copy, so that options that are not an object reach their check and do not throw here. */
 const orNone = <A extends object>(options: A): A => ({ ...options })
 
 // --- layers ---
 
 /**
- * The transport of one TCP connection, open for as long as the layer is.
+ * The transport of one TCP connection, which the layer opens and closes.
  *
  * @since 0.1.0
  * @category layers
@@ -229,7 +230,7 @@ export const layerTcp = (options: TcpOptions): Layer.Layer<Transport, TransportF
   Layer.scoped(Transport, makeTcp(options))
 
 /**
- * The transport of one TLS connection, open for as long as the layer is.
+ * The transport of one TLS connection, which the layer opens and closes.
  *
  * @since 0.1.0
  * @category layers
@@ -244,7 +245,7 @@ export const layerTls = (options: TlsOptions): Layer.Layer<Transport, TransportF
   Layer.scoped(Transport, makeTls(options))
 
 /**
- * The transport of one connection to a unix socket, open for as long as the layer is.
+ * The transport of one connection to a unix socket, which the layer opens and closes.
  *
  * @since 0.1.0
  * @category layers

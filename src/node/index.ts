@@ -1,5 +1,5 @@
 /**
- * Transports of Node.
+ * Transports and servers of sessions for Node.
  *
  * @module
  * @since 0.1.0
@@ -14,8 +14,9 @@
 export * as NodeTransport from "./NodeTransport.js"
 
 /**
- * Listeners whose connections are sessions.
+ * Servers on TCP, TLS and unix sockets. Each connection is a session.
  *
  * @since 0.1.0
+ * @category modules
  */
 export * as NodeSessionServer from "./NodeSessionServer.js"

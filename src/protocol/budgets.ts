@@ -1,7 +1,8 @@
 /**
- * What a peer may cost before its session is ended with EnhanceYourCalm. Synchronous and total; time comes in as `now` (milliseconds).
+ * Limits on the work that a peer may cause. If the peer exceeds one, its session ends with EnhanceYourCalm. `now` is in
+ * milliseconds.
  *
- * What ordinary traffic brings with it is not charged, or is paid for by the streams and the bytes that it belongs to.
+ * Ordinary traffic is not charged: each stream and each sent byte pays in advance for the frames that belong to it.
  *
  * Wire: `docs/PROTOCOL.md`, section 8.
  *
@@ -17,31 +18,34 @@ import type { Time } from "./time.js"
  * @category models
  */
 export interface Rate {
-  /** How many at once. */
+  /** The number of charges at once. */
   readonly burst: number
-  /** How many a second, for as long as the session lives. */
+  /** The number of charges that drain in a second. */
   readonly perSecond: number
 }
 
 /**
- * The limits of a session.
+ * The limits for the peer of one session.
  *
  * @since 0.1.0
  * @category models
  */
 export interface BudgetOptions {
-  /** Streams that the peer opened and reset, and RSTs that it provoked: each is work that was begun for nothing. */
+  /** Streams that the peer opened and reset, and RSTs that it caused. Each wastes work that this side has begun. */
   readonly resetBudget: Rate
-  /** Streams of the peer that were refused for want of room. They cost an RST each, and nothing is begun for them. */
+  /** Streams of the peer that this side refused. Each costs one RST and no other work. */
   readonly refusalBudget: Rate
-  /** Frames that do nothing: empty DATA, unknown types, a second GOAWAY, what is meant for streams that are not there. */
+  /** Frames without effect: empty DATA, unknown types, a second GOAWAY, frames for unknown streams. */
   readonly uselessFrameBudget: Rate
-  /** Increments beyond one for each stream, and for each byte that was sent, which a reader of single bytes would send. */
+  /**
+   * Increments beyond one for each stream and one for each sent byte. A peer that reads single bytes sends one for each
+   * byte.
+   */
   readonly spareIncrements: number
 }
 
 /**
- * What the peer is charged for: see `BudgetOptions`.
+ * The kinds of charges: see `BudgetOptions`.
  *
  * @since 0.1.0
  * @category models
@@ -49,15 +53,15 @@ export interface BudgetOptions {
 export type Cost = "reset" | "refusal" | "useless"
 
 const TOO_MUCH: Readonly<Record<Cost, string>> = {
-  reset: "too many streams were reset",
-  refusal: "too many streams had to be refused",
-  useless: "too many frames that mean nothing"
+  reset: "streams were reset faster than resetBudget allows",
+  refusal: "streams were refused faster than refusalBudget allows",
+  useless: "frames without effect came faster than uselessFrameBudget allows"
 }
 
-/** Frames that do nothing, and that each stream may still bring with it: a second FIN, an RST that crossed ours. */
+/** The useless frames that each stream pays for in advance. Examples are a second FIN, and an RST that crossed ours. */
 const LATE_FRAMES = 4
 
-/** A bucket that leaks: what is charged to it runs out with time. */
+/** A leaky bucket: charges drain with time. */
 class Bucket {
   private level = 0
   private since: number
@@ -69,19 +73,19 @@ class Bucket {
     this.since = now
   }
 
-  /** What is charged, now. */
+  /** The charges that have not drained. */
   charged(now: number): number {
     return Math.max(0, this.at(now))
   }
 
-  /** False when it overflows. */
+  /** Adds one charge. False if the bucket overflows. */
   charge(now: number): boolean {
     this.level = this.at(now) + 1
     this.since = now
     return this.level <= this.rate.burst
   }
 
-  /** Pays for so many charges in advance; no more than a burst is kept. */
+  /** Pays for `charges` in advance. At most `burst` charges can be paid in advance. */
   pay(charges: number): void {
     this.level = Math.max(-this.rate.burst, this.level - charges)
   }
@@ -93,8 +97,8 @@ class Bucket {
 }
 
 /**
- * What the peer of one session has cost. When that is too much, `exceeded` is called with the reason, and the session ends
- * with EnhanceYourCalm.
+ * Charges the peer of one session. If the peer exceeds a limit, calls `exceeded` with the reason, which ends the
+ * session with EnhanceYourCalm.
  *
  * @since 0.1.0
  * @category models
@@ -128,23 +132,26 @@ export class Budgets {
   increment(): void {
     this.increments++
     if (this.increments > this.earnedIncrements + this.options.spareIncrements) {
-      this.exceeded("more increments than bytes")
+      this.exceeded("more window increments came than streams, sent bytes and spareIncrements allow")
     }
   }
 
-  /** An RST for a stream that is not there: Go and Rust answer each DATA frame with one that they have no use for. */
+  /**
+   * An RST arrived for an unknown stream. Go and Rust answer each DATA frame on a closed stream with an RST, so each
+   * sent DATA frame pays for one.
+   */
   lateReset(): void {
     if (this.lateResets >= this.sentFrames) this.charge("useless")
     else this.lateResets++
   }
 
-  /** A DATA frame was sent, for which an RST, and for each of its bytes an increment, may come back. */
+  /** A DATA frame was sent. It pays for one RST, and each of its bytes pays for one increment. */
   sent(bytes: number): void {
     this.sentFrames++
     this.sentBytes.add(bytes)
   }
 
-  /** A stream has begun, or was refused: with it may come some frames that do nothing, and a larger window. */
+  /** A stream was opened or refused. It pays for `LATE_FRAMES` useless frames and one increment. */
   streamBegan(): void {
     this.streams++
     this.buckets.useless.pay(LATE_FRAMES)
@@ -154,7 +161,9 @@ export class Budgets {
     return this.sentBytes.value + this.streams
   }
 
-  /** What is charged now, and runs out with time; and the increments that were more than any reader would send. */
+  /**
+   * The current charges, which drain with time, and the increments beyond those that streams and sent bytes pay for.
+   */
   charged(now: number): {
     readonly resets: number
     readonly refusals: number

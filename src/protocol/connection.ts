@@ -1,13 +1,13 @@
 /**
  * One muxado session without I/O: frames and commands go in, frames and events come out.
  *
- * Every function is synchronous. Time comes in as `now`, milliseconds of a clock that only goes forward; a function without
- * it works with the last one. Random numbers are arguments. A fault of the peer is a value, never an exception.
+ * Every function is synchronous. Time comes in as `now`, milliseconds of a clock that only goes forward; a function
+ * without it works with the last one. Random numbers are arguments. A fault of the peer is a value, never an exception.
  *
  * | input | call it when |
  * | --- | --- |
- * | `heard`, then `receive` for each frame | a chunk arrived; the frames are what `Decoder.push` made of it, be it none |
- * | `written` | the transport has taken the frames of the last `takeFrames` |
+ * | `heard`, then `receive` for each frame | a chunk arrived; `Decoder.push` returned the frames, maybe none |
+ * | `written` | the transport has accepted the frames of the last `takeFrames` |
  * | `transportFailed` | the transport failed, or the peer has ended it |
  * | `tick` | the time of `nextDeadline` has come |
  *
@@ -18,25 +18,25 @@
  *
  * | output | drain it |
  * | --- | --- |
- * | `takeEvents` | after each input, each command and `takeFrames`, until it gives none: an event may lead to commands |
- * | `hasFrames`, `takeFrames` | after that, one batch at a time: `encode`, write, `written`, look again; nothing is written of none |
+ * | `takeEvents` | after each input, command and `takeFrames`, until it returns none: an event may lead to commands |
+ * | `hasFrames`, `takeFrames` | then, batch by batch: `encode`, write, `written`, repeat; do not write an empty batch |
  * | `nextDeadline` | after that: each call above may change it |
  *
  * | event | what to do |
  * | --- | --- |
- * | `Opened` | call `accept` once the application takes the stream, even if it has failed by then, or `refuse` |
- * | `Readable` | `read` again, which was `Blocked` |
- * | `Writable` | `write` again what was not taken |
- * | `Failed`, `Finished` | forget the stream; after `Failed`, `read` and `write` again what was refused: neither event follows |
- * | `BytesLost` | tell the application of its mistake |
- * | `OpenAvailable` | `open` again, until it is `Full` again: one event is for all |
- * | `Pong`, `PingLost` | answer the `ping` with this number; `tick` sends heartbeats too, whose numbers are its nonces |
- * | `GoneAway` | `open` again what was `Full`: it is `Over` now; so it is after `drain`, `close` and `Ended` |
- * | `Idle` | nothing is left to do after `drain`: `close` |
- * | `Ended` | write the last GOAWAY, if `hasFrames`, and end the transport; `tick` no longer limits how long that takes |
+ * | `Opened` | call `accept` when the application takes the stream, even if it has failed by then; or `refuse` |
+ * | `Readable` | call `read` again: the last one was `Blocked` |
+ * | `Writable` | call `write` again with the rest of the bytes |
+ * | `Failed`, `Finished` | forget the stream; after `Failed`, repeat a blocked `read` or `write`: no event follows |
+ * | `BytesLost` | report the mistake to the application |
+ * | `OpenAvailable` | call `open` for each waiting caller, until it returns `Full`: one event is for all |
+ * | `Pong`, `PingLost` | complete the `ping` with this number; `tick` pings too, with its `nonce` as the number |
+ * | `GoneAway` | repeat each `open` that was `Full`: it is `Over` now, as after `drain`, `close` and `Ended` |
+ * | `Idle` | call `close`: `drain` was called, and nothing is left to do |
+ * | `Ended` | write the last GOAWAY, if `hasFrames`, and end the transport; `tick` sets no limit for that |
  *
- * Note what waits before you drain: its event may come in the same step. No event follows `Ended`. Bytes that had arrived
- * stay readable, and count against `maxReceiveBuffer` until they are read or `stopReading` is called, on any stream.
+ * Register a waiter before you drain the outputs: its event may come in the same step. No event follows `Ended`.
+ * Received bytes of any stream stay readable, and count against `maxReceiveBuffer` until `read` or `stopReading`.
  *
  * Wire: `docs/PROTOCOL.md`, sections 3 to 6.
  *
@@ -48,18 +48,13 @@ import type { ConnectionOptions } from "./options.js"
 import type { Owners } from "./owners.js"
 import { makeOwners } from "./owners.js"
 import type { OpenResult, ReadResult, WriteResult } from "./results.js"
-import { BytesRead } from "./results.js"
+import { BLOCKED, BytesRead, END, FINISHED, STOPPED } from "./results.js"
 import type { ConnectionStats } from "./stats.js"
 import { connectionStats } from "./stats.js"
 import { StreamCore } from "./streams/streamCore.js"
 import { ErrorCode } from "./wire/errorCode.js"
 import type { Frame, InboundFrame } from "./wire/frame.js"
 import { HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "./wire/heartbeat.js"
-
-const BLOCKED: ReadResult = { _tag: "Blocked" }
-const END: ReadResult = { _tag: "End" }
-const STOPPED: ReadResult = { _tag: "Stopped" }
-const FINISHED: WriteResult = { _tag: "Finished" }
 
 /**
  * A session's protocol, over any transport.
@@ -69,7 +64,7 @@ const FINISHED: WriteResult = { _tag: "Finished" }
  */
 export class Connection {
   private readonly owners: Owners
-  /** An `open` found no room: an `OpenAvailable` event is due. */
+  /** An `open` returned `Full`: an `OpenAvailable` event is due. */
   private openBlocked = false
 
   constructor(
@@ -81,7 +76,7 @@ export class Connection {
 
   // --- inputs
 
-  /** Bytes arrived, whatever they are; `midFrame` says whether they ended within a frame. */
+  /** Bytes arrived. `midFrame` is true if they end inside a frame. */
   heard(midFrame: boolean, now: number): void {
     this.owners.time.now = now
     this.owners.liveness.heard(midFrame, now)
@@ -91,17 +86,17 @@ export class Connection {
     this.owners.receiver.receive(frame)
   }
 
-  /** The transport is gone. A peer that had said goodbye is not blamed for it. */
+  /** The transport has failed or ended. If the peer had sent GOAWAY, that GOAWAY is the reason for the end. */
   transportFailed(end: Extract<SessionEnd, { _tag: "TransportFailed" }>): void {
     this.owners.sessionEndings.transportFailed(end)
   }
 
-  /** The transport has taken the last batch. `takeFrames` starts the limit of `writeTimeout`, and this ends it. */
+  /** The transport has accepted the last batch. `takeFrames` starts the time of `writeTimeout`, and this stops it. */
   written(): void {
     this.owners.liveness.writeEnded()
   }
 
-  /** Time has passed: judges the peer, and does what was put off. `nonce` is a fresh random uint32. */
+  /** Time has passed: checks that the peer is alive, and does the work that is due. `nonce` is a new random uint32. */
   tick(now: number, nonce: number): void {
     this.owners.time.now = now
     if (this.owners.lifecycle.isOver) return
@@ -149,22 +144,21 @@ export class Connection {
   }
 
   /**
-   * How many streams of the peer the application takes as they come: as many of the next ones need no place in the backlog,
-   * and no `accept`.
+   * Sets how many of the peer's next streams the application takes at once, without a place in the backlog or `accept`.
    */
   setAcceptCapacity(streams: number): void {
     this.owners.backlog.acceptCapacity = streams
   }
 
-  /** The application takes a stream that the peer opened: its place in the backlog is free. */
+  /** The application takes a stream of the peer, which frees its place in the backlog. */
   accept(stream: StreamCore): void {
     this.owners.backlog.leave(stream)
   }
 
   /**
-   * Sends a heartbeat with a number (a uint32); `Pong` or `PingLost` follows. False, and nothing follows, where none can be
-   * sent: the session is untyped, closing or over, the peer opens or takes no more streams, no id is left, the peer's window
-   * is below 8 bytes, or a heartbeat with this number waits for its answer.
+   * Sends a heartbeat with a number (a uint32); `Pong` or `PingLost` follows. False, and nothing follows, if the
+   * session is untyped, closing or over, if this number is pending, or if no heartbeat stream is open and none can be
+   * opened: after the peer's GOAWAY, with no id left, or with a `peerWindow` below 8 bytes.
    */
   ping(nonce: number, now: number): boolean {
     this.owners.time.now = now
@@ -177,32 +171,37 @@ export class Connection {
     return stream !== undefined && this.owners.heartbeats.send(stream, nonce)
   }
 
-  /** None to a peer that takes no streams any more, nor where the window has no room for type and number. */
+  /** Opens no stream if the peer has sent GOAWAY, or if its window has no space for type and number. */
   private openHeartbeats(): StreamCore | undefined {
     const { lifecycle } = this.owners
     if (lifecycle.remoteGoAway !== undefined || this.options.peerWindow < 2 * HEARTBEAT_LENGTH) return undefined
     return this.create(HEARTBEAT_TYPE)
   }
 
-  /** Tells the peer at once that no more of its streams are taken; those that are open go on. */
+  /** Whether a heartbeat with this number waits for its answer: `ping` does not send it again. */
+  awaitsPong(nonce: number): boolean {
+    return this.owners.heartbeats.awaits(nonce)
+  }
+
+  /** Sends GOAWAY at once: this side accepts no more streams. Open streams continue. */
   goAway(code: number, text: string): void {
     this.owners.sessionEndings.goAway(code, text)
   }
 
-  /** Takes and opens no more streams; an `Idle` event follows when the last one has ended and everything was written. */
+  /** Accepts and opens no more streams; `Idle` follows when the last one has ended and everything was written. */
   drain(): void {
     this.owners.lifecycle.drain()
   }
 
   /**
-   * Fails every stream here, sends what was accepted, then GOAWAY; `Ended` follows when that was taken. What `goAway` has
-   * said before stays the reason.
+   * Fails every stream on this side, sends the accepted bytes, then GOAWAY; `Ended` follows when `takeFrames` has
+   * returned it. A reason that `goAway` gave before stays the reason.
    */
   close(code: number = ErrorCode.NoError, text: string = ""): void {
     this.owners.sessionEndings.close(code, text)
   }
 
-  /** The session is over at once: nothing more is sent. */
+  /** Ends the session at once: nothing more is sent. */
   abort(): void {
     this.owners.sessionEndings.abort()
   }
@@ -215,8 +214,8 @@ export class Connection {
   // --- commands of a stream: writing
 
   /**
-   * Takes bytes, as many as the stream's window and the session's bound allow; they are sent, whatever happens to the
-   * writer. The caller no longer changes them.
+   * Accepts bytes, as many as the stream's credit and the session's send buffer allow. They are sent unless `withdraw`
+   * or the end of the stream drops them. The caller must not change them.
    */
   write(stream: StreamCore, bytes: Uint8Array): WriteResult {
     if (stream.failure !== undefined) return { _tag: "Failed", failure: stream.failure }
@@ -238,13 +237,13 @@ export class Connection {
     return length
   }
 
-  /** How many bytes `write` would take now, if they were that many. */
+  /** The maximum number of bytes that `write` would accept now. */
   writable(stream: StreamCore): number {
     if (stream.failure !== undefined || stream.writing === "Finishing") return 0
     return Math.min(stream.sendWindow.credit, this.owners.capacity.available(stream))
   }
 
-  /** Takes back the last bytes of a stream if they were not sent yet; false when it is too late. */
+  /** Takes back the last bytes of a stream. False if some were sent or detached, or if the stream has failed. */
   withdraw(stream: StreamCore, length: number): boolean {
     if (stream.failure !== undefined || stream.outbound.length < length) return false
     if (!stream.outbound.dropLast(length)) return false
@@ -255,12 +254,12 @@ export class Connection {
     return true
   }
 
-  /** No writer waits on this stream any more: no `Writable` follows. */
+  /** The writer of this stream stops waiting: no `Writable` follows. */
   unblockWriter(stream: StreamCore): void {
     this.owners.writers.unblock(stream)
   }
 
-  /** Ends this side's direction: FIN follows the bytes that were taken. No `Writable` follows. */
+  /** Ends this side's direction: FIN follows the accepted bytes. No `Writable` follows. */
   finish(stream: StreamCore): void {
     if (stream.failure !== undefined || stream.writing === "Finishing") return
     this.owners.writers.forget(stream)
@@ -268,14 +267,14 @@ export class Connection {
     this.owners.scheduler.schedule(stream)
   }
 
-  /** Bytes of a write are gone before they were taken: resets the stream with InternalError. */
+  /** The memory of a write was detached before its bytes were accepted: resets the stream with InternalError. */
   bytesLost(stream: StreamCore): void {
     if (this.isLive(stream)) this.owners.streamEndings.bytesLost(stream)
   }
 
   // --- commands of a stream: reading
 
-  /** Takes the bytes that lie first together. The chunk belongs to the caller. */
+  /** Takes the first chunk of received bytes. It belongs to the caller. */
   read(stream: StreamCore): ReadResult {
     if (stream.reading === "Stopped") return STOPPED
     const bytes = this.owners.received.take(stream)
@@ -283,7 +282,7 @@ export class Connection {
       if (stream.failure === undefined) this.owners.credit.consumed(stream, bytes.length, this.owners.time.now)
       return new BytesRead(bytes)
     }
-    // a transport's own chunks may be detached, too
+    // the memory of a transport's chunks may be detached too
     if (stream.inbound.isBroken) this.owners.streamEndings.receivedBytesLost(stream)
     if (stream.endsCleanly) return END
     if (stream.failure !== undefined) return { _tag: "Failed", failure: stream.failure }
@@ -291,7 +290,7 @@ export class Connection {
     return BLOCKED
   }
 
-  /** The application reads no more: what arrived and what arrives is dropped. */
+  /** The application stops reading: drops the received bytes and all later ones. */
   stopReading(stream: StreamCore): void {
     if (stream.reading === "Stopped") return
     stream.reading = "Stopped"
@@ -303,7 +302,7 @@ export class Connection {
 
   // --- commands of a stream: both directions
 
-  /** Ends a stream at once, in both directions; `code` is any uint32. Nothing happens to one that is over. */
+  /** Ends a stream at once, in both directions; `code` is any uint32. It does nothing if the stream has ended. */
   reset(stream: StreamCore, code: number): void {
     if (this.isLive(stream)) this.owners.streamEndings.reset(stream, code)
   }
@@ -320,17 +319,17 @@ export class Connection {
 
   // --- outputs
 
-  /** What has happened since the last call, in order. */
+  /** The events since the last call, in order. */
   takeEvents(): ReadonlyArray<Event> {
     this.announce()
     return this.owners.events.take()
   }
 
-  /** Says once, after all that inputs and commands did, what that has made possible. The end of the session says it all. */
+  /** Emits the events that depend on all inputs and commands together; after `Ended` none. */
   private announce(): void {
-    const { events, lifecycle, writers } = this.owners
+    const { capacity, events, lifecycle, writers } = this.owners
     if (lifecycle.isOver) return
-    writers.wakeForCapacity()
+    if (capacity.isAwaited) writers.wakeForCapacity()
     if (this.openBlocked && !this.outboundIsFull) {
       this.openBlocked = false
       events.emit({ _tag: "OpenAvailable" })
@@ -343,7 +342,7 @@ export class Connection {
 
   private get isIdle(): boolean {
     const { liveness, scheduler, table } = this.owners
-    // what was taken is not yet sent
+    // a batch that the transport has not accepted is not sent yet
     return table.inboundCount + table.outboundCount === 0 && !scheduler.hasStreams && !liveness.isWriting
   }
 
@@ -351,12 +350,12 @@ export class Connection {
     return this.owners.scheduler.hasFrames
   }
 
-  /** Payload bytes that were taken from the application and wait to be sent. */
+  /** Accepted payload bytes that were not sent. */
   get queuedBytes(): number {
     return this.owners.capacity.queued
   }
 
-  /** The frames that are due, control first, with about `budget` bytes of streams. */
+  /** Takes the frames to send: control first, then about `budget` bytes of streams. */
   takeFrames(budget: number, now: number): ReadonlyArray<Frame> {
     this.owners.time.now = now
     const frames = this.owners.scheduler.take(budget)
@@ -367,33 +366,33 @@ export class Connection {
     return frames
   }
 
-  /** When `tick` wants to be called, in milliseconds; `Infinity` when never. */
+  /** The time at which `tick` must be called, in milliseconds; `Infinity` if never. */
   nextDeadline(): number {
     const { credit, lifecycle, liveness, untyped, writers } = this.owners
     return lifecycle.isOver ? Infinity : Math.min(liveness.next(), credit.next(), writers.next(), untyped.next())
   }
 
-  /** Why this side opens no more streams, once it drains, closes or is over. */
+  /** Why this side opens no more streams; `undefined` until it drains, closes or is over. */
   get refusal(): SessionEnd | undefined {
     return this.owners.lifecycle.refusal
   }
 
-  /** What makes it likely that one side is typed and the other is not, in words. */
+  /** A text: why one side seems to be typed and the other not. */
   get suspicion(): string | undefined {
     return this.owners.receiver.suspicion
   }
 
-  /** Why the peer leaves, once it has sent GOAWAY. */
+  /** Why the peer leaves; `undefined` until it sends GOAWAY. */
   get remoteEnd(): SessionEnd | undefined {
     return this.owners.lifecycle.remoteEnd
   }
 
-  /** Why the session is over, once it is. */
+  /** Why the session is over; `undefined` before. */
   get end(): SessionEnd | undefined {
     return this.owners.lifecycle.end
   }
 
-  /** The numbers of this moment. */
+  /** The current statistics. */
   stats(now: number = this.owners.time.now): ConnectionStats {
     return connectionStats(this.owners, now)
   }

@@ -7,7 +7,7 @@ import { ErrorCode } from "./wire/errorCode.js"
 import { debugText } from "./wire/frame.js"
 
 /**
- * Which side of the session caused something: `"Local"` is this one, `"Remote"` the peer.
+ * Which side of the session caused something: `"Local"` is this side, `"Remote"` the peer.
  *
  * @since 0.1.0
  * @category models
@@ -15,7 +15,7 @@ import { debugText } from "./wire/frame.js"
 export type Initiator = "Local" | "Remote"
 
 /**
- * Whether the peer may have acted on what failed: `"no"` is a promise, `"maybe"` is not.
+ * Whether the peer may have processed the failed stream: `"no"` is a guarantee, `"maybe"` is not.
  *
  * @since 0.1.0
  * @category models
@@ -23,7 +23,7 @@ export type Initiator = "Local" | "Remote"
 export type Processed = "no" | "maybe"
 
 /**
- * What the peer's GOAWAY said.
+ * The contents of the peer's GOAWAY.
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +36,7 @@ export interface GoneAway {
 }
 
 /**
- * This side closed the session; what it said to the peer of why, if anything.
+ * This side closed the session. `code` and `debug` are the reason that it sent, if it sent one.
  *
  * @since 0.1.0
  * @category models
@@ -74,7 +74,7 @@ export type SessionEnd =
   | Closed
 
 /**
- * Why a stream failed, and whether the peer may have acted on it.
+ * Why a stream failed, and whether the peer may have processed it.
  *
  * @since 0.1.0
  * @category models
@@ -89,9 +89,9 @@ export type StreamFailure =
   | { readonly _tag: "SessionEnded"; readonly end: SessionEnd; readonly processed: Processed }
 
 /**
- * What is known of why the peer leaves once it has sent another GOAWAY: the first reason that says something stays, since
- * the GOAWAY that closes a session mostly says nothing. That this side broke the rules replaces it. The last stream id
- * only goes down.
+ * Merges the next GOAWAY of the peer into its earlier ones. The first one with a code other than NoError or with a text
+ * stays, because the GOAWAY that closes a session usually has neither. A code for a violation by this side replaces any
+ * other code. The last stream id is the lower one.
  *
  * @since 0.1.0
  * @category conversions
@@ -108,7 +108,8 @@ const isViolation = (code: ErrorCode): boolean =>
   code === ErrorCode.ProtocolError || code === ErrorCode.FlowControlError || code === ErrorCode.FrameSizeError
 
 /**
- * What a GOAWAY of the peer means for the end of the session: it leaves, or it says that we broke the rules.
+ * The reason for the end of the session that a GOAWAY of the peer gives: the peer leaves, or it reports a violation by
+ * this side.
  *
  * @since 0.1.0
  * @category conversions

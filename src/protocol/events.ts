@@ -1,5 +1,6 @@
 /**
- * What the core tells the services. An event carries its stream and no data: the fiber that it wakes asks the core again.
+ * The events from the core to the services. An event names its stream and has no data: the woken fiber calls the core
+ * again.
  *
  * @since 0.1.0
  */
@@ -22,15 +23,16 @@ export class StreamEvent<Tag extends "Opened" | "Readable" | "Writable" | "Finis
 
 /**
  * - `Opened`: the peer opened a stream, and its type is known.
- * - `Readable`, `Writable`: the stream's last read or write was refused, and would now do something.
- * - `Finished`: the stream left the table, both directions ended in order.
- * - `Failed`: the stream left the table, and `failure` says why.
- * - `BytesLost`: bytes of a live stream were detached before they were sent, or before they were read; the stream is reset.
- * - `OpenAvailable`: there is room again for an `open` that found none.
- * - `Pong`, `PingLost`: a heartbeat was answered (round trip in milliseconds), or never will be.
+ * - `Readable`, `Writable`: the stream's last read or write was blocked, and would now make progress.
+ * - `Finished`: both directions of the stream ended in order, and it left the table.
+ * - `Failed`: the stream failed. Its `failure` is the reason.
+ * - `BytesLost`: the memory of a live stream's bytes was detached before they were sent or read. The stream is reset.
+ * - `OpenAvailable`: an `open` that returned `Full` would now succeed.
+ * - `Pong`, `PingLost`: a heartbeat was answered (with the round trip in milliseconds), or can no longer be answered.
  * - `GoneAway`: the peer sent GOAWAY.
- * - `Idle`: while draining, the last stream has ended and everything was sent.
- * - `Ended`: the session is over, and no event follows. What waits to open fails. A last GOAWAY may still be taken.
+ * - `Idle`: the session drains, its last stream has ended, and everything was sent.
+ * - `Ended`: the session is over, and no event follows. A waiting `open` fails. `takeFrames` may still return a last
+ *   GOAWAY.
  *
  * @since 0.1.0
  * @category models
@@ -69,7 +71,7 @@ export class EventQueue {
     this.events.push(event)
   }
 
-  /** There is something to read, or an end: wakes the reader of a stream, if it waits. */
+  /** Wakes the reader of a stream, if it waits: bytes or the end have arrived. */
   readable(stream: StreamCore): void {
     if (stream.reading !== "Waiting") return
     stream.reading = "Ready"

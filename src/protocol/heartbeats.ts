@@ -1,6 +1,6 @@
 /**
- * Heartbeats, in both roles: this side's go out on one stream and come back as echoes; the peer's are answered on
- * another.
+ * Heartbeats in both roles. This side sends its heartbeats on one stream, where the peer sends them back, and answers
+ * the peer's on another.
  *
  * Wire: `docs/PROTOCOL.md`, section 6.2.
  *
@@ -16,7 +16,7 @@ import type { StreamCore } from "./streams/streamCore.js"
 import type { Time } from "./time.js"
 import { encodeUint32, HEARTBEAT_LENGTH } from "./wire/heartbeat.js"
 
-/** Bytes of answers that may wait to be sent. */
+/** The maximum number of answer bytes that wait to be sent. */
 const MAX_ECHOES = 1024
 
 interface Owners {
@@ -35,12 +35,12 @@ interface Owners {
  * @category models
  */
 export class Heartbeats {
-  /** The stream on which this side's heartbeats go out. */
+  /** The stream of this side's heartbeats. */
   private ours: StreamCore | undefined = undefined
-  /** The stream on which the peer's are answered. One is enough: the session refuses a second one. */
+  /** The stream of the peer's heartbeats. The session refuses a second one. */
   private theirs: StreamCore | undefined = undefined
   private readonly pending = new PendingHeartbeats()
-  /** The peer has reset our stream. So it knows heartbeats, and takes no streams now. */
+  /** The peer has reset our stream. So it knows heartbeats, and accepts no streams now. */
   private refused = false
 
   constructor(private readonly owners: Owners) {}
@@ -62,7 +62,12 @@ export class Heartbeats {
     return this.ours
   }
 
-  /** Sends a heartbeat on a stream that has credit for it. False if one with this number waits for its answer. */
+  /** Whether one with this number waits for its answer. */
+  awaits(nonce: number): boolean {
+    return this.pending.has(nonce)
+  }
+
+  /** Sends a heartbeat on a stream that has credit for it. False if a heartbeat with this number is pending. */
   send(stream: StreamCore, nonce: number): boolean {
     const { capacity, scheduler, time } = this.owners
     if (!this.pending.add(nonce, time.now)) return false
@@ -83,7 +88,10 @@ export class Heartbeats {
     return true
   }
 
-  /** Answers as much as the peer's window and the bound on waiting answers allow. The rest waits within our window. */
+  /**
+   * Sends as many answers as the peer's window and `MAX_ECHOES` allow. Other heartbeats stay buffered, limited by our
+   * window.
+   */
   echo(): void {
     const { theirs: stream } = this
     if (stream === undefined || stream.inbound.length === 0) return
@@ -129,7 +137,7 @@ export class Heartbeats {
     this.lose(stream)
   }
 
-  /** A stream has failed. If it is ours, the heartbeats that wait on it are not answered any more. */
+  /** A stream has failed. If it is our heartbeat stream, its pending heartbeats are lost. */
   lose(stream: StreamCore): void {
     if (stream !== this.ours) return
     this.ours = undefined

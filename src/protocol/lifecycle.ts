@@ -1,5 +1,5 @@
 /**
- * The state of a session, and what the two sides have said of its end.
+ * The phase of a session, and the reasons that both sides have sent for its end.
  *
  * ```text
  *            Drain                 Close                 End
@@ -8,8 +8,8 @@
  *    └ End, from anywhere ───────────────────────────────────────┘
  * ```
  *
- * Draining opens and takes no streams. Closing has failed every stream here and flushes what they had accepted. Ended is
- * final.
+ * A draining session opens and accepts no streams. A closing one has failed every stream on this side, and sends the
+ * bytes that they had accepted. Ended is final.
  *
  * @since 0.1.0
  */
@@ -27,7 +27,7 @@ type Phase =
 
 type Transition = "Drain" | "Close" | "End"
 
-/** A command that comes late (a second close, a drain after the end) has no transition, and changes nothing. */
+/** A late command (a second close, a drain after the end) has no transition, and changes nothing. */
 const TABLE: { readonly [P in Phase["_tag"]]: ReadonlyArray<Transition> } = {
   Open: ["Drain", "Close", "End"],
   Draining: ["Close", "End"],
@@ -40,7 +40,7 @@ const DRAINING: Phase = { _tag: "Draining" }
 const CLOSING: Phase = { _tag: "Closing" }
 
 /**
- * Which phase a session is in, and what each side has said of why it leaves.
+ * The phase of one session, and the reason that each side has sent for leaving.
  *
  * @since 0.1.0
  * @category models
@@ -49,11 +49,11 @@ export class Lifecycle {
   private phase: Phase = OPEN
   private idleSeen = false
 
-  /** What this side says of why it leaves. */
+  /** The reason that this side gives for leaving. */
   private said: Closed = { _tag: "Closed" }
-  /** The last id in our first GOAWAY: from then on no stream of the peer is taken. */
+  /** The last stream id of our first GOAWAY. From then on no stream of the peer is accepted. */
   private lastTaken: number | undefined = undefined
-  /** What the peer has said. */
+  /** The peer's GOAWAYs, merged. */
   private heard: GoneAway | undefined = undefined
 
   // --- transitions; each says whether it happened
@@ -86,12 +86,12 @@ export class Lifecycle {
     return this.phase._tag === "Closing"
   }
 
-  /** This side drains, closes or is over. The peer cannot know that at once. */
+  /** The session drains, closes or is over. The peer does not know that at once. */
   get isLeaving(): boolean {
     return this.phase._tag !== "Open"
   }
 
-  /** New streams of the peer may be taken. */
+  /** New streams of the peer may be accepted. */
   get takesStreams(): boolean {
     return this.phase._tag === "Open" && this.lastTaken === undefined
   }
@@ -101,32 +101,32 @@ export class Lifecycle {
     return this.phase._tag === "Open" || this.phase._tag === "Draining"
   }
 
-  /** Why the session is over, once it is. */
+  /** Why the session is over; `undefined` before. */
   get end(): SessionEnd | undefined {
     return this.phase._tag === "Ended" ? this.phase.end : undefined
   }
 
-  /** Why no more streams are opened here, once that is so. */
+  /** Why this side opens no more streams; `undefined` while it does. */
   get refusal(): SessionEnd | undefined {
     return this.phase._tag === "Ended" ? this.phase.end : this.phase._tag === "Open" ? undefined : this.said
   }
 
-  /** The end of a session that this side closes, with what it has said of why. */
+  /** The end of a session that this side closes, with the reason that it gives. */
   get closed(): Closed {
     return this.said
   }
 
-  /** What the peer has said in its GOAWAYs, as one. */
+  /** All GOAWAYs of the peer, merged into one; `undefined` before the first. */
   get remoteGoAway(): GoneAway | undefined {
     return this.heard
   }
 
-  /** What a GOAWAY of the peer means for the end of the session; `undefined` while there was none. */
+  /** The end of the session by the peer's GOAWAY; `undefined` before the first. */
   get remoteEnd(): SessionEnd | undefined {
     return this.heard === undefined ? undefined : endBy(this.heard)
   }
 
-  /** The session drains, and has not been seen with nothing left to do. */
+  /** The session drains, and `seeIdle` was not called. */
   get awaitsIdle(): boolean {
     return this.phase._tag === "Draining" && !this.idleSeen
   }
@@ -137,19 +137,19 @@ export class Lifecycle {
 
   // --- what was said
 
-  /** This side says why it leaves. The first reason that says something stays, for every GOAWAY and for this side. */
+  /** Sets the reason why this side leaves. The first one with a code other than NoError or with a text stays. */
   say(code: ErrorCode, debug: string): void {
     if (this.said.code !== undefined || (code === ErrorCode.NoError && debug === "")) return
     this.said = { _tag: "Closed", code, debug }
   }
 
-  /** A GOAWAY of this side. A later one does not raise the last id, since no streams are taken after the first. */
+  /** A GOAWAY of this side. A later one repeats the last id of the first, because no stream is accepted after it. */
   goAwayFrame(highestRemote: number, code: ErrorCode, text: string): GoAway {
     this.lastTaken ??= highestRemote
     return goAway(this.lastTaken, code, debugBytes(text))
   }
 
-  /** The peer has sent GOAWAY. Gives what all of its GOAWAYs mean together. */
+  /** The peer has sent GOAWAY. Returns all of its GOAWAYs, merged. */
   hear(goneAway: GoneAway): GoneAway {
     this.heard = goneAwayAgain(this.heard, goneAway)
     return this.heard

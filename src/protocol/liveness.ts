@@ -1,5 +1,5 @@
 /**
- * Whether the peer is alive. Synchronous and total; time comes in as `now` (milliseconds).
+ * Whether the peer is alive. Times are in milliseconds.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import type { SessionEnd } from "./endReason.js"
 type Dead = Extract<SessionEnd, { _tag: "Dead" }>
 
 /**
- * Limits in milliseconds; `heartbeat` is undefined when none are sent.
+ * Limits in milliseconds; `heartbeat` is undefined if this side sends none.
  *
  * @since 0.1.0
  * @category models
@@ -20,17 +20,18 @@ export interface LivenessOptions {
 }
 
 /**
- * A check that comes so much later than it was asked for (milliseconds, or the limit itself if that is less) says
- * nothing about the peer: this process was stopped or busy, and has not yet read what arrived meanwhile. The limit
- * starts anew.
+ * A check that runs this much after its deadline (milliseconds, or the limit itself if that is less) proves nothing
+ * about the peer: this process was stopped or busy, and has not read the bytes that arrived meanwhile. The limit
+ * restarts.
  */
 const LATE = 1_000
 
 const isLate = (deadline: number, limit: number, now: number): boolean => now >= deadline + Math.min(LATE, limit)
 
 /**
- * Any byte that arrives is proof of life. After `interval` of silence a heartbeat is due, and after `tolerance` more
- * the peer is dead. So is one that takes no bytes, or leaves a frame unfinished, beyond the limits.
+ * Any byte that arrives is proof of life. After `interval` without a byte a heartbeat is due, and after `tolerance`
+ * more the peer is dead. It is also dead if it accepts no bytes for `writeTimeout`, or if no byte follows an unfinished
+ * frame for `partialFrameTimeout`.
  *
  * @since 0.1.0
  * @category models
@@ -39,10 +40,10 @@ export class Liveness {
   /** When the last byte arrived. */
   lastHeard: number
 
-  /** When the silence began that is measured: mostly when the last byte arrived. */
+  /** The start of the measured silence, usually the arrival of the last byte. */
   private silentSince: number
   private midFrame = false
-  /** When the unfinished frame's limit was last started anew. */
+  /** The last start of the unfinished frame's limit. */
   private midFrameSince: number
   private probedAt: number | undefined = undefined
   private writingSince: number | undefined = undefined
@@ -56,7 +57,7 @@ export class Liveness {
     this.midFrameSince = now
   }
 
-  /** Bytes arrived; `midFrame` says whether they ended within a frame. */
+  /** Bytes arrived. `midFrame` is true if they end inside a frame. */
   heard(midFrame: boolean, now: number): void {
     this.lastHeard = now
     this.silentSince = now
@@ -70,28 +71,28 @@ export class Liveness {
     if (this.writingSince === undefined) this.writingSince = now
   }
 
-  /** The transport took the batch. */
+  /** The transport has accepted the batch. */
   writeEnded(): void {
     this.writingSince = undefined
   }
 
-  /** Whether the transport has not yet taken the last batch. */
+  /** Whether the transport still has to accept the last batch. */
   get isWriting(): boolean {
     return this.writingSince !== undefined
   }
 
-  /** The heartbeat that was due could not be sent: without one, silence proves nothing. */
+  /** The due heartbeat could not be sent. Without one silence proves nothing, so its measurement restarts. */
   cannotProbe(now: number): void {
     this.probedAt = undefined
     this.silentSince = now
   }
 
-  /** When `check` wants to be called; `Infinity` when never. */
+  /** The time at which `check` must be called; `Infinity` if never. */
   next(): number {
     return Math.min(this.heartbeatDeadline(), this.writeDeadline(), this.frameDeadline())
   }
 
-  /** Says that the peer is fine, that it should be probed now, or that it is dead. */
+  /** Returns that the peer is alive, that a heartbeat is due now, or that the peer is dead. */
   check(now: number): "Alive" | "Probe" | Dead {
     if (now >= this.writeDeadline()) {
       const since = this.writingSince ?? now

@@ -1,5 +1,5 @@
 /**
- * The options of the core. Pure data.
+ * The options of the core.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ import type { LivenessOptions } from "./liveness.js"
 export type Role = "client" | "server"
 
 /**
- * What a session is configured with: sizes in bytes, times in milliseconds.
+ * The configuration of a session: sizes in bytes, times in milliseconds.
  *
  * @since 0.1.0
  * @category models
@@ -24,25 +24,25 @@ export interface ConnectionOptions extends LivenessOptions, BudgetOptions {
   readonly role: Role
   /** Every stream begins with a 4-byte type. */
   readonly typed: boolean
-  /** What the peer may send on a stream before its first WNDINC. */
+  /** The bytes that the peer may send on a stream before this side sends a WNDINC. */
   readonly window: number
-  /** What the window of a stream may grow to. */
+  /** The largest receive window of a stream. */
   readonly maxWindow: number
-  /** By how much all windows together may grow. */
+  /** The largest growth of all receive windows together. */
   readonly growthLimit: number
-  /** What it takes on a stream before its first WNDINC. */
+  /** The bytes that this side may send on a stream before the peer sends a WNDINC. */
   readonly peerWindow: number
-  /** The payload bytes that may wait to be sent. */
+  /** The payload bytes that may wait to be sent, for all streams together. */
   readonly maxSendBuffer: number
-  /** The received bytes that may wait to be read, in all streams together. */
+  /** The received bytes that may wait to be read, for all streams together. */
   readonly maxReceiveBuffer: number
   readonly acceptBacklog: number
   readonly maxInboundStreams: number
   readonly maxOutboundStreams: number
-  /** Gaps in the peer's stream ids that are remembered. */
+  /** The gaps in the peer's stream ids that this side remembers. */
   readonly maxIdGaps: number
   /** How long a stream may take to send its type. */
   readonly typeTimeout: number
-  /** The id of the first stream of this side, for tests of the end of the ids. */
+  /** The first stream id of this side. Tests set it to reach the last id. */
   readonly firstStreamId?: number | undefined
 }

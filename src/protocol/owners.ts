@@ -1,5 +1,5 @@
 /**
- * The owners of a session's state, each with what it needs of the others. Nothing but this file knows all of them by class.
+ * The owners of a session's state, each made with the owners that it uses. Only this file constructs them.
  *
  * @since 0.1.0
  */
@@ -25,7 +25,7 @@ import { Time } from "./time.js"
 import { ErrorCode } from "./wire/errorCode.js"
 
 /**
- * Makes the owners of one session. `now` is in milliseconds.
+ * Constructs the owners of one session. `now` is in milliseconds.
  *
  * @since 0.1.0
  * @category constructors

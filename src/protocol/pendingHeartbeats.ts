@@ -1,5 +1,5 @@
 /**
- * The heartbeats of this side that the peer has not answered, by their numbers. Times are in milliseconds.
+ * The heartbeats of this side that the peer has not answered. Times are in milliseconds.
  *
  * Wire: `docs/PROTOCOL.md`, section 6.2.
  *
@@ -8,7 +8,8 @@
 import { HEARTBEAT_LENGTH } from "./wire/heartbeat.js"
 
 /**
- * The heartbeats that were sent and not answered. A number that was never sent, or that comes back twice, is ignored.
+ * The unanswered heartbeats of one session, by number. Ignores answers with a number that was never sent, and repeated
+ * answers.
  *
  * @since 0.1.0
  * @category models
@@ -21,14 +22,19 @@ export class PendingHeartbeats {
   private received = 0
   private receivedLength = 0
 
-  /** Remembers a heartbeat. False if one with the same number waits for its answer. */
+  /** Remembers a heartbeat. False if one with the same number is pending. */
   add(nonce: number, now: number): boolean {
     if (this.sentAt.has(nonce)) return false
     this.sentAt.set(nonce, now)
     return true
   }
 
-  /** Takes bytes of the answers, in pieces of any length, and gives the numbers that were answered by them. */
+  /** Whether a heartbeat with this number waits for its answer. */
+  has(nonce: number): boolean {
+    return this.sentAt.has(nonce)
+  }
+
+  /** Reads bytes of answers, in pieces of any length. Returns the numbers that they answer. */
   receive(bytes: Uint8Array, now: number): ReadonlyArray<{ readonly nonce: number; readonly roundTrip: number }> {
     const answered: Array<{ readonly nonce: number; readonly roundTrip: number }> = []
     for (const byte of bytes) {
@@ -44,7 +50,7 @@ export class PendingHeartbeats {
     return answered
   }
 
-  /** Their stream is gone: gives the numbers that will not be answered, and starts anew. */
+  /** The heartbeat stream has ended: returns the unanswered numbers, and forgets them. */
   takeLost(): ReadonlyArray<number> {
     const lost = [...this.sentAt.keys()]
     this.sentAt.clear()

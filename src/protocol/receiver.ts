@@ -1,5 +1,5 @@
 /**
- * What a session does with each frame of the peer. No frame throws, and none makes the reader wait.
+ * Dispatches each frame of the peer to the owners of the session's state. No frame makes it throw or wait.
  *
  * Wire: `docs/PROTOCOL.md`, sections 3 to 6.
  *
@@ -29,7 +29,7 @@ import { beginsHeartbeats } from "./wire/heartbeat.js"
 
 const TYPE_LENGTH = 4
 
-/** What an empty frame counts of the bytes that may still be on their way for a stream that is over. */
+/** An empty late frame counts as this many late bytes of a closed stream. */
 const EMPTY_LENGTH = 256
 
 interface Owners {
@@ -51,14 +51,14 @@ interface Owners {
 }
 
 /**
- * Receives the frames of one session in order. Between the pieces of a DATA frame it remembers their stream; `undefined`
- * means that they are dropped.
+ * Receives the frames of one session in order. Between the pieces of a DATA frame it remembers their stream.
+ * `undefined` means that it drops the rest.
  *
  * @since 0.1.0
  * @category models
  */
 export class Receiver {
-  /** What makes it likely that one side is typed and the other is not, in words. */
+  /** A text: why one side seems to be typed and the other not. */
   suspicion: string | undefined = undefined
 
   private target: StreamCore | undefined = undefined
@@ -88,23 +88,24 @@ export class Receiver {
 
   private data(frame: Data): void {
     if (frame.first) this.target = frame.syn ? this.open(frame) : this.find(frame)
-    const stream = this.target
     // the stream may have ended between two pieces of one frame
-    if (stream === undefined || stream.failure !== undefined || !canReceive(stream.state)) return
+    else if (this.target !== undefined && !canReceive(this.target.state)) this.target = undefined
+    const stream = this.target
+    if (stream === undefined || stream.failure !== undefined) return
     if (frame.payload.length > 0) this.payload(stream, frame.payload)
-    if (frame.last && frame.fin && stream.failure === undefined && canReceive(stream.state)) this.fin(stream)
+    if (frame.last && frame.fin && !this.failed(stream)) this.fin(stream)
   }
 
-  /** Judges the header of a DATA frame without SYN. Gives its stream, or `undefined` where its payload is dropped. */
+  /** Checks the header of a DATA frame without SYN. Returns its stream, or `undefined` if its payload is dropped. */
   private find(frame: Data): StreamCore | undefined {
-    const { budgets, credit, streamEndings, table, time } = this.owners
+    const { budgets, credit, received, streamEndings, table, time } = this.owners
     const stream = table.get(frame.streamId)
     if (stream === undefined) {
       this.late(frame)
       return undefined
     }
     if (stream.synDue) {
-      // a frame for a stream of ours that the peer cannot know of yet
+      // the SYN of this stream was not sent, so the peer cannot know the stream
       budgets.charge("useless")
       return undefined
     }
@@ -120,10 +121,9 @@ export class Receiver {
       streamEndings.resetForFault(stream, ErrorCode.FlowControlError)
       return undefined
     }
-    // what nothing will read takes no room
-    const hasRoom = stream.reading === "Stopped" || streamEndings.makeRoom(frame.length)
-    // a charge may have ended the session, and this stream may have been the one that held most
-    if (this.failed(stream)) return undefined
+    // bytes that nothing will read need no space
+    const hasRoom =
+      stream.reading === "Stopped" || received.hasRoom(frame.length) || streamEndings.makeRoom(frame.length)
     if (!hasRoom) {
       streamEndings.resetForFault(stream, ErrorCode.EnhanceYourCalm, "nothing")
       return undefined
@@ -132,21 +132,21 @@ export class Receiver {
     return stream
   }
 
-  /** Asks again, since the compiler would take what was said of `failure` before for what it still is. */
+  /** Reads `failure` again. The compiler assumes that it has not changed since the last check. */
   private failed(stream: StreamCore): boolean {
     return stream.failure !== undefined
   }
 
-  /** DATA for a stream that is not there. */
+  /** DATA for a stream that is not in the table. */
   private late({ length, streamId }: Data): void {
     const { budgets, lifecycle, streamEndings, table } = this.owners
     if (lifecycle.isClosing) return
     const fate = table.closed.late(streamId, length === 0 ? EMPTY_LENGTH : length)
-    // the peer's FIN for a stream that this side has let go of comes late, as it must
+    // a late FIN is normal if this side closed the stream first
     if (length === 0) return fate === "Answer" || fate === "Expected" ? undefined : budgets.charge("useless")
     switch (fate) {
       case "Unknown":
-        // an id that was used was forgotten since: that is not the peer's fault, and costs it less
+        // this side may have forgotten a used id: that is not the peer's fault, and is charged less
         return streamEndings.resetUnknown(
           streamId,
           ErrorCode.StreamClosed,
@@ -174,10 +174,10 @@ export class Receiver {
   private fin(stream: StreamCore): void {
     const { budgets, events, options, streamEndings } = this.owners
     if (options.typed && stream.type === undefined) {
-      this.suspicion ??= `stream ${stream.id} ended before its 4-byte type: the peer's session may be untyped, this one is typed`
+      this.suspicion ??= `stream ${stream.id} ended before its 4-byte type: the peer seems to be untyped, and this side is typed`
       return streamEndings.resetForFault(stream, ErrorCode.ProtocolError)
     }
-    // a heartbeat stream ends with an RST: to a FIN, Rust's responder would answer without end
+    // a heartbeat stream ends with an RST, because Rust's responder answers a FIN with answers that do not end
     if (stream.isHeartbeat) {
       streamEndings.reset(stream, ErrorCode.StreamCancelled)
       return stream.initiator === "Remote" ? budgets.charge("reset") : undefined
@@ -188,7 +188,7 @@ export class Receiver {
 
   // --- SYN
 
-  /** Gives the new stream, or `undefined` where it is refused and its payload is dropped. */
+  /** Returns the new stream, or `undefined` if it is refused and its payload is dropped. */
   private open(frame: Data): StreamCore | undefined {
     const { budgets, lifecycle, options, streamEndings, table, time, untyped } = this.owners
     const id = frame.streamId
@@ -198,7 +198,7 @@ export class Receiver {
       return undefined
     }
     const refusal = this.refusal(frame)
-    // making room may have been one RST too many
+    // the RSTs that free memory may have ended the session
     if (lifecycle.isOver) return undefined
     budgets.streamBegan()
     if (refusal !== undefined) {
@@ -213,7 +213,7 @@ export class Receiver {
       return stream
     }
     if (beginsHeartbeats(frame.payload)) {
-      this.suspicion ??= `stream ${id} begins as heartbeats do: the peer's session seems to be typed, this one is untyped`
+      this.suspicion ??= `stream ${id} starts with the heartbeat type: the peer seems to be typed, and this side is untyped`
     }
     this.show(stream)
     return stream
@@ -222,26 +222,27 @@ export class Receiver {
   private idFault(id: number): { readonly code: ErrorCode; readonly detail: string } | undefined {
     switch (this.owners.table.useRemoteId(id)) {
       case "WrongParity":
-        return { code: ErrorCode.ProtocolError, detail: ", which is not for the peer to open" }
+        return { code: ErrorCode.ProtocolError, detail: ": its sender may not open ids of this parity" }
       case "Used":
         return { code: ErrorCode.ProtocolError, detail: ", which was used before" }
       case "TooManyGaps":
-        return { code: ErrorCode.EnhanceYourCalm, detail: " leaves too many unused stream ids" }
+        return { code: ErrorCode.EnhanceYourCalm, detail: " leaves more gaps in the stream ids than maxIdGaps allows" }
       case "New":
         return undefined
     }
   }
 
   private refusal(frame: Data): ErrorCode | undefined {
-    const { backlog, lifecycle, options, streamEndings, table } = this.owners
+    const { backlog, lifecycle, options, received, streamEndings, table } = this.owners
     if (!lifecycle.takesStreams || table.inboundCount >= options.maxInboundStreams) return ErrorCode.StreamRefused
-    // on a typed session it may be a heartbeat, which needs no place there
+    // on a typed session it may be a heartbeat stream, which needs no place in the backlog
     if (!options.typed && backlog.isFull) return ErrorCode.AcceptQueueFull
     if (frame.length > options.window) return ErrorCode.FlowControlError
-    return streamEndings.makeRoom(frame.length) ? undefined : ErrorCode.StreamRefused
+    const hasRoom = received.hasRoom(frame.length) || streamEndings.makeRoom(frame.length)
+    return hasRoom ? undefined : ErrorCode.StreamRefused
   }
 
-  /** A peer cannot know at once that this side leaves, so what it opens meanwhile costs it nothing. */
+  /** While this side leaves, refusals are free, because the peer does not know it at once. */
   private costOf(refusal: ErrorCode): Cost | "nothing" {
     if (refusal === ErrorCode.FlowControlError) return "reset"
     return this.owners.lifecycle.isLeaving ? "nothing" : "refusal"
@@ -252,12 +253,12 @@ export class Receiver {
     this.owners.events.emit(new StreamEvent("Opened", stream))
   }
 
-  /** Takes what is missing of the type from the front, and gives what follows it. */
+  /** Reads the missing bytes of the type from the front, and returns the rest. */
   private type(stream: StreamCore, bytes: Uint8Array): Uint8Array {
     const length = Math.min(bytes.length, TYPE_LENGTH - stream.typeLength)
     for (let i = 0; i < length; i++) stream.typeBytes = ((stream.typeBytes << 8) | (bytes[i] ?? 0)) >>> 0
     stream.typeLength += length
-    // too little for a frame of its own: it goes back with the first bytes
+    // too little credit for a frame: it is granted together with that of the first bytes
     stream.receiveWindow.consume(length)
     if (stream.typeLength === TYPE_LENGTH) this.typed(stream)
     return bytes.subarray(length)

@@ -1,5 +1,5 @@
 /**
- * What the commands of a connection answer. Pure data.
+ * The results of a connection's commands.
  *
  * @since 0.1.0
  */
@@ -19,7 +19,7 @@ export class BytesRead {
 }
 
 /**
- * The outcome of `read`: bytes, nothing yet, the peer's FIN after the last byte, or why there will be no more.
+ * The outcome of `read`: bytes, nothing yet, the peer's FIN after the last byte, or the reason why no more bytes come.
  *
  * @since 0.1.0
  * @category models
@@ -32,8 +32,8 @@ export type ReadResult =
   | { readonly _tag: "Failed"; readonly failure: StreamFailure }
 
 /**
- * The outcome of `write`: how many of the bytes were taken (0 and up; a `Writable` event follows when it was not all
- * of them), or why none will be.
+ * The outcome of `write`: the number of accepted bytes, or the reason why none will be accepted. If it is less than
+ * all, a `Writable` event follows.
  *
  * @since 0.1.0
  * @category models
@@ -41,8 +41,13 @@ export type ReadResult =
 export type WriteResult =
   number | { readonly _tag: "Finished" } | { readonly _tag: "Failed"; readonly failure: StreamFailure }
 
+export const BLOCKED: ReadResult = { _tag: "Blocked" }
+export const END: ReadResult = { _tag: "End" }
+export const STOPPED: ReadResult = { _tag: "Stopped" }
+export const FINISHED: WriteResult = { _tag: "Finished" }
+
 /**
- * The outcome of `open`: the stream, or why not (`Full`: an `OpenAvailable` event follows).
+ * The outcome of `open`: the stream, or the reason why there is none. After `Full` an `OpenAvailable` event follows.
  *
  * @since 0.1.0
  * @category models

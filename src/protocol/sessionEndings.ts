@@ -1,5 +1,5 @@
 /**
- * How a session ends: in order, by a fault of the peer, with its transport, or because the peer leaves or is dead.
+ * How a session ends: in order, by a fault of the peer, by a transport failure, or because the peer leaves or is dead.
  *
  * Wire: `docs/PROTOCOL.md`, sections 5 and 8.
  *
@@ -48,7 +48,7 @@ export class SessionEndings {
 
   // --- this side leaves
 
-  /** Says at once that no more streams are taken. */
+  /** Sends GOAWAY at once: this side accepts no more streams. */
   goAway(code: ErrorCode, text: string): void {
     const { lifecycle, scheduler } = this.owners
     if (!lifecycle.isTalking) return
@@ -57,7 +57,7 @@ export class SessionEndings {
     scheduler.setGoAway(this.goAwayFrame(closed.code ?? code, closed.debug ?? text), "Now")
   }
 
-  /** Fails every stream here. What they had accepted still goes out, and then the GOAWAY. */
+  /** Fails every stream on this side. The bytes that they had accepted are sent, and then the GOAWAY. */
   close(code: ErrorCode, text: string): void {
     const { credit, lifecycle, scheduler, streamEndings, table, untyped, writers } = this.owners
     if (!lifecycle.close()) return
@@ -70,14 +70,17 @@ export class SessionEndings {
     scheduler.setGoAway(this.goAwayFrame(closed.code ?? ErrorCode.NoError, closed.debug ?? ""), "Last")
   }
 
-  /** Nothing more is sent: by choice, or because everything was sent after `close`. */
+  /** Ends the session at once. `Connection.takeFrames` calls it too, when everything was sent after `close`. */
   abort(): void {
     this.over(this.owners.lifecycle.closed)
   }
 
   // --- the peer
 
-  /** The peer broke a rule: GOAWAY with the code, and nothing else any more. */
+  /**
+   * The peer broke a rule: ends the session with GOAWAY and the code, and drops everything else. `end` replaces the
+   * reason.
+   */
   closeWithError(code: ErrorCode, detail: string, end?: SessionEnd): void {
     const { lifecycle, scheduler } = this.owners
     if (lifecycle.isOver) return
@@ -86,7 +89,7 @@ export class SessionEndings {
     this.over(end ?? { _tag: "Violation", code, detail, initiator: "Local" })
   }
 
-  /** The peer leaves: streams that it has not taken fail. */
+  /** The peer leaves: fails the streams above the last id of its GOAWAY. */
   peerLeaves({ code, debug, lastStreamId }: GoAway): void {
     const { events, lifecycle, streamEndings, table } = this.owners
     const heard = lifecycle.hear({ _tag: "GoneAway", lastStreamId, code, debug: debug.slice() })
@@ -94,22 +97,23 @@ export class SessionEndings {
     if (lifecycle.isClosing) return
     for (const stream of table.values()) {
       if (stream.initiator === "Remote" || stream.id <= heard.lastStreamId) continue
-      // Go's last id can go backwards: what was answered was processed
+      // Go's last id can be too low: a stream that the peer answered was processed
       const processed = stream.answered ? "maybe" : "no"
       streamEndings.fail(stream, { _tag: "SessionEnded", end: heard, processed })
     }
   }
 
-  /** The peer's bytes are no frames. */
+  /** The peer's bytes are not a valid frame. */
   malformed({ code, message, type }: Malformed): void {
     const { lifecycle } = this.owners
-    // Rust's own GOAWAY announces 8 bytes too few; short as it is, it says that the peer leaves
+    // Rust's GOAWAY announces 8 bytes too few. Even if it is too short, it means that the peer leaves
     if (type === FrameType.GoAway && code === ErrorCode.FrameSizeError) {
       const nothing = new Uint8Array(0)
       const said = { _tag: "GoneAway", lastStreamId: 0x7fffffff, code: ErrorCode.NoError, debug: nothing } as const
       return this.closeWithError(code, message, lifecycle.hear(said))
     }
-    // nor does it count its text fully: what follows one is the rest of that, and looks like anything
+    // after Rust's GOAWAY come the last 8 bytes of its text, which may look like any frame. So that GOAWAY stays the
+    // reason
     this.closeWithError(code, message, lifecycle.remoteEnd)
   }
 
@@ -117,14 +121,14 @@ export class SessionEndings {
   dead(verdict: Dead): void {
     const { heartbeats, lifecycle } = this.owners
     if (lifecycle.isClosing) return this.over(lifecycle.closed)
-    // the text of Rust's GOAWAY runs over its frame, and may look like the beginning of one that is never completed
+    // the last 8 bytes of Rust's GOAWAY text may look like the start of a frame. That GOAWAY is then the reason
     if (verdict.reason === "PartialFrame") return this.over(lifecycle.remoteEnd ?? verdict)
-    // one that leaves refuses the stream of a first heartbeat, which says nothing of whether it knows them
+    // a peer that leaves refuses a new heartbeat stream, so a missing answer does not show that it is untyped
     const answered = heartbeats.areKnown || lifecycle.remoteGoAway !== undefined
     this.over(verdict.reason === "WriteStalled" || answered ? verdict : { ...verdict, neverAnswered: true })
   }
 
-  /** The transport is gone. A peer that had said goodbye is not blamed for it. */
+  /** The transport has failed or ended. If the peer had sent GOAWAY, that GOAWAY is the reason. */
   transportFailed(end: TransportFailed): void {
     const { lifecycle } = this.owners
     this.over(lifecycle.isClosing ? lifecycle.closed : (lifecycle.remoteEnd ?? end))
@@ -132,13 +136,13 @@ export class SessionEndings {
 
   // --- every end
 
-  /** The session is over: every stream fails, nothing is sent but a GOAWAY that waits. */
+  /** Ends the session: fails every stream, and drops all output except a queued GOAWAY. */
   private over(end: SessionEnd): void {
     const { backlog, credit, events, heartbeats, lifecycle, scheduler, streamEndings, table, untyped, writers } =
       this.owners
     if (!lifecycle.finish(end)) return
     for (const stream of table.values()) {
-      // those that failed when `close` was called were only kept to be flushed
+      // streams that `close` failed were in the table only until their bytes were sent
       if (stream.failure === undefined) {
         streamEndings.fail(stream, { _tag: "SessionEnded", end, processed: stream.synDue ? "no" : "maybe" })
       } else {

@@ -1,12 +1,12 @@
 /**
- * The numbers of a session, for people and for tests.
+ * The statistics of a session, for people and for tests.
  *
  * @since 0.1.0
  */
 import type { Owners } from "./owners.js"
 
 /**
- * Numbers for people, all 0 at rest except the last four.
+ * The statistics of one session. At rest all are 0, except `idGaps`, `tableSize`, `charged` and `roundTrip`.
  *
  * @since 0.1.0
  * @category models
@@ -20,17 +20,17 @@ export interface ConnectionStats {
   readonly backlog: number
   /** Payload bytes accepted from the application and not yet handed to the transport. */
   readonly queuedBytes: number
-  /** Received bytes that the application has not read, in streams that are alive on the wire. */
+  /** Received bytes that the application has not read, in streams that are open on the wire. */
   readonly bufferedBytes: number
-  /** The same, with those of streams that are over on the wire and can still be read. */
+  /** All received bytes that the application has not read, including those of streams that have ended on the wire. */
   readonly heldBytes: number
   /** By how much the receive windows of live streams have grown. */
   readonly grownBytes: number
-  /** Gaps in the peer's stream ids that are remembered. */
+  /** The gaps in the peer's stream ids that this side remembers. */
   readonly idGaps: number
   /** Live streams, heartbeats included. */
   readonly tableSize: number
-  /** What is charged to the peer's budgets: see `SessionOptions`. It runs out with time, but for the increments. */
+  /** What is charged to the peer's budgets: see `SessionOptions`. Charges drain with time, except the increments. */
   readonly charged: {
     /** Of `resetBudget`. */
     readonly resets: number
@@ -41,12 +41,12 @@ export interface ConnectionStats {
     /** Of `spareIncrements`. */
     readonly increments: number
   }
-  /** Round trip of the last heartbeat in milliseconds. */
+  /** The round trip of the last answered heartbeat, in milliseconds. */
   readonly roundTrip: number | undefined
 }
 
 /**
- * The numbers of this moment. `now` is in milliseconds.
+ * The current statistics. `now` is in milliseconds.
  *
  * @since 0.1.0
  * @category constructors

@@ -1,11 +1,11 @@
 /**
- * The time of a session: milliseconds of a clock that only goes forward, as the last input gave it.
+ * The time of a session, as the last input gave it: milliseconds of a clock that only goes forward.
  *
  * @internal
  */
 
 /**
- * One for each session. `Connection` sets it; everything else reads it.
+ * The current time of one session. `Connection` sets it; the other owners read it.
  *
  * @category models
  */

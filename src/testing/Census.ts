@@ -1,6 +1,6 @@
 /**
- * What a program leaves behind: fibers that it began, their sleeps (in virtual time too), and in Node the sockets,
- * servers and timers that keep the process alive.
+ * Finds what a program leaves behind: fibers that it started, their sleeps (in virtual time too), and in Node the
+ * sockets, servers and timers that keep the process alive.
  *
  * @module
  * @since 0.1.0
@@ -18,14 +18,14 @@ import { makeFibers } from "./internal/fibers.js"
  */
 export interface Options {
   /**
-   * Whether to count sockets, servers and timers too. It works in Node alone, and only while nothing else in the
-   * process begins any: Node counts those of the whole process. Default: false.
+   * Whether to count sockets, servers and timers too. This works only in Node, and only while no other code opens any:
+   * Node counts those of the whole process. Default: false.
    */
   readonly resources?: boolean | undefined
 }
 
 /**
- * What has not ended, in words.
+ * Descriptions of what has not ended.
  *
  * @since 0.1.0
  * @category models
@@ -47,15 +47,15 @@ export interface Left {
 }
 
 /**
- * Counts what was begun while it watched, and has not ended.
+ * Counts what a watched effect has started and what has not ended.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Census {
   /**
-   * Runs the effect, and counts what it begins, daemons included. It does not see fibers that `Effect.runFork` begins,
-   * nor fibers that get a scheduler of their own (`Effect.withScheduler`).
+   * Runs the effect, and counts what it starts, including daemons. It does not see fibers that `Effect.runFork` starts,
+   * or fibers that get another scheduler (`Effect.withScheduler`).
    */
   readonly watch: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /**
@@ -63,13 +63,13 @@ export interface Census {
    */
   readonly left: Effect.Effect<Left>
   /**
-   * The same, after up to 1 second of real time in which fibers that were interrupted may end.
+   * Waits until nothing is left, for 1 second of real time at most, and then returns what is left.
    */
   readonly settled: Effect.Effect<Left>
 }
 
 /**
- * A program ended, and something that it began did not.
+ * A program has ended, and something that it started has not.
  *
  * @since 0.1.0
  * @category errors
@@ -91,7 +91,7 @@ export class LeftBehind extends Data.TaggedError("LeftBehind")<{
 }
 
 /**
- * Begins a census. Resources that exist already do not count.
+ * Makes a census. Resources that exist already do not count.
  *
  * @example
  * ```ts
@@ -122,7 +122,7 @@ export const make = (options: Options = {}): Effect.Effect<Census> =>
     return {
       watch: (effect) => sleeps.counted(fibers.watch(effect)),
       left,
-      // turns of 5 ms; counting resources takes one of its own
+      // turns of 5 ms, so 1 second in both cases: counting resources takes one more turn each time
       settled: internal.untilEmpty(left, isEmpty, options.resources === true ? 100 : 200)
     }
   })
@@ -136,7 +136,7 @@ export const make = (options: Options = {}): Effect.Effect<Census> =>
 export const isEmpty = (left: Left): boolean => left.fibers.length + left.sleeps.length + left.resources.length === 0
 
 /**
- * Runs the effect, and dies with `LeftBehind` if it succeeds and something that it began does not end within 1 second
+ * Runs the effect, and dies with `LeftBehind` if it succeeds and something that it started does not end within 1 second
  * of real time.
  *
  * @example

@@ -1,5 +1,5 @@
 /**
- * Two sessions with a simulated connection between them, for tests of what runs over sessions.
+ * Two sessions over a simulated connection, for tests of programs that use sessions.
  *
  * @module
  * @since 0.1.0
@@ -23,7 +23,7 @@ import * as SimulatedTransport from "./SimulatedTransport.js"
  */
 export interface Options {
   /**
-   * What the connection is like. Default: no latency, no limit of its speed, no faults.
+   * Options of the connection. Default: no latency, no limit of its speed, no faults.
    */
   readonly link?: SimulatedTransport.Options | undefined
   /**
@@ -31,11 +31,11 @@ export interface Options {
    */
   readonly both?: SessionOptions | undefined
   /**
-   * Options of the client's session alone. Each replaces that of `both`. Default: none.
+   * Options of the client's session. Each replaces the same option of `both`. Default: none.
    */
   readonly client?: SessionOptions | undefined
   /**
-   * Options of the server's session alone. Each replaces that of `both`. Default: none.
+   * Options of the server's session. Each replaces the same option of `both`. Default: none.
    */
   readonly server?: SessionOptions | undefined
 }
@@ -73,12 +73,13 @@ export class SimulatedSessions extends Context.Tag("effect-muxado/testing/Simula
 >() {}
 
 /**
- * Makes both sessions and the connection. Fails with `InvalidOptions`. An option of the link out of range is a defect
- * (`RangeError`). The link's seed also decides the random numbers of the sessions, such as those of their heartbeats.
- * The random numbers of a `ping` are those of its caller.
+ * Makes both sessions and the connection. Fails with `InvalidOptions`. An option of the link that is out of range is a
+ * defect (`RangeError`). The random numbers of the sessions, for example for heartbeats, come from the link's seed. The
+ * random number of a `ping` comes from the `Random` service of its caller.
  *
- * When the scope closes, the sessions are drained, the server's first. Under `TestClock`, time then passes by itself if
- * the clock stands still for about 50 ms of real time. A test needs no `TestClock.adjust` for its end.
+ * When the scope closes, the server's session drains first, then the client's. Under `TestClock`, time advances by
+ * itself meanwhile, if the clock has not moved for about 50 ms of real time. So a test needs no `TestClock.adjust` at
+ * its end.
  *
  * @example
  * ```ts
@@ -111,8 +112,8 @@ export const make = (options: Options = {}): Effect.Effect<SimulatedSessionsServ
   })
 
 /**
- * Both sessions and the connection as a service, made as by `make`. All uses of the layer in a program share one pair,
- * unless the layer is made `Layer.fresh`.
+ * Both sessions and the connection as a service; see `make`. All uses of one layer in a program share one pair. For
+ * separate pairs, use `Layer.fresh`.
  *
  * @example
  * ```ts

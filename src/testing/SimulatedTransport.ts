@@ -1,7 +1,6 @@
 /**
- * A connection without a network: two transports in memory, with latency, a bandwidth, chunking, small buffers and
- * faults. Time is Effect's `Clock`, and a seed decides all that is random. So a run under `TestClock` repeats itself
- * exactly.
+ * A simulated connection: two transports in memory, with latency, bandwidth, chunking, small buffers and faults. Time
+ * comes from Effect's `Clock`, and all random values come from a seed. So a run under `TestClock` is reproducible.
  *
  * @module
  * @since 0.1.0
@@ -25,7 +24,8 @@ import * as trace from "./internal/trace.js"
 import { makeWaits } from "./internal/waits.js"
 import { Wakes } from "./internal/wakes.js"
 
-// --- models -----------------------------------------------------------------------------------------------------------
+// --- models
+// -----------------------------------------------------------------------------------------------------------
 
 export type { Options } from "./internal/options.js"
 
@@ -36,38 +36,39 @@ export type { Trace, TraceEvent, TraceEventName, TraceOptions, Direction } from 
 export type { Replay, ReplayOptions } from "./internal/replay.js"
 
 /**
- * How many bytes one direction has carried.
+ * The bytes that one direction has carried.
  *
  * @since 0.1.0
  * @category models
  */
 export interface DirectionStats {
   /**
-   * Bytes that the writer has handed over.
+   * Bytes that the link has accepted from the writer.
    */
   readonly written: number
   /**
-   * Bytes that the reader has taken. The other bytes are on their way, unread or lost.
+   * Bytes that the reader has read. The other written bytes are in transit, unread or lost.
    */
   readonly read: number
 }
 
 /**
- * Both sides of a simulated connection, and its faults. A fault begins at once, unless it says when, and stays.
+ * Both sides of a simulated connection, and its faults. A fault is permanent. It starts at once, unless it names a
+ * later time or byte.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Pair {
   /**
-   * The client's side, a transport like any other. An interrupted `write` has handed over the first of its bytes (all,
-   * some or none of them), and each of these arrives once. The link copies bytes when it accepts them, and a chunk that
-   * is read belongs to its reader. A `write` of a value that is no array of `Uint8Array`s fails with `TransportFailed`
-   * (`"Write"`), whose `cause` is a `TypeError` that names the value.
+   * The client's transport. An interrupted `write` has sent a prefix of its bytes (none, some or all), and each of
+   * these arrives once. The link copies bytes when it accepts them. The memory of a chunk that is read belongs to its
+   * reader. If the argument of `write` is not an array of `Uint8Array`s, it fails with `TransportFailed` (`"Write"`).
+   * Its `cause` is a `TypeError` that describes the argument.
    */
   readonly client: TransportService
   /**
-   * The server's side. All that is true of the client's side is true of it.
+   * The server's transport. The same holds as for the client's.
    */
   readonly server: TransportService
   /**
@@ -75,21 +76,21 @@ export interface Pair {
    */
   readonly cut: Effect.Effect<void>
   /**
-   * Loses the connection without an error. Bytes do not arrive any more, nor do those on their way. A read of bytes
-   * that had not arrived hangs, a write suspends once the buffer is full, and an `end` does not complete. The peer does
-   * not notice a `destroy`. A `destroy` or `cut` ends the waiting.
+   * Loses the connection without an error. All bytes that have not arrived are lost, and so are later ones. Reads of
+   * them hang, writes suspend when the buffer is full, `end` does not complete, and the peer does not notice a
+   * `destroy`. A `destroy` of the own side, or `cut`, ends these waits.
    */
   readonly blackHole: Effect.Effect<void>
   /**
-   * From now on a `write` takes no more bytes, and suspends until its side is destroyed or the connection is cut.
+   * From now on `write` accepts no bytes, and suspends until its side is destroyed or the connection is cut.
    */
   readonly stallWrites: Effect.Effect<void>
   /**
-   * From now on an `end` sends nothing and never completes, not even after `destroy`.
+   * From now on `end` sends nothing and never completes, even after `destroy`.
    */
   readonly neverEnd: Effect.Effect<void>
   /**
-   * Adds faults from now on. A `When` counts from now. A fault out of range is a defect (`RangeError`).
+   * Injects faults. A `When` is relative to now. A fault that is out of range is a defect (`RangeError`).
    *
    * @example
    * ```ts
@@ -102,27 +103,30 @@ export interface Pair {
    */
   readonly inject: (faults: Faults) => Effect.Effect<void>
   /**
-   * How many bytes each direction has carried.
+   * The bytes that each direction has carried.
    */
   readonly stats: Effect.Effect<{ readonly [Way in Direction]: DirectionStats }>
   /**
-   * What has happened so far: the events that the option `trace` keeps.
+   * The events so far. The option `trace` limits how many are kept.
    */
   readonly trace: Effect.Effect<Trace>
 }
 
-// --- pairs ------------------------------------------------------------------------------------------------------------
+// --- pairs
+// ------------------------------------------------------------------------------------------------------------
 
 /**
- * Makes both sides of a simulated connection. They are destroyed when the scope closes. An option out of range is a
- * defect (`RangeError`).
+ * Makes both sides of a simulated connection. They are destroyed when the scope closes. An option that is out of range
+ * is a defect (`RangeError`).
  *
- * A `destroy` reaches the peer after the latency: the peer reads the bytes that arrive before it, and then its reads
- * fail with `"Read"`. A `destroy` does not undo an `end` before it: all that was written arrives, then `"Ended"`.
+ * A `destroy` reaches the peer after the latency, as a reset. The peer reads the bytes ahead of the reset, and then its
+ * reads fail with `"Read"`. A `destroy` after an `end` does not change that end: all written bytes arrive, then
+ * `"Ended"`.
  *
- * Under `TestClock`, sessions over the connection close by themselves: while a session's scope closes, or a finalizer
- * closes or drains the session, time passes if the clock stands still for about 50 ms of real time. If the clock stands
- * still for a second of real time while an operation waits for time, one warning says what waits.
+ * Under `TestClock`, a session over the connection closes without help from the test: while its scope closes, or a
+ * finalizer closes or drains it, time advances by itself if the clock has not moved for about 50 ms of real time. If
+ * the clock does not move for 1 second of real time while an operation waits for time, a warning lists the waiting
+ * operations. Each connection logs it once.
  *
  * @example
  * ```ts
@@ -209,10 +213,11 @@ const transportOf = ({ destroy, end, read, write }: TransportService): Transport
   destroy
 })
 
-// --- traces -----------------------------------------------------------------------------------------------------------
+// --- traces
+// -----------------------------------------------------------------------------------------------------------
 
 /**
- * The trace in words, a line for each event.
+ * Formats a trace as text, with one line for each event.
  *
  * @example
  * ```ts
@@ -235,12 +240,11 @@ const transportOf = ({ destroy, end, read, write }: TransportService): Transport
 export const printTrace: (trace: Trace) => string = trace.printTrace
 
 /**
- * A transport that gives again what was read from one direction of a trace: in the same chunks, at the same times, with
- * the same end. So a failure that was found by chance becomes a test that is always the same. It keeps what is written
- * to it, and does not answer.
+ * Makes a transport that replays what was read in one direction of a trace: the same chunks, at the same times, with
+ * the same end. Use it to turn a random failure into a reproducible test. The transport records what is written to it,
+ * and does not answer. It is destroyed when the scope closes.
  *
- * The trace must have all events, with their bytes (`trace: { bytes: true }`). A trace that lacks some is a defect
- * (`RangeError`). The transport is destroyed when the scope closes.
+ * The trace must have all events, with their bytes (`trace: { bytes: true }`). Otherwise it is a defect (`RangeError`).
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Virtual time that passes by itself: from one sleep to the next, until a program is done.
+ * Virtual time that advances by itself from one sleep to the next, until a program is done.
  *
  * @module
  * @since 0.1.0
@@ -18,7 +18,7 @@ import { describeLinks } from "./internal/waits.js"
 import { warn } from "./internal/warn.js"
 
 /**
- * How much virtual time may pass.
+ * Options of `run`.
  *
  * @since 0.1.0
  * @category models
@@ -26,22 +26,22 @@ import { warn } from "./internal/warn.js"
 export interface Options {
   /**
    * The most virtual time that may pass. A number is milliseconds. Default: 30 hours. With heartbeats every 10 seconds
-   * on both sides, an hour passes in about 0.5 seconds of real time and a day in about 7 seconds. So a program that
-   * hangs while its heartbeats go on is found in about 9 seconds.
+   * on both sides, an hour passes in about 0.5 seconds of real time and a day in about 7 seconds. So `run` reports a
+   * program in which only the heartbeats continue after about 9 seconds.
    */
   readonly limit?: Duration.DurationInput | undefined
 }
 
 /**
- * The program did not end: nothing sleeps any more and it still waits (`"Deadlock"`), or its next sleep ends beyond the
- * limit (`"Limit"`).
+ * The program did not end. `"Deadlock"`: it waits for something, but no sleep is pending. `"Limit"`: its next sleep
+ * ends after the limit.
  *
  * @since 0.1.0
  * @category errors
  */
 export class NotDone extends Data.TaggedError("NotDone")<{
   /**
-   * Why it was given up.
+   * Why `run` has interrupted it.
    */
   readonly reason: "Deadlock" | "Limit"
   /**
@@ -49,27 +49,27 @@ export class NotDone extends Data.TaggedError("NotDone")<{
    */
   readonly after: number
   /**
-   * What the simulated links and the sessions over them waited for, a line for each operation or session.
+   * One line for each operation that a simulated link waits for, and for each session over a link.
    */
   readonly waiting: ReadonlyArray<string>
 }> {
   override get message(): string {
     const why =
       this.reason === "Deadlock"
-        ? `Not done after ${this.after} ms of virtual time, and nothing sleeps any more: this hangs`
-        : `Not done after ${this.after} ms of virtual time, and the next sleep ends beyond the limit`
+        ? `Not done after ${this.after} ms of virtual time, and no sleep is pending: the program hangs`
+        : `Not done after ${this.after} ms of virtual time, and the next sleep ends after the limit`
     return [why, ...this.waiting].join("\n  ")
   }
 }
 
 /**
- * Runs the effect under the `TestClock` of the context, and lets time pass, from one sleep to the next, until the
- * effect is done. If nothing sleeps for 100 ms of real time, or the next sleep ends beyond the limit, the effect is
- * interrupted and this dies with `NotDone`, which says what the simulated links waited for.
+ * Runs the effect under the `TestClock` of the context. Time advances from one sleep to the next until the effect is
+ * done. If no sleep is pending for 100 ms of real time, or the next sleep ends after the limit, `run` interrupts the
+ * effect and dies with `NotDone`, which lists what the simulated links waited for.
  *
- * Real asynchronous work (a promise, a file) takes no virtual time. Virtual time does not wait for it while something
- * sleeps: after such work has woken a fiber, each of the next 12 steps of time waits for 2 ms of real time, and no
- * more.
+ * Real asynchronous work (a promise, a file) takes no virtual time. Virtual time does not wait for such work while a
+ * sleep is pending. But at the start, and after such work has woken a fiber, each of the next 12 steps of time waits 2
+ * ms of real time.
  *
  * @example
  * ```ts
@@ -121,7 +121,7 @@ const passTime = <A, E>(
   const passed = (): number => base.unsafeCurrentTimeMillis() - start
   const notDone = (reason: NotDone["reason"]) =>
     Effect.flatMap(describeLinks(base), (waiting) => Effect.die(new NotDone({ reason, after: passed(), waiting })))
-  /** Waits until all that needs no time has happened: a turn of the event loop leaves no task. */
+  /** Waits until a turn of the event loop leaves no task: then all work that needs no time is done. */
   const settled = Effect.gen(function* () {
     do yield* macrotask
     while (tasks.due() > 0)
@@ -148,7 +148,7 @@ const passTime = <A, E>(
       const outside = nextSleep(base)
       const next = Math.min(virtual.next(), outside)
       if (next === Infinity) {
-        // something outside of virtual time may still be going on: a promise, a real timer
+        // the program may wait for something outside of virtual time: a promise, a real timer
         if (hope-- === 0) return yield* notDone("Deadlock")
         yield* realTurn
         continue
@@ -163,23 +163,26 @@ const passTime = <A, E>(
       if (!told && Date.now() > tellAt && passed() > LONG) {
         told = true
         const lines = yield* describeLinks(base)
-        yield* warn([`VirtualTime.run: ${passed()} ms of virtual time have passed, and it goes on`, ...lines])
+        yield* warn([
+          `VirtualTime.run: ${passed()} ms of virtual time have passed, and the program is not done`,
+          ...lines
+        ])
       }
       yield* quick.setTime(next)
-      // fibers outside are not counted: they get the turn of a timer to go on
+      // fibers outside of `run` are not counted: they get one turn of a timer to continue
       if (outside === next) yield* realTime(0)
       hope = PATIENCE
     }
   })
 }
 
-/** Turns of 5 ms that may pass while nothing sleeps. */
+/** After this number of turns of 5 ms without a pending sleep, `run` reports a deadlock. */
 const PATIENCE = 20
 
-/** How many steps of time wait for 2 ms each, at the start and after something outside has woken a fiber. */
+/** How many steps of time wait 2 ms each, at the start and after something outside has woken a fiber. */
 const PATIENT_STEPS = 12
 
-/** In real milliseconds: then it says that it goes on, if more virtual time than `LONG` has passed. */
+/** After this number of real milliseconds, `run` warns once, if more virtual time than `LONG` has passed. */
 const TELL_AFTER = 3000
 
 /** In virtual milliseconds. */

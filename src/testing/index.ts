@@ -1,5 +1,6 @@
 /**
- * For tests of programs over muxado: a simulated network, virtual time, and a census of what a program leaves behind.
+ * For tests of programs that use muxado: a simulated network, virtual time, and a census of what a program leaves
+ * behind.
  *
  * @module
  * @since 0.1.0
@@ -14,7 +15,7 @@
 export * as Census from "./Census.js"
 
 /**
- * Two sessions with a simulated connection between them.
+ * Two sessions over a simulated connection.
  *
  * @since 0.1.0
  * @category modules
@@ -22,7 +23,7 @@ export * as Census from "./Census.js"
 export * as SimulatedSessions from "./SimulatedSessions.js"
 
 /**
- * A connection without a network, with faults.
+ * A simulated connection, with faults.
  *
  * @since 0.1.0
  * @category modules
@@ -30,7 +31,7 @@ export * as SimulatedSessions from "./SimulatedSessions.js"
 export * as SimulatedTransport from "./SimulatedTransport.js"
 
 /**
- * Virtual time that passes by itself.
+ * Virtual time that advances by itself.
  *
  * @since 0.1.0
  * @category modules

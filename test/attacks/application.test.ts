@@ -22,7 +22,7 @@ const drained = (stream: MuxStream.MuxStream) =>
   })
 
 describe("what the application sees of an attack", () => {
-  it.effect("A12: of a second SYN: the first bytes, then a violation", () =>
+  it.effect("A12: after a second SYN: the first bytes, then a violation", () =>
     Effect.gen(function* () {
       const { peer, session } = yield* underAttack("server")
       yield* peer.send(Bytes.syn(9, Bytes.hex("6f6e65")))
@@ -34,7 +34,7 @@ describe("what the application sees of an attack", () => {
     }).pipe(virtually)
   )
 
-  it.effect("A29: of more than the window: all that was within it, then the reset", () =>
+  it.effect("A29: after more bytes than the window: all bytes within it, then the reset", () =>
     Effect.gen(function* () {
       const { peer, session } = yield* underAttack("server")
       yield* peer.send(
@@ -50,7 +50,7 @@ describe("what the application sees of an attack", () => {
     }).pipe(virtually)
   )
 
-  it.effect("A41: of heartbeats with wrong or second answers: nothing; of none: a dead session", () =>
+  it.effect("A41: after wrong or second answers to heartbeats: nothing; without answers: SessionDead", () =>
     Effect.gen(function* () {
       const { peer, session } = yield* underAttack("client", { heartbeat: false })
       const answered = yield* Effect.fork(session.ping)
@@ -65,7 +65,7 @@ describe("what the application sees of an attack", () => {
     }).pipe(virtually)
   )
 
-  it.effect("A44: of a peer that grants nothing: its write fails when the time to leave is over", () =>
+  it.effect("A44: if the peer grants no credit: a write that fails when the limits of drain and close are over", () =>
     Effect.gen(function* () {
       const { peer, session } = yield* underAttack("server")
       yield* peer.send(Bytes.syn(3))
@@ -85,7 +85,7 @@ describe("what the application sees of an attack", () => {
     }).pipe(virtually)
   )
 
-  it.effect("A48: of the end of the transport: the end where there was a FIN, and a failure elsewhere", () =>
+  it.effect("A48: at the end of the transport: the end of streams with a FIN, and a failure of all others", () =>
     Effect.gen(function* () {
       const { peer, session } = yield* underAttack("server")
       yield* peer.send(Bytes.syn(3, Bytes.hex("61")), Bytes.fin(3), Bytes.syn(5, Bytes.hex("6161")))
@@ -103,7 +103,7 @@ describe("what the application sees of an attack", () => {
   )
 
   it.effect(
-    "A52: of a peer that says calm down: no more streams, and why; what it does then is its own to decide",
+    "A52: after EnhanceYourCalm from the peer: an error with its code for each new stream",
     () =>
       Effect.gen(function* () {
         const { peer, session } = yield* underAttack("client")
@@ -119,7 +119,7 @@ describe("what the application sees of an attack", () => {
 })
 
 describe("a session that drains under attack", () => {
-  it.effect("A20: refuses whatever still comes for nothing, and is gone when its time is over", () =>
+  it.effect("A20: refuses new streams without a charge, and ends within its limits", () =>
     Effect.gen(function* () {
       const { peer, session } = yield* underAttack("server")
       yield* Effect.forkScoped(session.serve(() => Effect.never))
@@ -141,7 +141,7 @@ describe("a session that drains under attack", () => {
     }).pipe(virtually)
   )
 
-  it.effect("is gone within its limits although the attacker goes on without end", () =>
+  it.effect("ends within its limits even if the attacker never stops", () =>
     Effect.gen(function* () {
       const { peer, session } = yield* underAttack("server")
       yield* peer.fence

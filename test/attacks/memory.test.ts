@@ -7,11 +7,11 @@ const LONG = 60_000
 
 /** Those that would leave most behind; `npm run attacks` measures all. */
 const WORST = [
-  "A16: 257 live streams where 256 may be",
+  "A16: 257 live streams with a limit of 256",
   "A18: 200 streams that the application never accepts, and a window of bytes on each refused one",
   "A19: streams opened and reset",
   "A28: DATA of 16 MiB on a live stream",
-  "A29: a window of bytes that the application never reads, and one more"
+  "A29: a window of bytes that the application never reads, and one byte more"
 ]
 
 layer(Victim.live, { excludeTestServices: true, timeout: LONG })(

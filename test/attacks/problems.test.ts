@@ -24,7 +24,7 @@ const times = <A, E, R>(count: number, concurrency: number, what: Effect.Effect<
 
 describe("a pipe of 4 KiB", () => {
   it.effect(
-    "does not stall two sessions that both send to acceptors which close at once",
+    "does not stall two sessions that both send to handlers that close at once",
     () =>
       Effect.gen(function* () {
         const sessions = yield* SimulatedSessions.make({ link: { bufferSize: 4 * KIB } })
@@ -77,7 +77,7 @@ describe("a pipe of 4 KiB", () => {
   )
 })
 
-it.effect("a stream that nobody reads, and a full backlog, do not slow the others down", () =>
+it.effect("a stream that is not read, and a full backlog, do not slow the other streams down", () =>
   Effect.gen(function* () {
     const slow = SimulatedSessions.make({
       link: { latency: "10 millis", bandwidth: 10_000_000 },

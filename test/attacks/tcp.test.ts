@@ -55,7 +55,7 @@ layer(Servers.live, { excludeTestServices: true, timeout: LONG })("an attack ove
     )
   }
 
-  it.scoped("leaves both programs alive, with no complaint in their logs", () =>
+  it.scoped("leaves both programs running, with no unexpected line in their logs", () =>
     Effect.gen(function* () {
       const servers = yield* Servers
       yield* stillEchoes(servers.echo)

@@ -64,7 +64,7 @@ describe("an attack over WebSockets", () => {
   }
 
   it.live(
-    "A42: a stream that is granted 2 GiB, from peers that read nothing: each costs a bounded amount, others are served",
+    "A42: peers that grant a stream 2 GiB and read nothing take a bounded amount of memory each, and others are served",
     () =>
       Effect.gen(function* () {
         const sockets = yield* NodeSocketServer.makeWebSocket({ host: "127.0.0.1", port: 0 })

@@ -61,7 +61,7 @@ layer(Victim.live, { excludeTestServices: true, timeout: LONG })(
   (it) => {
     for (const app of ["echo", "hold"] as const) {
       it.effect(
-        `is bounded by the formula, and is more than the limit of what waits to be read: ${app}`,
+        `is bounded by the formula, and is more than the limit of unread bytes: ${app}`,
         () =>
           Effect.map(
             peakOf(everything(app), () => {}),

@@ -31,7 +31,7 @@ const conformance = (...argv: ReadonlyArray<string>) =>
 const outcomesOf = (results: ReadonlyArray<Result>) => results.map(({ outcome, row }) => `${row.id} ${outcome}`)
 
 describe("the command line of the conformance suite", () => {
-  it("says what is wrong", () => {
+  it("names each wrong argument", () => {
     const wrong = (...argv: ReadonlyArray<string>) =>
       Either.match(parse(argv, rows), { onLeft: (text) => text, onRight: () => "" })
     assert.match(wrong("--port", "x"), /--port must be a whole number from 1 to 65535/)
@@ -74,7 +74,7 @@ describe("a result of the conformance suite", () => {
     milliseconds: 1.4
   }
 
-  it("is a line, and for a failure what was seen", () => {
+  it("is a line, with what was seen for a failure", () => {
     assert.deepStrictEqual(resultInWords(failed).split("\n"), [
       `✗ ${row.id} MUST   untyped ${row.rule}`,
       "    expected this",
@@ -98,7 +98,7 @@ describe("a result of the conformance suite", () => {
     })
   })
 
-  it("counts as MUST or not", () => {
+  it("counts as a MUST or not", () => {
     const should: Result = { ...failed, row: { ...row, level: "SHOULD" } }
     assert.deepStrictEqual(
       count([failed, should, { ...failed, outcome: "passed" }, { ...failed, outcome: "skipped" }]),
@@ -114,7 +114,7 @@ describe("a result of the conformance suite", () => {
 const quiet = { say: () => Effect.void, done: () => Effect.void }
 
 describe("a run of the conformance suite", () => {
-  it.scopedLive("against a server has the rows of such ones alone, and names each as it is done", () =>
+  it.scopedLive("against a server has only the rows for servers, and prints each when it is done", () =>
     Effect.gen(function* () {
       const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 })
       yield* Effect.forkScoped(
@@ -175,13 +175,13 @@ describe("a run of the conformance suite", () => {
     })
   )
 
-  it("ends with 0 if no MUST failed, with the counts on the last line", { timeout: 60_000 }, () => {
+  it("exits with 0 if no MUST failed, with the counts on the last line", { timeout: 60_000 }, () => {
     const { status, stdout } = conformance("--only", "F-01,V-01")
     assert.strictEqual(status, 0)
     assert.match(stdout, /^✓ F-01 MUST {3}typed .*\n✓ F-01 MUST {3}untyped .*\n(.*\n){2}4 passed, 0 failed\n$/)
   })
 
-  it("ends with 1 if one did, which is also what it is if nobody listens", { timeout: 60_000 }, () => {
+  it("exits with 1 if a MUST failed, or if nothing listens on the port", { timeout: 60_000 }, () => {
     const { status, stdout } = conformance("--port", "1", "--only", "F-01", "--json")
     assert.strictEqual(status, 1)
     const [first = "", last = ""] = stdout.trim().split("\n")
@@ -189,7 +189,7 @@ describe("a run of the conformance suite", () => {
     assert.deepStrictEqual(JSON.parse(last), { passed: 0, failed: 1, mustFailed: 1 })
   })
 
-  it("ends with 2 and its usage if it was asked wrongly", { timeout: 60_000 }, () => {
+  it("exits with 2 and prints its usage if its arguments are wrong", { timeout: 60_000 }, () => {
     const { status, stderr, stdout } = conformance("--port", "none")
     assert.strictEqual(status, 2)
     assert.include(stderr, USAGE)

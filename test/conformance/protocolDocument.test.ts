@@ -52,7 +52,7 @@ describe("docs/PROTOCOL.md", () => {
     )
   })
 
-  it("names no row that is not there", () => {
+  it("names no row that does not exist", () => {
     const named = [...read("PROTOCOL.md").matchAll(ROW_ID)].map(([id]) => id)
     assert.deepStrictEqual(
       [...new Set(named)].filter((id) => !table.has(id)),
@@ -60,7 +60,7 @@ describe("docs/PROTOCOL.md", () => {
     )
   })
 
-  it("says of each row what the row says of itself: its section and its level", () => {
+  it("has the section and the level of each row as the table has them", () => {
     const unsaid = rows.filter(
       ({ id, level, section }) =>
         !sentences.some(
@@ -76,18 +76,18 @@ describe("docs/PROTOCOL.md", () => {
     )
   })
 
-  it("names each row in its own section alone", () => {
+  it("names each row only in its own section", () => {
     const stray = sentences.flatMap(({ ids, section }) => ids.filter((id) => table.get(id)?.section !== section))
     assert.deepStrictEqual(stray, [])
   })
 
-  it("has test vectors that say what it says they say", () => {
+  it("has test vectors that decode to their descriptions", () => {
     const vectors = [...normative.matchAll(/^([0-9a-f]{6} [0-9a-f]{2} [0-9a-f]{8}(?: [0-9a-f]+)?) +(.*)$/gm)]
     assert.isAbove(vectors.length, 20)
     for (const [, bytes = "", words = ""] of vectors) assert.deepStrictEqual(bytesInWords(hex(bytes)), [words])
   })
 
-  it("has a table in which no id is there twice", () => {
+  it("has a table without duplicate ids", () => {
     assert.strictEqual(table.size, rows.length)
   })
 })

@@ -51,9 +51,9 @@ describe("the conformance report", () => {
     assert.include(lines, "| not tried | 1 | 1 | 1 | 1 |")
   })
 
-  it("says what was seen, once where it was the same, and how to see it again", () => {
+  it("describes what was seen (equal observations once), and how to see it again", () => {
     const sections = lines.join("\n").split("### ").slice(1)
-    assert.include(sections[0], "Nothing that failed.")
+    assert.include(sections[0], "No failures.")
     assert.include(sections[1], "| A-01 untyped | this: that |\n| A-02 | this: that |")
     assert.include(sections[2], "| A-01 | this: that |")
     assert.include(sections[3], "| A-01 typed | this: one |\n| A-01 untyped | this: other |")

@@ -80,7 +80,9 @@ describe("the README", () => {
 
   it("names paths that exist", () => {
     const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map((match) => match[1] ?? "")
-    const shown = [...section("Beside its peers").matchAll(/\| `(test\/[^`]+)` \|$/gm)].map((match) => match[1] ?? "")
+    const shown = [...section("Comparison with other libraries").matchAll(/\| `(test\/[^`]+)` \|$/gm)].map(
+      (match) => match[1] ?? ""
+    )
     assert.isAbove(links.length, 12)
     assert.isAbove(shown.length, 10)
     assert.deepStrictEqual(
@@ -100,8 +102,8 @@ describe("the README", () => {
     )
   })
 
-  it("names entries that package.json has", () => {
-    const entries = [...section("Entries and what they need").matchAll(/`effect-muxado(\/\w+)?`/g)]
+  it("names entry points that package.json has", () => {
+    const entries = [...section("Entry points").matchAll(/`effect-muxado(\/\w+)?`/g)]
     assert.isAbove(entries.length, 2)
     for (const [, entry = ""] of entries) assert.property(manifest.exports, `.${entry}`)
   })

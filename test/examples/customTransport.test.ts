@@ -25,7 +25,7 @@ it.scopedLive("a MessagePort that is not read makes its writer wait", () =>
   })
 )
 
-it.scopedLive("a MessagePort copies what it is given, and leaves the caller's memory usable", () =>
+it.scopedLive("a MessagePort copies the bytes that it is given, and the caller can still use their memory", () =>
   Effect.gen(function* () {
     const { client, server } = yield* pair
     const memory = new Uint8Array([1, 2, 3, 4])
@@ -38,7 +38,7 @@ it.scopedLive("a MessagePort copies what it is given, and leaves the caller's me
   })
 )
 
-it.scopedLive("a chunk that is no Uint8Array fails a write to a MessagePort with a TypeError", () =>
+it.scopedLive("a chunk that is not a Uint8Array fails a write to a MessagePort with a TypeError", () =>
   Effect.gen(function* () {
     const { client } = yield* pair
     const chunks: Array<Uint8Array> = []

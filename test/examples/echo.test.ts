@@ -21,7 +21,7 @@ const LONG = 120_000
 
 describe("echo serve and dial", () => {
   it.scopedLive(
-    "typed over TCP: many streams come back whole, a violation and a stream too many are answered",
+    "typed over TCP: many streams are echoed completely; a violation and a stream over the limit are answered",
     () =>
       Effect.gen(function* () {
         const server = yield* echo("serve", "--port", 0, "--max-inbound-streams", 64)
@@ -70,7 +70,7 @@ describe("echo serve and dial", () => {
   )
 
   it.scopedLive(
-    "untyped over TLS: streams come back whole, and nobody reading its output does not stop the server",
+    "untyped over TLS: streams are echoed completely, and the server does not stop if its output is not read",
     () =>
       Effect.gen(function* () {
         const server = yield* echo("serve", "--port", 0, "--untyped", "--tls")
@@ -122,7 +122,7 @@ describe("echo serve and dial", () => {
   )
 
   it.scopedLive(
-    "signals within a second are one, which drains; a later one kills at once",
+    "signals within a second count as one, which drains; a later one kills at once",
     () =>
       Effect.gen(function* () {
         const servers = yield* Effect.all([1, 2].map(() => echo("serve", "--port", 0, "--drain-timeout", 30_000)))
@@ -177,7 +177,7 @@ describe("echo serve and dial", () => {
   )
 
   it.scopedLive(
-    "wrong usage exits with 2 and says how, --help with 0, and a client without a server with 1",
+    "wrong usage exits with 2 and prints the usage, --help exits with 0, and a client without a server with 1",
     () =>
       Effect.gen(function* () {
         const free = yield* freePort

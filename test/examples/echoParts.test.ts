@@ -39,7 +39,7 @@ describe("echo's arguments", () => {
     })
   }
 
-  it("--untyped has no heartbeat, whatever else is said of it", () => {
+  it("--untyped turns off heartbeats, even if other options set them", () => {
     const result = parse(["serve", "--port", "0", "--heartbeat-interval", "5", "--untyped"])
     assert(Either.isRight(result) && result.right._tag === "Serve")
     assert.containSubset(result.right.session, { typed: false, heartbeat: false })
@@ -73,7 +73,7 @@ describe("echo's dial", () => {
   ]
 
   for (const [how, spoil, error] of spoilt) {
-    it.scopedLive(`an echo of which ${how} is found out, at its offset`, () =>
+    it.scopedLive(`an echo of which ${how} is detected, with its offset`, () =>
       Effect.gen(function* () {
         const handle = (stream: MuxStream.MuxStream) =>
           Effect.flatMap(MuxStream.readAll(stream), (bytes) => spoil(stream, bytes))
@@ -85,7 +85,7 @@ describe("echo's dial", () => {
     )
   }
 
-  it.scopedLive("a stream that is reset is the error, with its code", () =>
+  it.scopedLive("a stream that is reset is reported as an error with its code", () =>
     Effect.gen(function* () {
       const port = yield* serving((stream) => MuxStream.reset(stream, 77))
       const error = yield* Effect.flip(dial(command(port, {}), Effect.never))
@@ -93,7 +93,7 @@ describe("echo's dial", () => {
     })
   )
 
-  it.scopedLive("when it is stopped it opens no more streams, and says that it is not complete", () =>
+  it.scopedLive("when it is stopped, it opens no more streams, and prints that it is not complete", () =>
     Effect.gen(function* () {
       const stop = yield* Deferred.make<void>()
       let streams = 0

@@ -101,7 +101,7 @@ const runAndSignal = (signal: NodeJS.Signals, options?: ReadonlyArray<string>) =
   runUntil((server) => process.kill(server, signal), options)
 
 describe("npm start", () => {
-  it("mirrors a tree, and skips what is no file or cannot be read", { timeout: 60_000 }, async () => {
+  it("mirrors a tree, and skips entries that are not files or cannot be read", { timeout: 60_000 }, async () => {
     const tree = Path.join(work, "tree")
     await Fs.mkdir(Path.join(tree, "a", "b", "c"), { recursive: true })
     await Fs.mkdir(Path.join(tree, "nothing in it"))
@@ -138,7 +138,7 @@ describe("npm start", () => {
     assert.strictEqual(code, 0)
   })
 
-  it("refuses a directory that does not exist, and options that make no sense", { timeout: 60_000 }, async () => {
+  it("refuses a directory that does not exist, and invalid options", { timeout: 60_000 }, async () => {
     const missing = await run([Path.join(work, "missing")])
     assert.deepStrictEqual(missing.stderr, [
       `SourceUnavailable: ${Path.join(work, "missing")}: ENOENT: no such file or directory`
@@ -160,7 +160,7 @@ describe("npm start", () => {
     assert.deepStrictEqual(await leftBehind(), [])
   })
 
-  it("finds out that the server was stopped, and leaves nothing of it", { timeout: 60_000 }, async () => {
+  it("detects that the server was stopped, and leaves no process", { timeout: 60_000 }, async () => {
     const heartbeat = ["--heartbeat-interval", "300", "--heartbeat-tolerance", "300"]
     const { code, errors, pid } = await runAndSignal("SIGSTOP", heartbeat)
     assert.strictEqual(errors.length, 1)
@@ -170,7 +170,7 @@ describe("npm start", () => {
     assert.deepStrictEqual(await leftBehind(), [])
   })
 
-  it("says what it begins before it loads a library or makes the certificate", { timeout: 60_000 }, async () => {
+  it("prints what it starts before it loads a library or makes the certificate", { timeout: 60_000 }, async () => {
     await Fs.writeFile(Path.join(work, "file"), "content")
     const trace = Path.join(work, "trace.mjs")
     // the hooks have a thread of their own, and write to the same pipe before the module is loaded
@@ -199,7 +199,7 @@ describe("npm start", () => {
     assert.isAbove(pid, progress)
   })
 
-  it("takes signals within a second for one: it ends once, and leaves nothing", { timeout: 60_000 }, async () => {
+  it("treats signals within a second as one: it ends once, and leaves no process", { timeout: 60_000 }, async () => {
     const { code, errors, pid, signal } = await runUntil((_, client) => void signalOften(client))
     assert.deepStrictEqual([code, signal], [130, null])
     assert.deepStrictEqual(errors, [])

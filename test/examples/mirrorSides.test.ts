@@ -83,7 +83,7 @@ const saying = (verdict: Verdict | undefined) => (server: Session.SessionService
 const SHA256 = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882"
 
 describe("the client of the mirror", () => {
-  it.live("is content with a server that stored what was sent", () =>
+  it.live("succeeds if the server stored the bytes that were sent", () =>
     Effect.gen(function* () {
       const mirrored = yield* mirrorTo((server) => receiveFiles(server, to))
       assert.deepInclude(mirrored, { files: 1, bytes: 10, skipped: [] })
@@ -91,34 +91,34 @@ describe("the client of the mirror", () => {
     })
   )
 
-  it.live("agrees with a server that says what it should", () =>
+  it.live("succeeds if the server's verdict is the expected one", () =>
     Effect.gen(function* () {
       const mirrored = yield* mirrorTo(saying({ _tag: "Stored", path: "file", size: 10, sha256: SHA256 }))
       assert.strictEqual(mirrored.files, 1)
     })
   )
 
-  it.live("fails when the digest is another", () =>
+  it.live("fails if the digest is wrong", () =>
     Effect.gen(function* () {
       const stored = { _tag: "Stored", path: "file", size: 10, sha256: "0".repeat(64) } as const
       assert.strictEqual((yield* Effect.flip(mirrorTo(saying(stored))))._tag, "DigestMismatch")
     })
   )
 
-  it.live("fails when the size is another", () =>
+  it.live("fails if the size is wrong", () =>
     Effect.gen(function* () {
       const stored = { _tag: "Stored", path: "file", size: 9, sha256: SHA256 } as const
       assert.strictEqual((yield* Effect.flip(mirrorTo(saying(stored))))._tag, "DigestMismatch")
     })
   )
 
-  it.live("fails when a file's stream ends without a verdict", () =>
+  it.live("fails if the stream of a file ends without a verdict", () =>
     Effect.gen(function* () {
       assert.strictEqual((yield* Effect.flip(mirrorTo(saying(undefined))))._tag, "VerdictMissing")
     })
   )
 
-  it.live("says why the server could not store a file", () =>
+  it.live("reports why the server could not store a file", () =>
     Effect.gen(function* () {
       yield* Effect.promise(() => Fs.writeFile(Path.join(to, "file"), "is there already"))
       const error = yield* Effect.flip(mirrorTo((server) => receiveFiles(server, to)))

@@ -39,7 +39,7 @@ const fault = (name: string, test: Effect.Effect<void, unknown, Scope.Scope>) =>
 
 describe("a server's process", { concurrent: true }, () => {
   fault(
-    "that is killed fails everything that its clients wait for",
+    "that is killed fails every operation that its clients wait for",
     Effect.gen(function* () {
       const server = yield* startServer({})
       const client = yield* dial(server)
@@ -57,7 +57,7 @@ describe("a server's process", { concurrent: true }, () => {
   )
 
   fault(
-    "that is stopped and goes on is waited for, by whoever is patient; whoever is not is gone, and does it no harm",
+    "that is stopped and continues keeps the sessions of patient clients; the others end without harm to it",
     Effect.gen(function* () {
       const server = yield* startServer({ session: quick })
       const waits = yield* dial(server, patient)
@@ -75,7 +75,7 @@ describe("a server's process", { concurrent: true }, () => {
   )
 
   fault(
-    "whose event loop stands still for 5 seconds loses no session, though its heartbeats are due each second",
+    "whose event loop is blocked for 5 seconds loses no session, even with heartbeats each second",
     Effect.gen(function* () {
       const server = yield* startServer({ session: quick })
       const client = yield* dial(server, patient)
@@ -95,7 +95,7 @@ describe("a server's process", { concurrent: true }, () => {
   )
 
   fault(
-    "that has no file descriptor left closes the connections that are too many, and accepts again when there are some",
+    "that has no file descriptor left closes further connections, and accepts again when it has some",
     Effect.gen(function* () {
       const server = yield* startServer({ session: { heartbeat: false } }, 256)
       const crowd = yield* Effect.forEach(Array.from({ length: 400 }), () => connectTcp(server.port))
@@ -107,7 +107,7 @@ describe("a server's process", { concurrent: true }, () => {
   )
 
   fault(
-    "does not mind TLS handshakes that never end",
+    "serves other clients while TLS handshakes never end",
     Effect.gen(function* () {
       const { server: pair, ca } = yield* Effect.promise(certificates)
       const server = yield* startServer({ tls: { key: pair.key, cert: pair.cert, handshakeTimeout: 500 } })
@@ -124,7 +124,7 @@ describe("a server's process", { concurrent: true }, () => {
 
 describe("a client's socket", { concurrent: true }, () => {
   fault(
-    "that is reset in the middle of a write, or after its end, costs its session alone",
+    "that is reset in the middle of a write, or after its end, ends only its own session",
     Effect.gen(function* () {
       const server = yield* startServer({})
       for (const ending of ["reset", "end, then reset"]) {
@@ -145,7 +145,7 @@ describe("a client's socket", { concurrent: true }, () => {
   )
 
   fault(
-    "that never reads is given up at the writeTimeout",
+    "that never reads ends its session at the writeTimeout",
     Effect.gen(function* () {
       const server = yield* startServer({ session: { writeTimeout: 500, heartbeat: false } })
       const peer = new Peer(yield* overTcp(server.port), 1)
@@ -160,7 +160,7 @@ describe("a client's socket", { concurrent: true }, () => {
   )
 
   fault(
-    "that says nothing is given up at the heartbeat, one that stops within a frame at the partialFrameTimeout",
+    "that sends nothing ends its session by the heartbeat; one that stops within a frame, at the partialFrameTimeout",
     Effect.gen(function* () {
       const server = yield* startServer({ session: quick })
       yield* overTcp(server.port)

@@ -25,7 +25,7 @@ describe("the corpus of the fuzzer", () => {
     })
   }
 
-  it("reaches the ends that a session can come to", () => {
+  it("reaches every kind of session end", () => {
     const lines = corpus.flatMap(({ input }) => run(input).log)
     for (const end of ["Violation", "Dead", "GoneAway", "TransportFailed", "Closed"]) {
       assert.isTrue(
@@ -38,7 +38,7 @@ describe("the corpus of the fuzzer", () => {
 
 describe("the fuzzer", () => {
   for (const mode of ["structured", "raw", "both"] satisfies ReadonlyArray<Mode>) {
-    it(`finds nothing in ${EXECUTIONS} more inputs (${mode})`, () => {
+    it(`finds no fault in ${EXECUTIONS} more inputs (${mode})`, () => {
       const fuzzer = new Fuzzer(SEED, mode)
       for (const { input } of corpus) fuzzer.seed(input)
       for (let i = 0; i < EXECUTIONS; i++) {
@@ -49,7 +49,7 @@ describe("the fuzzer", () => {
     })
   }
 
-  it("does the same with the same seed", () => {
+  it("gives the same run for the same seed", () => {
     const inputs = () => {
       const random = new Random(SEED)
       const [one, two] = [anyCase(random), anyCase(random)]
@@ -58,7 +58,7 @@ describe("the fuzzer", () => {
     assert.deepStrictEqual(inputs(), inputs())
   })
 
-  it("writes inputs as text, and reads them", () => {
+  it("writes inputs as text, and reads them back", () => {
     const random = new Random(SEED)
     for (let i = 0; i < 50; i++) {
       const text = print(anyCase(random))
@@ -68,7 +68,7 @@ describe("the fuzzer", () => {
     assert.throws(() => parse("peer 00"))
   })
 
-  it("makes what fails as small as it can be", () => {
+  it("shrinks a failing input to the minimum", () => {
     const random = new Random(SEED)
     const input = {
       ...anyCase(random),
@@ -79,8 +79,8 @@ describe("the fuzzer", () => {
   })
 })
 
-describe("what the core sends", () => {
-  it("keeps the rules of the other tests of the core, which know no peer that sends DATA before the SYN", () => {
+describe("the frames that the core sends for the corpus", () => {
+  it("keep the rules of the other tests of the core, except for inputs with DATA before the SYN", () => {
     for (const { input } of corpus) {
       const rules = new WireRules(input.setting.role)
       run(input, { onSent: (frames, session) => session.rules.early || rules.watch(frames) })

@@ -17,7 +17,7 @@ it.effect("a port that is a symbol fails with TransportFailed", () =>
   })
 )
 
-it.effect("fromDuplex and fromSocket of something else say what they take", () =>
+it.effect("fromDuplex and fromSocket of another value say what they take", () =>
   Effect.gen(function* () {
     assert.match(yield* ending(Effect.scoped(NodeTransport.fromDuplex(wrong(undefined)))), /Duplex/)
     assert.match(yield* ending(Effect.scoped(Transport.fromSocket(wrong(undefined)))), /Socket/)
@@ -37,7 +37,7 @@ describe("wrong arguments of the transports and servers of Node", () => {
     )
   }
 
-  it.scoped("a host that is no name is refused", () =>
+  it.scoped("an invalid host is refused", () =>
     Effect.gen(function* () {
       for (const host of [3, null, "", {}]) {
         const client = yield* Effect.flip(NodeTransport.makeTcp(wrong({ port: 1, host })))
@@ -48,7 +48,7 @@ describe("wrong arguments of the transports and servers of Node", () => {
     })
   )
 
-  it.scoped("a path that is no path is refused", () =>
+  it.scoped("an invalid path is refused", () =>
     Effect.gen(function* () {
       for (const path of [3, undefined, "", "a\0b"]) {
         assert.match((yield* Effect.flip(NodeTransport.makeUnix(wrong({ path })))).message, /path /)
@@ -66,7 +66,7 @@ describe("wrong arguments of the transports and servers of Node", () => {
     })
   )
 
-  it.scoped("a URL that is none fails with Open and names it", () =>
+  it.scoped("an invalid URL fails with Open, and the message contains it", () =>
     Effect.gen(function* () {
       for (const url of [3, "", "nonsense"]) {
         const error = yield* Effect.flip(Transport.makeWebSocket(wrong(url)))

@@ -23,8 +23,8 @@ const full = (medium: (typeof media)[number]) =>
   })
 
 for (const medium of media) {
-  describe(`chunks handed over by callbacks, ${medium}`, () => {
-    it.scopedLive("a source that is full lets the event loop turn after each MiB, and gives its end last", () =>
+  describe(`chunks delivered by callbacks, ${medium}`, () => {
+    it.scopedLive("a source with many bytes lets the event loop turn after each MiB, and its end comes last", () =>
       Effect.gen(function* () {
         const { fastPath, far, sent } = yield* full(medium)
         const got: Array<Uint8Array> = []
@@ -49,7 +49,7 @@ for (const medium of media) {
       })
     )
 
-    it.scopedLive("a failure comes after the bytes that were there before it", () =>
+    it.scopedLive("a failure comes after the bytes that arrived before it", () =>
       Effect.gen(function* () {
         const { fastPath, near, sent } = yield* full(medium)
         let got = 0
@@ -65,7 +65,7 @@ for (const medium of media) {
       })
     )
 
-    it.scopedLive("interrupted between two MiB, it leaves the rest for read", () =>
+    it.scopedLive("when it is interrupted between two MiB, the rest is left for read", () =>
       Effect.gen(function* () {
         const { fastPath, far, sent, transport } = yield* full(medium)
         const got: Array<Uint8Array> = []
@@ -80,7 +80,7 @@ for (const medium of media) {
     )
 
     it.scopedLive(
-      "asked to pause, it hands over nothing more and completes; the rest is for the next, or for read",
+      "when it is asked to pause, it delivers nothing more and completes; the rest is left for the next call, or for read",
       () =>
         Effect.gen(function* () {
           const { far, fastPath, sent, transport } = yield* full(medium)
@@ -95,7 +95,7 @@ for (const medium of media) {
         })
     )
 
-    it.scopedLive("a callback that throws ends the reading with that defect, and harms no later chunk", () =>
+    it.scopedLive("a callback that throws ends the reading with that defect, and later chunks can still be read", () =>
       Effect.gen(function* () {
         const { fastPath, far, sent, transport } = yield* full(medium)
         const defect = new Error("thrown by the callback")
@@ -112,7 +112,7 @@ for (const medium of media) {
       })
     )
 
-    it.scopedLive("destroyed while it waits for a turn, it fails at once", () =>
+    it.scopedLive("when the transport is destroyed while it waits for a turn, it fails at once", () =>
       Effect.gen(function* () {
         const { fastPath, transport } = yield* full(medium)
         const fiber = yield* Effect.fork(Effect.flip(fastPath.each(() => true)))

@@ -14,7 +14,7 @@ import { echoWhole, ending } from "../support/session/sessionTest.js"
 import { assertCarriesOneSession, listening } from "../support/session/tcp.js"
 
 describe("reading from a Duplex", () => {
-  it.scoped("buffered bytes come without suspending, and all of them", () =>
+  it.scoped("reads return all buffered bytes without suspending", () =>
     Effect.gen(function* () {
       const { a, far } = yield* pair
       far.write("one ")
@@ -24,7 +24,7 @@ describe("reading from a Duplex", () => {
     })
   )
 
-  it.scoped("a pending read gets what arrives later", () =>
+  it.scoped("a pending read gets bytes that arrive later", () =>
     Effect.gen(function* () {
       const { a, b } = yield* pair
       const reader = yield* Effect.fork(a.read)
@@ -54,7 +54,7 @@ describe("reading from a Duplex", () => {
     })
   )
 
-  it.scoped("the peer's end comes after every byte, and again and again", () =>
+  it.scoped("every read after the last byte fails with Ended", () =>
     Effect.gen(function* () {
       const { a, b } = yield* pair
       yield* b.write([bytes("last")])
@@ -90,7 +90,7 @@ describe("reading from a Duplex", () => {
     })
   )
 
-  it.scoped("a close without an end is a failure, not an end", () =>
+  it.scoped("a close without an end fails reads with Read, not with Ended", () =>
     Effect.gen(function* () {
       const { a, near } = yield* pair
       const reader = yield* Effect.fork(failure(a.read))
@@ -101,7 +101,7 @@ describe("reading from a Duplex", () => {
     })
   )
 
-  it.scoped("interrupting a read loses nothing, whenever it comes", () =>
+  it.scoped("interrupting a read loses no bytes at any moment", () =>
     Effect.gen(function* () {
       const { a, b } = yield* pair
       const sent = noise(400, 3)
@@ -125,7 +125,7 @@ describe("reading from a Duplex", () => {
     })
   )
 
-  it.scoped("an interruption while a chunk is on its way to the reader leaves it for the next", () =>
+  it.scoped("a read that is interrupted while it takes a chunk leaves the chunk for the next read", () =>
     Effect.gen(function* () {
       const { a, far } = yield* pair
       const got: Array<string> = []
@@ -152,7 +152,7 @@ describe("reading from a Duplex", () => {
     })
   )
 
-  it.scoped("a Duplex that is not read stays paused, with little buffered", () =>
+  it.scoped("a Duplex that is not read stays paused, and buffers a bounded amount", () =>
     Effect.gen(function* () {
       const { a, b, near, far } = yield* pair
       const chunk = new Uint8Array(1_000)
@@ -227,7 +227,7 @@ describe("writing to a Duplex", () => {
     })
   )
 
-  it.scoped("interrupting a pending write still delivers its bytes, and the next write waits its turn", () =>
+  it.scoped("a pending write that is interrupted still delivers its bytes, and the next write waits for it", () =>
     Effect.gen(function* () {
       const { a, b } = yield* pair
       const writer = yield* Effect.fork(a.write([new Uint8Array(40_000), new Uint8Array(40_000)]))
@@ -243,7 +243,7 @@ describe("writing to a Duplex", () => {
   )
 
   for (const pace of ["at once", "in the next tick"]) {
-    it.scoped(`a loop of writes that are taken ${pace} lets the event loop turn`, () =>
+    it.scoped(`a loop of writes that complete ${pace} lets the event loop turn`, () =>
       Effect.gen(function* () {
         let written = 0
         let atTurn = -1
@@ -274,7 +274,7 @@ describe("writing to a Duplex", () => {
     })
   )
 
-  it.scoped("a write to a Duplex that others ended, or destroyed, fails at once", () =>
+  it.scoped("a write fails at once if other code has ended or destroyed the Duplex", () =>
     Effect.gen(function* () {
       const one = yield* pair
       one.near.end()
@@ -352,7 +352,7 @@ describe("a Duplex given to fromDuplex", () => {
     })
   )
 
-  it.scopedLive("that is destroyed already fails at once", () =>
+  it.scopedLive("that is already destroyed fails at once", () =>
     Effect.gen(function* () {
       const duplex = new Duplex({ read: () => undefined }).destroy()
       const transport = yield* NodeTransport.fromDuplex(duplex)
@@ -370,7 +370,7 @@ describe("a Duplex given to fromDuplex", () => {
         const duplex = new Duplex({ objectMode: name === "objects", read: () => undefined })
         const transport = yield* NodeTransport.fromDuplex(duplex)
         setUp(duplex)
-        assert.match(yield* ending(transport.read), /^fails TransportFailed: .*no strings \(setEncoding\), no objects/)
+        assert.match(yield* ending(transport.read), /^fails TransportFailed: .*not strings \(setEncoding\) or objects/)
       })
     )
   }

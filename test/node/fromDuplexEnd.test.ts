@@ -20,7 +20,7 @@ import {
 } from "../support/node/support.js"
 
 describe("ending a Duplex", () => {
-  it.scoped("an end that is emitted after this side destroyed the socket is not the peer's", () =>
+  it.scoped("an end event after this side has destroyed the socket does not count as the peer's end", () =>
     Effect.gen(function* () {
       const socket = new Net.Socket()
       const transport = yield* NodeTransport.fromDuplex(socket)
@@ -45,7 +45,7 @@ describe("ending a Duplex", () => {
     })
   )
 
-  it.scoped("the end waits until all is handed on, and can be interrupted and asked for twice", () =>
+  it.scoped("end waits until all bytes are written, can be interrupted, and can be called twice", () =>
     Effect.gen(function* () {
       const { a, b } = yield* pair
       yield* Effect.fork(a.write([new Uint8Array(40_000), new Uint8Array(40_000)]))
@@ -61,7 +61,7 @@ describe("ending a Duplex", () => {
     })
   )
 
-  it.scoped("the end never fails: an error, a close or a destroy completes it", () =>
+  it.scoped("end never fails: an error, a close or a destroy completes it", () =>
     Effect.gen(function* () {
       for (const how of ["error", "close", "destroy"]) {
         const { a, near } = yield* pair
@@ -80,7 +80,7 @@ describe("ending a Duplex", () => {
 })
 
 describe("destroying a Duplex", () => {
-  it.scoped("pending reads and writes fail at once, and what is buffered is dropped", () =>
+  it.scoped("pending reads and writes fail at once, and buffered bytes are dropped", () =>
     Effect.gen(function* () {
       const { a, near } = yield* pair
       const reader = yield* Effect.fork(failure(a.read))
@@ -106,7 +106,7 @@ describe("destroying a Duplex", () => {
     })
   )
 
-  it.effect("closing the scope destroys, fails what is pending, and leaves no listener", () =>
+  it.effect("closing the scope destroys the Duplex, fails pending operations, and removes all listeners", () =>
     Effect.gen(function* () {
       const [near] = duplexPair()
       const before = census(near)
@@ -124,7 +124,7 @@ describe("destroying a Duplex", () => {
     })
   )
 
-  it.effect("interrupted reads, writes and ends leave no listener of their own", () =>
+  it.effect("interrupted reads, writes and ends leave no listener", () =>
     Effect.gen(function* () {
       const [near] = duplexPair()
       const scope = yield* Scope.make()
@@ -141,7 +141,7 @@ describe("destroying a Duplex", () => {
     })
   )
 
-  it.effect("an error after the scope has closed is swallowed, by a listener that goes with the close", () =>
+  it.effect("an error after the scope has closed is ignored, by a listener that is removed on close", () =>
     Effect.gen(function* () {
       const late = new Duplex({
         read: () => {},
@@ -158,7 +158,7 @@ describe("destroying a Duplex", () => {
     })
   )
 
-  it.scoped("an error after the end is swallowed", () =>
+  it.scoped("an error after the end is ignored", () =>
     Effect.gen(function* () {
       const { a, b, near } = yield* pair
       yield* b.end
@@ -170,7 +170,7 @@ describe("destroying a Duplex", () => {
     })
   )
 
-  it.scoped("a Duplex that is over already fails everything, and hangs nothing", () =>
+  it.scoped("on a Duplex that has already ended every operation fails, and none hangs", () =>
     Effect.gen(function* () {
       const [closed] = duplexPair()
       closed.destroy()

@@ -48,7 +48,7 @@ const isRefused = (listener: Listener) =>
 
 describe("a listener", () => {
   for (const medium of media) {
-    it.scopedLive(`${medium}: connections that came before a subscriber are handed over, then the new ones`, () =>
+    it.scopedLive(`${medium}: a subscriber gets the connections that came before it, then the new ones`, () =>
       Effect.gen(function* () {
         const listener = yield* Effect.flatMap(listenOptions(medium), listen)
         yield* connectTo(listener, medium)
@@ -69,25 +69,27 @@ describe("a listener", () => {
       })
     )
 
-    it.scopedLive(`${medium}: closing the scope closes the listener and the waiting connections, not the others`, () =>
-      Effect.gen(function* () {
-        const scope = yield* Scope.make()
-        const listener = yield* Scope.extend(Effect.flatMap(listenOptions(medium), listen), scope)
-        const one = yield* connectTo(listener, medium)
-        const socket = yield* accepted(listener)
-        const two = yield* connectTo(listener, medium)
-        yield* Scope.close(scope, Exit.void)
-        assert.strictEqual((yield* Effect.flip(two.read)).initiator, "Remote")
-        const transport = yield* NodeTransport.fromDuplex(socket)
-        yield* one.write([new Uint8Array(3)])
-        assert.strictEqual((yield* transport.read).length, 3)
-        if (listener.address._tag === "UnixAddress") assert.isFalse(existsSync(listener.address.path))
-        else assert.isTrue(yield* isRefused(listener))
-      })
+    it.scopedLive(
+      `${medium}: closing the scope closes the listener and the waiting connections; delivered ones stay open`,
+      () =>
+        Effect.gen(function* () {
+          const scope = yield* Scope.make()
+          const listener = yield* Scope.extend(Effect.flatMap(listenOptions(medium), listen), scope)
+          const one = yield* connectTo(listener, medium)
+          const socket = yield* accepted(listener)
+          const two = yield* connectTo(listener, medium)
+          yield* Scope.close(scope, Exit.void)
+          assert.strictEqual((yield* Effect.flip(two.read)).initiator, "Remote")
+          const transport = yield* NodeTransport.fromDuplex(socket)
+          yield* one.write([new Uint8Array(3)])
+          assert.strictEqual((yield* transport.read).length, 3)
+          if (listener.address._tag === "UnixAddress") assert.isFalse(existsSync(listener.address.path))
+          else assert.isTrue(yield* isRefused(listener))
+        })
     )
   }
 
-  it.scopedLive("tells its address", () =>
+  it.scopedLive("shows its address", () =>
     Effect.gen(function* () {
       const one = yield* listen(tcp)
       assert.isAbove(portOf(one), 0)
@@ -135,7 +137,7 @@ describe("a listener", () => {
     })
   )
 
-  it.scopedLive("the newest subscriber gets the connections, and after it the one before", () =>
+  it.scopedLive("the newest subscriber gets the connections; when it leaves, the one before it gets them", () =>
     Effect.gen(function* () {
       const listener = yield* listen(tcp)
       const taken: Array<string> = []
@@ -170,7 +172,7 @@ describe("a listener", () => {
     })
   )
 
-  it.scopedLive("an error of accept is a warning, and listening goes on", () =>
+  it.scopedLive("an accept error is logged as a warning, and the listener continues", () =>
     Effect.gen(function* () {
       const logged: Array<string> = []
       const logger = Logger.make(({ logLevel, message }) => void logged.push(`${logLevel.label} ${String(message)}`))
@@ -188,7 +190,7 @@ describe("a listener", () => {
     })
   )
 
-  it.scopedLive("a handshake that fails, stalls, or is cut costs that connection alone", () =>
+  it.scopedLive("a handshake that fails, stalls or is cut affects only its own connection", () =>
     Effect.gen(function* () {
       const { ca, client, server } = yield* Effect.promise(certificates)
       const listener = yield* listen({
@@ -212,7 +214,7 @@ describe("a listener", () => {
     })
   )
 
-  it.scopedLive("closing the scope cuts handshakes short, and spares those that are done", () =>
+  it.scopedLive("closing the scope destroys connections in their handshake; completed ones stay open", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const listener = yield* Scope.extend(Effect.flatMap(listenOptions("tls"), listen), scope)

@@ -52,7 +52,7 @@ describe("a server that cannot listen says why", () => {
     })
   )
 
-  it.scopedLive("AddressInUse: a file has the path of the unix socket", () =>
+  it.scopedLive("AddressInUse: a file exists at the path of the unix socket", () =>
     Effect.gen(function* () {
       const path = join(yield* folder, "socket")
       yield* Effect.promise(() => writeFile(path, ""))
@@ -70,18 +70,20 @@ describe("a server that cannot listen says why", () => {
     })
   )
 
-  it.scopedLive("NoSuchAddress: the address is another machine's, the host is unknown, the folder is missing", () =>
-    Effect.gen(function* () {
-      const foreign = yield* failure(NodeSessionServer.makeTcp({ host: "203.0.113.1", port: 0 }))
-      assert.deepStrictEqual([foreign.reason, foreign.code], ["NoSuchAddress", "EADDRNOTAVAIL"])
-      const unknown = yield* failure(NodeSessionServer.makeTcp({ host: "no-such-host.invalid", port: 0 }))
-      assert.strictEqual(unknown.reason, "NoSuchAddress")
-      const missing = yield* failure(NodeSessionServer.makeUnix({ path: join(yield* folder, "missing", "socket") }))
-      assert.deepStrictEqual([missing.reason, missing.code], ["NoSuchAddress", "ENOENT"])
-    })
+  it.scopedLive(
+    "NoSuchAddress: the address belongs to another machine, the host is unknown, the folder is missing",
+    () =>
+      Effect.gen(function* () {
+        const foreign = yield* failure(NodeSessionServer.makeTcp({ host: "203.0.113.1", port: 0 }))
+        assert.deepStrictEqual([foreign.reason, foreign.code], ["NoSuchAddress", "EADDRNOTAVAIL"])
+        const unknown = yield* failure(NodeSessionServer.makeTcp({ host: "no-such-host.invalid", port: 0 }))
+        assert.strictEqual(unknown.reason, "NoSuchAddress")
+        const missing = yield* failure(NodeSessionServer.makeUnix({ path: join(yield* folder, "missing", "socket") }))
+        assert.deepStrictEqual([missing.reason, missing.code], ["NoSuchAddress", "ENOENT"])
+      })
   )
 
-  it.scopedLive("Listen: the certificate is none", () =>
+  it.scopedLive("Listen: the certificate is invalid", () =>
     Effect.gen(function* () {
       const { reason } = yield* failure(NodeSessionServer.makeTls({ port: 0, key: "no key", cert: "none" }))
       assert.strictEqual(reason, "Listen")
@@ -100,7 +102,7 @@ describe("a server that cannot listen says why", () => {
 describe("a server that cannot run says why", () => {
   const run = (server: SessionServer.SessionServerService) => server.run(() => Effect.void)
 
-  it.scopedLive("RunBefore: it runs", () =>
+  it.scopedLive("RunBefore: run was already called", () =>
     Effect.gen(function* () {
       const server = yield* NodeSessionServer.makeTcp({ host: HOST, port: 0 })
       yield* Effect.forkScoped(run(server))

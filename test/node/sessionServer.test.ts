@@ -45,7 +45,7 @@ const serverOn = (medium: Medium) =>
 
 for (const medium of media) {
   describe(`sessions over ${medium}`, () => {
-    it.scopedLive("a handler and a client see who the peer is, also after the connection has closed", () =>
+    it.scopedLive("a handler and a client know the address of the peer, also after the connection has closed", () =>
       Effect.gen(function* () {
         const [server, transport] = yield* serverOn(medium)
         const peers: Array<Session.SessionService["peer"]> = []
@@ -168,50 +168,52 @@ for (const medium of media) {
       })
     )
 
-    it.scopedLive("run fails the second time, and once the scope of the server has closed", () =>
+    it.scopedLive("run fails when it is called twice, and when the scope of the server has closed", () =>
       Effect.gen(function* () {
         const [late] = yield* Effect.scoped(serverOn(medium))
         assert.include((yield* Effect.flip(late.run(() => Effect.void))).message, "is closed")
         const [server] = yield* serverOn(medium)
         yield* Effect.forkScoped(server.run(() => Effect.void))
         yield* Effect.yieldNow()
-        assert.include((yield* Effect.flip(server.run(() => Effect.void))).message, "it listens once")
+        assert.include((yield* Effect.flip(server.run(() => Effect.void))).message, "run was already called")
       })
     )
   })
 }
 
-it.scopedLive("a handshake that fails or takes too long is one debug line with its cause and the peer's address", () =>
-  Effect.gen(function* () {
-    const lines: Array<string> = []
-    const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel.label} ${String(message)}`))
-    const { server: identity } = yield* Effect.promise(certificates)
-    const server = yield* NodeSessionServer.makeTls({
-      ...identity,
-      host: "127.0.0.1",
-      port: 0,
-      handshakeTimeout: 100
-    }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)), Logger.withMinimumLogLevel(LogLevel.Debug))
-    const port = server.address._tag === "TcpAddress" ? server.address.port : 0
-    for (const first of ["GET / HTTP/1.1\r\n\r\n", "", "cut"]) {
-      const before = lines.length
-      const socket = Net.connect({ host: "127.0.0.1", port })
-      socket.on("error", () => {})
-      while (socket.localPort === undefined) yield* turns(1)
-      const from = `127.0.0.1:${socket.localPort}`
-      yield* Effect.sleep("20 millis")
-      if (first === "cut") socket.resetAndDestroy()
-      else socket.write(first)
-      while (lines.length === before) yield* turns(1)
-      yield* Effect.sleep("20 millis")
-      socket.destroy()
-      assert.lengthOf(lines, before + 1)
-      assert.match(
-        lines[before] ?? "",
-        new RegExp(`^DEBUG A TLS handshake with ${from} failed: .*(http request|timeout|cut)`)
-      )
-    }
-  })
+it.scopedLive(
+  "a handshake that fails or takes too long logs one debug line with its cause and the peer's address",
+  () =>
+    Effect.gen(function* () {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel.label} ${String(message)}`))
+      const { server: identity } = yield* Effect.promise(certificates)
+      const server = yield* NodeSessionServer.makeTls({
+        ...identity,
+        host: "127.0.0.1",
+        port: 0,
+        handshakeTimeout: 100
+      }).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)), Logger.withMinimumLogLevel(LogLevel.Debug))
+      const port = server.address._tag === "TcpAddress" ? server.address.port : 0
+      for (const first of ["GET / HTTP/1.1\r\n\r\n", "", "cut"]) {
+        const before = lines.length
+        const socket = Net.connect({ host: "127.0.0.1", port })
+        socket.on("error", () => {})
+        while (socket.localPort === undefined) yield* turns(1)
+        const from = `127.0.0.1:${socket.localPort}`
+        yield* Effect.sleep("20 millis")
+        if (first === "cut") socket.resetAndDestroy()
+        else socket.write(first)
+        while (lines.length === before) yield* turns(1)
+        yield* Effect.sleep("20 millis")
+        socket.destroy()
+        assert.lengthOf(lines, before + 1)
+        assert.match(
+          lines[before] ?? "",
+          new RegExp(`^DEBUG A TLS handshake with ${from} failed: .*(http request|timeout|cut)`)
+        )
+      }
+    })
 )
 
 describe("a wrong option", () => {
@@ -244,7 +246,7 @@ describe("a wrong option", () => {
     })
   )
 
-  it("of a path is refused: bytes count, not characters; abstract names and pipes have limits of their own", () => {
+  it("of a path is refused: bytes count, not characters; abstract names and pipes have other limits", () => {
     assert.deepStrictEqual(pathProblem("a".repeat(107), "linux"), [])
     assert.include(pathProblem("é".repeat(54), "linux")[0], "at most 107 bytes here, and this one 108")
     assert.include(pathProblem("a".repeat(104), "darwin")[0], "at most 103 bytes here, and this one 104")
@@ -279,7 +281,7 @@ describe("a socket file", () => {
     })
   )
 
-  it.scopedLive("has its mode, the longest path works, and nothing else is left beside it", () =>
+  it.scopedLive("has the given mode, may have the longest path, and is the only file left in its folder", () =>
     Effect.gen(function* () {
       const folder = Path.dirname(yield* socketPath)
       for (const path of [`${folder}/s`, `${folder}/${"p".repeat(107 - folder.length - 1)}`]) {
@@ -296,24 +298,26 @@ describe("a socket file", () => {
     })
   )
 
-  it.scopedLive("is replaced on request alone if it is stale; a live one and other files never", () =>
-    Effect.gen(function* () {
-      const path = yield* socketPath
-      yield* stale(path)
-      assert.include((yield* Effect.flip(NodeSessionServer.makeUnix({ path }))).message, "replaceStale: true")
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          yield* NodeSessionServer.makeUnix({ path, replaceStale: true })
-          const second = yield* Effect.flip(NodeSessionServer.makeUnix({ path, replaceStale: true }))
-          assert.include(second.message, "a server already listens on it (EADDRINUSE)")
-          yield* NodeTransport.makeUnix({ path })
-        })
-      )
-      Fs.writeFileSync(path, "mine")
-      const file = yield* Effect.flip(NodeSessionServer.makeUnix({ path, replaceStale: true }))
-      assert.include(file.message, "it is not a socket")
-      assert.strictEqual(Fs.readFileSync(path, "utf8"), "mine")
-    })
+  it.scopedLive(
+    "is replaced only with replaceStale, and only if it is stale; the socket of a live server and other files never are",
+    () =>
+      Effect.gen(function* () {
+        const path = yield* socketPath
+        yield* stale(path)
+        assert.include((yield* Effect.flip(NodeSessionServer.makeUnix({ path }))).message, "replaceStale: true")
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* NodeSessionServer.makeUnix({ path, replaceStale: true })
+            const second = yield* Effect.flip(NodeSessionServer.makeUnix({ path, replaceStale: true }))
+            assert.include(second.message, "a server already listens on it (EADDRINUSE)")
+            yield* NodeTransport.makeUnix({ path })
+          })
+        )
+        Fs.writeFileSync(path, "mine")
+        const file = yield* Effect.flip(NodeSessionServer.makeUnix({ path, replaceStale: true }))
+        assert.include(file.message, "the file at that path is not a socket")
+        assert.strictEqual(Fs.readFileSync(path, "utf8"), "mine")
+      })
   )
 
   it.scopedLive("of a new server is not removed by the end of the old one", () =>
@@ -329,7 +333,7 @@ describe("a socket file", () => {
     })
   )
 
-  it.scopedLive("that is stale goes to one of the servers that start at once", () =>
+  it.scopedLive("that is stale goes to one of several servers that start at once", () =>
     Effect.gen(function* () {
       const path = yield* socketPath
       yield* stale(path)
@@ -342,7 +346,7 @@ describe("a socket file", () => {
     })
   )
 
-  it.scopedLive("is not left by listening that is interrupted", () =>
+  it.scopedLive("does not stay after an interrupted start of a server", () =>
     Effect.gen(function* () {
       const folder = mkdtempSync(join(tmpdir(), "edges-"))
       yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
@@ -355,7 +359,7 @@ describe("a socket file", () => {
     })
   )
 
-  it.scopedLive("that is no socket is neither listened on nor removed", () =>
+  it.scopedLive("that is not a socket is neither listened on nor removed", () =>
     Effect.gen(function* () {
       const folder = mkdtempSync(join(tmpdir(), "edges-"))
       yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
@@ -363,9 +367,9 @@ describe("a socket file", () => {
       writeFileSync(path, "kept")
       for (const replaceStale of [true, false]) {
         const error = yield* Effect.flip(NodeSessionServer.makeUnix({ path, replaceStale }))
-        assert.match(error.message, /it is not a socket/)
+        assert.match(error.message, /the file at that path is not a socket/)
       }
-      assert.match((yield* Effect.flip(NodeTransport.makeUnix({ path }))).message, /nothing listens there/)
+      assert.match((yield* Effect.flip(NodeTransport.makeUnix({ path }))).message, /nothing listens on that address/)
       assert.deepStrictEqual(readdirSync(folder), ["notes"])
     })
   )
@@ -373,7 +377,7 @@ describe("a socket file", () => {
 
 describe("a handler of a server", () => {
   for (const [way, handler] of Object.entries({ ...failing, "is over at once": () => Effect.void })) {
-    it.scopedLive(`that ${way} ends its own session in order; the server runs on`, () =>
+    it.scopedLive(`that ${way} ends its own session in order, and the server keeps running`, () =>
       Effect.gen(function* () {
         const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
         const running = yield* Effect.forkScoped(server.run(wrong<() => Effect.Effect<void>>(handler)))
@@ -414,7 +418,7 @@ it.scopedLive("two servers on one port: the second says that the address is in u
   })
 )
 
-it.scopedLive("run runs once: not twice, not again after an interruption, not after the server's scope", () =>
+it.scopedLive("run can be called only once, also after an interruption or after the server's scope has closed", () =>
   Effect.gen(function* () {
     const server = yield* NodeSessionServer.makeTcp({ host: "127.0.0.1", port: 0 }, quick)
     const running = yield* Effect.fork(server.run(() => Effect.void))

@@ -80,7 +80,7 @@ const codeOf = (error: TransportFailed): unknown =>
 
 for (const medium of media) {
   describe(medium, () => {
-    it.scopedLive("20 MB arrive in order both ways at once, and each side ends on its own", () =>
+    it.scopedLive("20 MB arrive in order both ways at once, and each side ends separately", () =>
       Effect.gen(function* () {
         const { client, server } = yield* connected(medium)
         const there = noise(20_000_000, 1)
@@ -99,7 +99,7 @@ for (const medium of media) {
       })
     )
 
-    it.scopedLive("after the client's end, the server still answers; and the other way round", () =>
+    it.scopedLive("after one side has ended its direction, the other side can still send", () =>
       Effect.gen(function* () {
         for (const first of ["client", "server"]) {
           const both = yield* connected(medium)
@@ -114,7 +114,7 @@ for (const medium of media) {
       })
     )
 
-    it.scopedLive("a writer whose peer does not read suspends, and the peer buffers little", () =>
+    it.scopedLive("a write suspends while the peer does not read, and the peer buffers a bounded amount", () =>
       Effect.gen(function* () {
         const { client, server, socket } = yield* connected(medium)
         const { fiber, written } = yield* fill(client)
@@ -126,7 +126,7 @@ for (const medium of media) {
       })
     )
 
-    it.scopedLive("destroying one side fails its pending write and read, and is seen by the other", () =>
+    it.scopedLive("destroying one side fails its pending write and read, and the other side notices it", () =>
       Effect.gen(function* () {
         const { client, server } = yield* connected(medium)
         const { fiber } = yield* fill(client)
@@ -143,7 +143,7 @@ for (const medium of media) {
       })
     )
 
-    it.scopedLive("closing the scope closes the socket, and leaves no listener of ours", () =>
+    it.scopedLive("closing the scope closes the socket, and removes all listeners of the transport", () =>
       Effect.gen(function* () {
         const listener = yield* Effect.flatMap(listenOptions(medium), listen)
         const scope = yield* Scope.make()
@@ -205,7 +205,7 @@ describe("a socket that is reset", () => {
     })
   )
 
-  it.scopedLive("closing a socket here, behind the transport's back, is this side's doing", () =>
+  it.scopedLive("a socket that other code of this process closes fails with initiator Local", () =>
     Effect.gen(function* () {
       const { server, socket } = yield* connected("tcp")
       const reading = yield* Effect.fork(Effect.flip(server.read))
@@ -216,7 +216,7 @@ describe("a socket that is reset", () => {
     })
   )
 
-  it.scopedLive("writing for long without a pause does not keep the same process from reading", () =>
+  it.scopedLive("a long loop of writes does not keep the process from reading", () =>
     Effect.gen(function* () {
       const { client, server } = yield* connected("tcp")
       const draining = yield* Effect.fork(readToEnd(server))
@@ -280,7 +280,7 @@ describe("connecting a socket", () => {
     })
   )
 
-  it.scopedLive("connectTimeout covers the TLS handshake, and destroys the socket", () =>
+  it.scopedLive("connectTimeout includes the TLS handshake, and destroys the socket", () =>
     Effect.gen(function* () {
       const { port, sockets } = yield* rawServer((socket) => socket.resume())
       const error = yield* Effect.flip(NodeTransport.makeTls({ host: "127.0.0.1", port, connectTimeout: "200 millis" }))
@@ -319,7 +319,7 @@ describe("connecting a socket", () => {
   )
 
   it.scopedLive(
-    "a client without the right certificate never surfaces at the server, and fails with TransportFailed",
+    "a client without the right certificate gets no session at the server, and fails with TransportFailed",
     () =>
       Effect.gen(function* () {
         const listener = yield* Effect.flatMap(listenOptions("tls"), listen)
@@ -339,7 +339,7 @@ describe("connecting a socket", () => {
       })
   )
 
-  it.scopedLive("the server learns the name that was asked for", () =>
+  it.scopedLive("the server knows the server name (SNI) that the client asked for", () =>
     Effect.gen(function* () {
       const listener = yield* Effect.flatMap(listenOptions("tls"), listen)
       const { ca, client } = yield* Effect.promise(certificates)
@@ -354,7 +354,7 @@ describe("connecting a socket", () => {
   )
 })
 
-it.scopedLive("dialling that is interrupted leaves no connection", () =>
+it.scopedLive("an interrupted connect leaves no connection", () =>
   Effect.gen(function* () {
     const sockets: Array<Net.Socket> = []
     const server = yield* Effect.acquireRelease(

@@ -30,7 +30,7 @@ const endings: ReadonlyArray<
 
 describe("on a scheduler that runs each task at once", () => {
   for (const [what, end, message] of endings) {
-    it.scopedLive(`a reader that ${what} wakes can neither read nor write any more`, () =>
+    it.scopedLive(`a reader that ${what} wakes can no longer read or write`, () =>
       Effect.gen(function* () {
         const [near] = duplexPair()
         const transport = yield* NodeTransport.fromDuplex(near)

@@ -61,7 +61,7 @@ it.scopedLive("an end that comes while the reading fiber yields wakes it", () =>
   )
 )
 
-it.scopedLive("room that comes while the writing fiber yields wakes it", () =>
+it.scopedLive("buffer space that comes while the writing fiber yields wakes it", () =>
   Effect.forEach(steps, (step) =>
     Effect.gen(function* () {
       const [near, far] = duplexPair(64)

@@ -6,7 +6,7 @@ import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 const stream = (id: number): StreamCore => new StreamCore(id, "Remote", { window: 1024, peerWindow: 1024 }, undefined)
 
 describe("streams that wait to be accepted", () => {
-  it("take a place until they leave, once", () => {
+  it("hold one place until they leave", () => {
     const backlog = new Backlog(2)
     const [a, b] = [stream(3), stream(5)]
     assert.isFalse(a.isShown)
@@ -22,7 +22,7 @@ describe("streams that wait to be accepted", () => {
     assert.isFalse(backlog.isFull)
   })
 
-  it("need no place where the application takes them as they come, even in a full backlog", () => {
+  it("need no place within the accept capacity, even if the backlog is full", () => {
     const backlog = new Backlog(1)
     backlog.show(stream(3))
     assert.isTrue(backlog.isFull)
@@ -36,7 +36,7 @@ describe("streams that wait to be accepted", () => {
     assert.strictEqual(backlog.size, 1)
   })
 
-  it("a backlog of 0 takes none but those", () => {
+  it("a backlog of 0 holds no stream beyond the accept capacity", () => {
     const backlog = new Backlog(0)
     assert.isTrue(backlog.isFull)
     backlog.acceptCapacity = 2
@@ -51,7 +51,7 @@ describe("streams that wait to be accepted", () => {
     assert.strictEqual(backlog.size, 0)
   })
 
-  it("count no more once the session is over, and can still be taken", () => {
+  it("are not counted after the end of the session, and can still be taken", () => {
     const backlog = new Backlog(2)
     const waiting = stream(3)
     backlog.show(waiting)
@@ -63,7 +63,7 @@ describe("streams that wait to be accepted", () => {
   })
 })
 
-it("holds exactly the streams that were shown without capacity and have not left", () => {
+it("the backlog holds exactly the streams that were shown beyond the accept capacity and have not left", () => {
   const step = fc.oneof(
     fc.record({ _tag: fc.constant("capacity" as const), streams: fc.integer({ min: -1, max: 3 }) }),
     fc.record({ _tag: fc.constant("show" as const) }),

@@ -53,7 +53,7 @@ describe("a writer that waits for capacity", () => {
     return { world, stream }
   }
 
-  it("is woken once, when half of the bound is free", () => {
+  it("is woken once, when half of the limit is free", () => {
     const { stream, world } = blocked()
     assert.strictEqual(stream.writing, "Blocked")
     assert.strictEqual(world.writers.next(), Infinity)
@@ -66,7 +66,7 @@ describe("a writer that waits for capacity", () => {
     assert.deepStrictEqual(world.woken(), [3])
   })
 
-  it("is not woken by credit, nor by bytes that are taken back", () => {
+  it("is not woken by credit or by a withdrawal", () => {
     const { stream, world } = blocked()
     world.grant(stream, WINDOW)
     world.writers.withdrew(stream)
@@ -74,7 +74,7 @@ describe("a writer that waits for capacity", () => {
     assert.strictEqual(world.writers.next(), Infinity)
   })
 
-  it("and then for credit, is not woken by capacity, but by the next increment", () => {
+  it("and then for credit, is woken by the next increment and not by capacity", () => {
     const { stream, world } = blocked()
     stream.sendWindow.consume(WINDOW)
     world.writers.block(stream)
@@ -105,7 +105,7 @@ describe("a writer that waits for credit", () => {
     return { world, stream }
   }
 
-  it("is woken once, by an increment that is worth a frame", () => {
+  it("is woken once, by an increment that is large enough for a frame", () => {
     const { stream, world } = blocked()
     assert.strictEqual(world.writers.next(), Infinity)
     world.grant(stream, WINDOW / 4)
@@ -115,7 +115,7 @@ describe("a writer that waits for credit", () => {
     assert.isFalse(stream.acceptsSmallCredit)
   })
 
-  it("is woken 5 ms after the first of some small increments, which then are enough", () => {
+  it("is woken 5 ms after the first of several small increments, and may then use them", () => {
     const { stream, world } = blocked()
     world.grant(stream, 1)
     world.pass(4)
@@ -128,7 +128,7 @@ describe("a writer that waits for credit", () => {
     assert.strictEqual(world.writers.next(), Infinity)
   })
 
-  it("with a little credit left is woken 5 ms later, or by more of it", () => {
+  it("with a few bytes of credit is woken after 5 ms, or by more credit", () => {
     for (const more of [false, true]) {
       const { stream, world } = blocked(10)
       assert.strictEqual(world.writers.next(), 5)
@@ -141,7 +141,7 @@ describe("a writer that waits for credit", () => {
     }
   })
 
-  it("with a little credit left, and then for capacity, is not woken by the time", () => {
+  it("with a few bytes of credit, and then for capacity, is not woken after 5 ms", () => {
     const { stream, world } = blocked(10)
     world.capacity.use(LIMIT)
     world.writers.block(stream)
@@ -151,7 +151,7 @@ describe("a writer that waits for credit", () => {
     assert.deepStrictEqual(world.woken(), [3])
   })
 
-  it("goes on when bytes are taken back", () => {
+  it("is woken by a withdrawal", () => {
     const { stream, world } = blocked()
     stream.sendWindow.refund(1)
     world.writers.withdrew(stream)
@@ -159,7 +159,7 @@ describe("a writer that waits for credit", () => {
   })
 })
 
-describe("a writer that waits no more is not woken", () => {
+describe("a writer that no longer waits is not woken", () => {
   const cases: ReadonlyArray<readonly [string, (world: World, stream: StreamCore) => void]> = [
     ["it gave up", ({ writers }, stream) => writers.unblock(stream)],
     ["its stream has left", ({ writers }, stream) => writers.forget(stream)],
@@ -180,7 +180,7 @@ describe("a writer that waits no more is not woken", () => {
     })
   }
 
-  it("and one that gives up has not finished its stream", () => {
+  it("and unblocking it does not finish its stream", () => {
     const world = new World()
     const stream = world.stream(3)
     stream.writing = "Finishing"

@@ -13,14 +13,14 @@ const equal = (actual: Uint8Array | undefined, expected: Uint8Array) =>
   assert.deepStrictEqual(actual === undefined ? undefined : new Uint8Array(actual), expected)
 
 describe("taking from a byte queue", () => {
-  it("an empty queue gives nothing", () => {
+  it("take returns undefined from an empty queue", () => {
     const queue = new ByteQueue()
     assert.strictEqual(queue.length, 0)
     assert.isUndefined(queue.take())
     assert.isUndefined(queue.take(5))
   })
 
-  it("empty pieces are no chunks", () => {
+  it("push ignores empty pieces", () => {
     const queue = new ByteQueue()
     queue.push(new Uint8Array(0))
     queue.push(new Uint8Array(0), "copy")
@@ -28,7 +28,7 @@ describe("taking from a byte queue", () => {
     assert.isUndefined(queue.take())
   })
 
-  it("at most max bytes come out, and none for a max of 0", () => {
+  it("take returns at most max bytes, and none for a max of 0", () => {
     const queue = new ByteQueue()
     queue.push(pattern(10))
     assert.isUndefined(queue.take(0))
@@ -41,7 +41,7 @@ describe("taking from a byte queue", () => {
     assert.isUndefined(queue.take(1))
   })
 
-  it("a chunk is never glued to the next one", () => {
+  it("take never joins two chunks", () => {
     const queue = new ByteQueue()
     queue.push(pattern(3000))
     queue.push(pattern(3000, 3000))
@@ -51,14 +51,14 @@ describe("taking from a byte queue", () => {
 })
 
 describe("pushing to a byte queue", () => {
-  it("a piece that comes alone is kept by reference", () => {
+  it("the first piece is kept by reference", () => {
     const queue = new ByteQueue()
     const piece = pattern(2048)
     queue.push(piece)
     assert.strictEqual(queue.take(), piece)
   })
 
-  it("pieces above 2 KiB are kept by reference among others", () => {
+  it("pieces above 2 KiB are kept by reference between other pieces", () => {
     const queue = new ByteQueue()
     const pieces = [pattern(10), pattern(2049, 10), pattern(10, 20), pattern(4096, 5)]
     for (const piece of pieces) queue.push(piece)
@@ -67,7 +67,7 @@ describe("pushing to a byte queue", () => {
     for (const piece of pieces) assert.strictEqual(queue.take(), piece)
   })
 
-  it("a small piece behind a large one is not copied into it", () => {
+  it("a small piece after a large one is not copied into it", () => {
     const queue = new ByteQueue()
     const large = pattern(2049)
     queue.push(large)
@@ -77,7 +77,7 @@ describe("pushing to a byte queue", () => {
     assert.strictEqual(queue.take(), small)
   })
 
-  it("small pieces are gathered, up to and with 2 KiB each", () => {
+  it("pieces of up to 2 KiB are copied together", () => {
     const queue = new ByteQueue()
     queue.push(pattern(2048))
     queue.push(pattern(2048, 2048))
@@ -86,7 +86,7 @@ describe("pushing to a byte queue", () => {
     assert.strictEqual(queue.length, 0)
   })
 
-  it("gathering does not write into the bytes that were given", () => {
+  it("copying pieces together does not write into the pushed bytes", () => {
     const queue = new ByteQueue()
     const backing = new Uint8Array(4096)
     queue.push(backing.subarray(0, 4))
@@ -95,7 +95,7 @@ describe("pushing to a byte queue", () => {
     equal(queue.take(), Uint8Array.of(0, 0, 0, 0, 1, 2, 3))
   })
 
-  it("bytes that were taken stay as they are when more are pushed", () => {
+  it("taken bytes do not change when more are pushed", () => {
     const queue = new ByteQueue()
     queue.push(pattern(4))
     queue.push(pattern(4, 4))
@@ -110,7 +110,7 @@ describe("pushing to a byte queue", () => {
 })
 
 describe("dropping the last bytes of a byte queue", () => {
-  it("takes back part of a chunk, whole chunks, and everything", () => {
+  it("removes part of a chunk, whole chunks, and everything", () => {
     const queue = new ByteQueue()
     queue.push(pattern(3000))
     queue.push(pattern(3000, 3000))
@@ -139,7 +139,7 @@ describe("dropping the last bytes of a byte queue", () => {
     equal(queue.take(), pattern(5))
   })
 
-  it("what was dropped does not come back with the next piece", () => {
+  it("dropped bytes do not reappear with the next piece", () => {
     const queue = new ByteQueue()
     queue.push(pattern(4))
     queue.push(pattern(4, 4))
@@ -148,7 +148,7 @@ describe("dropping the last bytes of a byte queue", () => {
     equal(concat(drain(queue)), concat([pattern(5), pattern(2, 100)]))
   })
 
-  it("dropping the rest of a queue from whose front was taken leaves it empty", () => {
+  it("dropping all bytes after a take leaves the queue empty", () => {
     const queue = new ByteQueue()
     for (let i = 0; i < 3; i++) queue.push(pattern(3000, i))
     queue.take()
@@ -161,7 +161,7 @@ describe("dropping the last bytes of a byte queue", () => {
 })
 
 describe("clearing a byte queue", () => {
-  it("says how much was dropped, and the queue goes on empty", () => {
+  it("returns the number of dropped bytes, and leaves a usable empty queue", () => {
     const queue = new ByteQueue()
     queue.push(pattern(1))
     queue.push(pattern(1))
@@ -195,7 +195,7 @@ const operation = fc.oneof(
   { weight: 1, arbitrary: fc.record({ op: fc.constant("clear" as const), size }) }
 )
 
-it("a byte queue behaves as a plain array of bytes", () => {
+it("a byte queue behaves like a plain array of bytes", () => {
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
       const queue = new ByteQueue()
@@ -250,7 +250,7 @@ describe("memory that is detached after it was pushed to a byte queue", () => {
     structuredClone(bytes.buffer, { transfer: [bytes.buffer] })
   }
 
-  it("shows once it comes first: nothing of it is taken, and the count stays what it was", () => {
+  it("is detected when it is first in the queue: take returns nothing, and the length stays the same", () => {
     const queue = new ByteQueue()
     const lost = new Uint8Array(5000)
     queue.push(new Uint8Array(10))
@@ -267,7 +267,7 @@ describe("memory that is detached after it was pushed to a byte queue", () => {
     assert.isFalse(queue.isBroken)
   })
 
-  it("does not break what is pushed behind it", () => {
+  it("does not affect pieces that are pushed after it", () => {
     const queue = new ByteQueue()
     const lost = new Uint8Array(100)
     queue.push(lost)
@@ -277,7 +277,7 @@ describe("memory that is detached after it was pushed to a byte queue", () => {
     assert.strictEqual(queue.length, 7101)
   })
 
-  it("cannot be taken back, nor what lies before it; what lies behind it can", () => {
+  it("cannot be dropped, nor can the pieces before it; the pieces after it can", () => {
     const queue = new ByteQueue()
     const lost = new Uint8Array(5000)
     queue.push(new Uint8Array(3000))

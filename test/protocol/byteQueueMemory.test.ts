@@ -23,8 +23,8 @@ const places = (queue: ByteQueue): number => {
 const equal = (actual: Uint8Array | undefined, expected: Uint8Array) =>
   assert.deepStrictEqual(actual === undefined ? undefined : new Uint8Array(actual), expected)
 
-describe("what a byte queue copies", () => {
-  it("by default a piece that comes alone is not copied", () => {
+describe("the copies of a byte queue", () => {
+  it("by default the first piece is not copied", () => {
     const queue = new ByteQueue()
     const piece = pattern(4)
     queue.push(piece)
@@ -32,7 +32,7 @@ describe("what a byte queue copies", () => {
     equal(queue.take(), Uint8Array.of(99, 99, 99, 99))
   })
 
-  it("a piece of a Node Buffer is really copied, for its slice would be a view", () => {
+  it("a piece of a Node Buffer is copied to new memory, not with slice, which returns a view", () => {
     const queue = new ByteQueue()
     const chunk = Buffer.from(pattern(64 * 1024))
     queue.push(chunk.subarray(10, 2058), "copy")
@@ -49,7 +49,7 @@ describe("what a byte queue copies", () => {
     assert.strictEqual(retained(drain(queue)), 262_080)
   })
 
-  it("a copied piece behind a large one is copied too", () => {
+  it("a piece to copy after a large piece is copied too", () => {
     const queue = new ByteQueue()
     const chunk = Buffer.from(pattern(64 * 1024))
     queue.push(pattern(3000))
@@ -61,7 +61,7 @@ describe("what a byte queue copies", () => {
 })
 
 describe("the memory of a byte queue", () => {
-  it("a queue of 100 000 single bytes costs bytes and not objects", () => {
+  it("a queue of 100 000 single bytes does not hold an object for each byte", () => {
     const queue = new ByteQueue()
     for (let i = 0; i < 100_000; i++) queue.push(pattern(1, i))
     assert.strictEqual(queue.length, 100_000)
@@ -71,14 +71,14 @@ describe("the memory of a byte queue", () => {
     assert.isAtMost(retained(chunks), 100_000 + 2 * 16 * 1024)
   })
 
-  it("two single bytes cost 1 KiB, not more", () => {
+  it("two single bytes use at most 1 KiB", () => {
     const queue = new ByteQueue()
     queue.push(pattern(1))
     queue.push(pattern(1, 1))
     assert.strictEqual(retained(drain(queue)), 1024)
   })
 
-  it("the room behind gathered bytes grows with the queue, up to 16 KiB", () => {
+  it("the free space of the last buffer grows with the queue, up to 16 KiB", () => {
     const sizes = (first: number): number => {
       const queue = new ByteQueue()
       if (first > 0) queue.push(pattern(first))
@@ -90,13 +90,13 @@ describe("the memory of a byte queue", () => {
     assert.strictEqual(sizes(100_000), 16 * 1024)
   })
 
-  it("single bytes that just fit use the room that is there", () => {
+  it("single bytes that just fit use the free space of the last buffer", () => {
     const queue = new ByteQueue()
     for (const length of [1, 1, 1022]) queue.push(pattern(length))
     assert.strictEqual(retained(drain(queue)), 1024)
   })
 
-  it("taking from the front leaves the room at the end in use", () => {
+  it("after a take from the front, the free space of the last buffer is still used", () => {
     const queue = new ByteQueue()
     for (const length of [3000, 1, 1]) queue.push(pattern(length))
     assert.strictEqual(queue.take()?.length, 3000)
@@ -106,7 +106,7 @@ describe("the memory of a byte queue", () => {
     assert.strictEqual(retained(chunks), 6004)
   })
 
-  it("a queue that ran empty keeps no places", () => {
+  it("a queue that becomes empty keeps no slots", () => {
     const queue = new ByteQueue()
     for (let i = 0; i < 3; i++) queue.push(pattern(3000))
     drain(queue)
@@ -143,17 +143,20 @@ describe("the memory of a byte queue", () => {
     ]
   ]
 
-  it.each(steps)("of %i places, those of taken chunks are given back when they are many and half", (count, cases) => {
-    for (const [takes, left] of cases) {
-      const queue = new ByteQueue()
-      for (let i = 0; i < count; i++) queue.push(pattern(2049, i))
-      for (let i = 0; i < takes; i++) queue.take()
-      assert.strictEqual(places(queue), left)
-      equal(queue.take(), pattern(2049, takes))
+  it.each(steps)(
+    "of %i slots, those of taken chunks are released when they are at least 64 and half of all",
+    (count, cases) => {
+      for (const [takes, left] of cases) {
+        const queue = new ByteQueue()
+        for (let i = 0; i < count; i++) queue.push(pattern(2049, i))
+        for (let i = 0; i < takes; i++) queue.take()
+        assert.strictEqual(places(queue), left)
+        equal(queue.take(), pattern(2049, takes))
+      }
     }
-  })
+  )
 
-  it("a queue that never runs empty does not keep the places of what was taken", () => {
+  it("a queue that never becomes empty releases the slots of taken chunks", () => {
     const queue = new ByteQueue()
     queue.push(pattern(3000))
     for (let i = 0; i < 1000; i++) {
@@ -165,7 +168,7 @@ describe("the memory of a byte queue", () => {
     assert.isUndefined(queue.take())
   })
 
-  it("a chunk that was taken is not kept alive by the ones behind it", () => {
+  it("a taken chunk is not kept alive by later chunks", () => {
     const queue = new ByteQueue()
     const first = pattern(3000)
     queue.push(first)

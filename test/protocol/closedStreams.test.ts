@@ -6,7 +6,7 @@ const WINDOW = 256 * 1024
 const isKnown = (closed: ClosedStreams, id: number): boolean => closed.late(id, 0) !== "Unknown"
 
 describe("ids of streams that have ended", () => {
-  it("are known from then on", () => {
+  it("are remembered", () => {
     const closed = new ClosedStreams(WINDOW)
     assert.isFalse(isKnown(closed, 3))
     closed.ignoreLate(3)
@@ -14,7 +14,7 @@ describe("ids of streams that have ended", () => {
     assert.isFalse(isKnown(closed, 5))
   })
 
-  it("are 8192 at most: the oldest is forgotten, and an id that ends again takes no place", () => {
+  it("are at most 8192: the oldest is forgotten, and an id that ends again uses no second place", () => {
     const closed = new ClosedStreams(WINDOW)
     for (let id = 1; id <= 8192; id++) closed.ignoreLate(id)
     closed.ignoreLate(8192)
@@ -33,7 +33,7 @@ describe("ids of streams that have ended", () => {
 })
 
 describe("late DATA", () => {
-  it("is expected up to the window, which may have been on its way; more is too much", () => {
+  it("is expected up to one window, which may have been in transit; more is too much", () => {
     const closed = new ClosedStreams(WINDOW)
     closed.ignoreLate(3)
     assert.strictEqual(closed.late(3, WINDOW - 1), "Expected")
@@ -44,7 +44,7 @@ describe("late DATA", () => {
     assert.strictEqual(closed.late(5, 1), "Unknown")
   })
 
-  it("for a stream whose reader has stopped is answered, until it was answered", () => {
+  it("must be answered after stopReading, until the stream is forgotten or ignored", () => {
     const closed = new ClosedStreams(WINDOW)
     closed.answerLate(3)
     assert.strictEqual(closed.late(3, 10), "Answer")

@@ -49,17 +49,17 @@ describe("the budget of resets", () => {
     ["DATA on a stream that never was", (server, round) => server.receive(data(id(round), bytesOf("x")))]
   ]
   for (const [what, once] of attacks) {
-    it(`${what} is charged: 20 at once, then the peer is told to calm down`, () => {
+    it(`${what} is charged: 20 at once, then the session ends with EnhanceYourCalm`, () => {
       const server = serverWith({ spareIncrements: 1000 })
       assert.strictEqual(
         untilOver(server, (round) => once(server, round)),
         21
       )
-      assert.deepStrictEqual(server.connection.end, CALM("too many streams were reset"))
+      assert.deepStrictEqual(server.connection.end, CALM("streams were reset faster than resetBudget allows"))
     })
   }
 
-  it("is paid back with time", () => {
+  it("drains with time", () => {
     const server = serverWith()
     const round = (number: number) => server.receive(syn(id(number)), rst(id(number), 6))
     for (let number = 0; number < 20; number++) round(number)
@@ -83,7 +83,7 @@ describe("the budget of resets", () => {
     assert.isUndefined(client.connection.end)
   })
 
-  it("is not charged for the RST that late DATA draws after the application has let go of the stream", () => {
+  it("is not charged for the RST that answers late DATA after the application has closed the stream", () => {
     const server = serverWith()
     const over = untilOver(
       server,
@@ -105,13 +105,13 @@ describe("the budget of resets", () => {
     assert.strictEqual(over, Infinity)
   })
 
-  it("heartbeat streams that end with their SYN draw no RSTs without end from a peer that takes none", () => {
+  it("heartbeat streams that end with their SYN do not queue endless RSTs for a peer that reads none", () => {
     const server = new Scripted("server", { typed: true })
     for (let round = 0; round < 10_000; round++) server.receive(beat(id(round), true))
-    assert.deepStrictEqual(server.connection.end, CALM("too many streams were reset"))
+    assert.deepStrictEqual(server.connection.end, CALM("streams were reset faster than resetBudget allows"))
   })
 
-  it("RSTs of streams whose handlers failed do not gather without end for a peer that takes none", () => {
+  it("RSTs of streams whose handlers failed do not queue without limit for a peer that reads none", () => {
     const server = new Scripted("server", { maxInboundStreams: 10 })
     for (let round = 0; round < 10_000; round++) {
       server.receive(syn(id(round)))
@@ -119,10 +119,10 @@ describe("the budget of resets", () => {
       server.connection.accept(server.stream(id(round)))
       server.connection.reset(server.stream(id(round)), 6)
     }
-    assert.deepStrictEqual(server.connection.end, CALM("too many streams that had to be reset"))
+    assert.deepStrictEqual(server.connection.end, CALM("too many RSTs wait to be sent"))
   })
 
-  it("late bytes of streams that were forgotten cost no more than a refusal", () => {
+  it("late bytes of forgotten streams are charged as refusals, not as resets", () => {
     const server = new Scripted("server", { maxInboundStreams: 10_000, acceptBacklog: 10_000 })
     const streams = Array.from({ length: 9000 }, (_, round) => {
       server.receive(syn(id(round)))
@@ -143,16 +143,16 @@ describe("the budget of resets", () => {
 })
 
 describe("the budget of refusals", () => {
-  it("is charged: a peer that goes on to open more streams than it may is told to calm down", () => {
+  it("is charged: a peer that keeps opening streams over the limit ends the session with EnhanceYourCalm", () => {
     const server = serverWith({ maxInboundStreams: 1 })
     assert.strictEqual(
       untilOver(server, (round) => server.receive(syn(id(round)))),
       22
     )
-    assert.deepStrictEqual(server.connection.end, CALM("too many streams had to be refused"))
+    assert.deepStrictEqual(server.connection.end, CALM("streams were refused faster than refusalBudget allows"))
   })
 
-  it("is not charged while this side drains, which the peer cannot know: a drain under load loses nothing", () => {
+  it("is not charged while this side drains, because the peer does not know it: a drain under load loses nothing", () => {
     const server = serverWith()
     server.receive(syn(1))
     server.connection.drain()
@@ -165,7 +165,7 @@ describe("the budget of refusals", () => {
   it.each([
     ["streams beyond the backlog", 5],
     ["heartbeat streams beyond the first", HEARTBEAT_TYPE]
-  ])("refusals of %s end the session when the peer takes none of them", (_, type) => {
+  ])("refusals of %s end the session if the peer reads none of them", (_, type) => {
     const server = new Scripted("server", { typed: true, acceptBacklog: 1 })
     for (let id = 3; id < 20_000 && server.connection.end === undefined; id += 2) {
       server.receive(data(id, encodeUint32(type), { syn: true }))
@@ -187,7 +187,7 @@ describe("the budget of useless frames", () => {
     ["a GOAWAY after the first", (server) => server.hex("000008 30 00000000 00000000 00000000")]
   ]
   for (const [what, once] of attacks) {
-    it(`${what} is charged: 20 at once, then the peer is told to calm down`, () => {
+    it(`${what} is charged: 20 at once, then the session ends with EnhanceYourCalm`, () => {
       const server = serverWith().receive(syn(1))
       const rounds = untilOver(server, (round) => once(server, round))
       // the one stream has paid for 4
@@ -197,7 +197,7 @@ describe("the budget of useless frames", () => {
     })
   }
 
-  it("is not charged for second FINs and for RSTs that crossed: each stream pays for its own", () => {
+  it("is not charged for second FINs and for RSTs that crossed ours: each stream pays for its own", () => {
     const server = serverWith()
     const over = untilOver(
       server,
@@ -214,7 +214,7 @@ describe("the budget of useless frames", () => {
     assert.strictEqual(over, Infinity)
   })
 
-  it("DATA that was on its way when its stream was reset is passed over; more than a window of it is charged", () => {
+  it("DATA that was in transit when its stream was reset is ignored; more than one window of it is charged", () => {
     const server = serverWith({ window: 1000 }).receive(syn(1))
     server.connection.reset(server.stream(1), 6)
     for (let i = 0; i < 1000; i++) server.receive(data(1, bytesOf("x")))
@@ -225,7 +225,7 @@ describe("the budget of useless frames", () => {
     )
   })
 
-  it("Go and Rust, which answer each DATA frame on a closed stream by an RST, are not told to calm down", () => {
+  it("Go and Rust, which answer each DATA frame on a closed stream with an RST, are not charged", () => {
     const client = new Scripted("client", { uselessFrameBudget: { burst: 20, perSecond: 0 } })
     const stream = client.open()
     client.write(stream, "x")
@@ -239,14 +239,14 @@ describe("the budget of useless frames", () => {
     assert.strictEqual(client.connection.stats().charged.uselessFrames, 0)
   })
 
-  it("as many second FINs as there are streams may come while all of them live", () => {
+  it("one second FIN for each live stream is not charged", () => {
     const server = new Scripted("server", { uselessFrameBudget: { burst: 1024, perSecond: 0 }, acceptBacklog: 1024 })
     for (let round = 0; round < 1024; round++) server.receive(syn(id(round)), empty(id(round), true))
     for (let round = 0; round < 1024; round++) server.receive(empty(id(round), true))
     assert.isUndefined(server.connection.end)
   })
 
-  it("streams that are closed together may be finished by their peer, however many they are", () => {
+  it("FINs of the peer for streams that are closed together are not charged, with any number of streams", () => {
     const client = new Scripted("client", { maxOutboundStreams: 10_000 })
     const streams = Array.from({ length: 6000 }, () => client.open())
     client.sent()
@@ -262,7 +262,7 @@ describe("the budget of useless frames", () => {
 })
 
 describe("the budget of increments", () => {
-  it("allows one for the stream, one for each byte that was sent, and 20 more", () => {
+  it("allows one for the stream, one for each sent byte, and 20 more", () => {
     const server = serverWith().receive(syn(3))
     server.write(server.stream(3), 100)
     server.sent()
@@ -270,12 +270,15 @@ describe("the budget of increments", () => {
       untilOver(server, () => server.receive(windowIncrement(3, 1))),
       122
     )
-    assert.deepStrictEqual(server.connection.end, CALM("more increments than bytes"))
+    assert.deepStrictEqual(
+      server.connection.end,
+      CALM("more window increments came than streams, sent bytes and spareIncrements allow")
+    )
   })
 })
 
-describe("the bound on received bytes that wait to be read", () => {
-  it("holds for all streams together: the stream that holds most is reset, and the others go on", () => {
+describe("the limit on unread bytes", () => {
+  it("holds for all streams together: the stream that holds most is reset, and the others continue", () => {
     const server = new Scripted("server", { window: 1000, maxReceiveBuffer: 2500 })
     server.receive(syn(3, "x".repeat(900)), syn(5, "x".repeat(1000)), syn(7, "x".repeat(500)))
     assert.strictEqual(server.connection.stats().heldBytes, 2400)
@@ -289,7 +292,7 @@ describe("the bound on received bytes that wait to be read", () => {
     assert.strictEqual(server.connection.stats().charged.resets, 0)
   })
 
-  it("counts streams that are over, too; where only they hold something, new bytes are refused", () => {
+  it("includes ended streams; if only they hold bytes, new bytes are refused", () => {
     const server = new Scripted("server", { window: 1000, maxReceiveBuffer: 2000 })
     for (const stream of [3, 5]) {
       server.receive(data(stream, new Uint8Array(1000), { syn: true }), empty(stream, true))
@@ -307,7 +310,7 @@ describe("the bound on received bytes that wait to be read", () => {
     assert.deepStrictEqual(server.sent(), [])
   })
 
-  it("a session that ends while it makes room for a SYN opens no stream after its end", () => {
+  it("a session that ends while it frees space for a SYN opens no stream after its end", () => {
     const server = new Scripted("server", {
       window: 1000,
       maxReceiveBuffer: 1000,
@@ -318,7 +321,7 @@ describe("the bound on received bytes that wait to be read", () => {
     for (let round = 10; round < 10 + 4098; round++) server.receive(data(id(round), bytesOf("x")))
     assert.isUndefined(server.connection.end)
     server.receive(syn(9001, "x"))
-    assert.deepStrictEqual(server.connection.end, CALM("too many streams that had to be reset"))
+    assert.deepStrictEqual(server.connection.end, CALM("too many RSTs wait to be sent"))
     assert.deepStrictEqual(server.events(), [
       "Opened 3",
       "Failed 3: Reset 10 by Local, processed maybe",
@@ -327,7 +330,7 @@ describe("the bound on received bytes that wait to be read", () => {
     assert.strictEqual(server.connection.stats().tableSize, 0)
   })
 
-  it("bytes that would not fit anyway cost no other stream, and no stream is reset twice", () => {
+  it("no stream is reset for bytes that would not fit anyway, and no stream is reset twice", () => {
     const server = new Scripted("server", { window: 1000, maxReceiveBuffer: 1500 })
     server.receive(data(3, new Uint8Array(1000), { syn: true }), empty(3, true))
     server.connection.finish(server.stream(3))
@@ -340,7 +343,7 @@ describe("the bound on received bytes that wait to be read", () => {
     assert.deepStrictEqual(server.readAll(server.stream(5)), { length: 10, then: "Blocked" })
   })
 
-  it("bytes of a stream whose reading has stopped take no room of others", () => {
+  it("bytes of a stream whose reading has stopped use no space of other streams", () => {
     const server = new Scripted("server", { window: 1000, maxReceiveBuffer: 1000 })
     server.receive(syn(3, "x".repeat(600)), syn(5))
     server.connection.stopReading(server.stream(5))
@@ -352,10 +355,13 @@ describe("the bound on received bytes that wait to be read", () => {
   })
 })
 
-it("gaps in the ids are bounded by the option", () => {
+it("gaps in the stream ids are limited by maxIdGaps", () => {
   const server = new Scripted("server", { maxIdGaps: 2 })
   server.receive(syn(7), syn(11))
   assert.isUndefined(server.connection.end)
   server.receive(syn(15))
-  assert.deepStrictEqual(server.connection.end, CALM("SYN on stream 15 leaves too many unused stream ids"))
+  assert.deepStrictEqual(
+    server.connection.end,
+    CALM("SYN on stream 15 leaves more gaps in the stream ids than maxIdGaps allows")
+  )
 })

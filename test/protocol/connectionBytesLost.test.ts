@@ -10,8 +10,8 @@ const write = (peer: Scripted, stream: StreamCore, bytes: Uint8Array): void => {
 
 const LOST = "Reset 2 by Local, processed maybe"
 
-describe("bytes whose memory is gone before they are sent", () => {
-  it("reset their stream with InternalError, behind what was sent of it", () => {
+describe("bytes whose memory is detached before they are sent", () => {
+  it("reset their stream with InternalError, after the bytes that were already sent", () => {
     const client = new Scripted("client")
     const stream = client.open()
     write(client, stream, new Uint8Array(5))
@@ -27,7 +27,7 @@ describe("bytes whose memory is gone before they are sent", () => {
     assertAtRest(client.connection)
   })
 
-  it("leave no trace of a stream that the peer has not heard of: its id is used again", () => {
+  it("send nothing if the SYN was not sent, and the id is used again", () => {
     const client = new Scripted("client")
     const stream = client.open()
     const bytes = new Uint8Array(3000)
@@ -38,7 +38,7 @@ describe("bytes whose memory is gone before they are sent", () => {
     assert.strictEqual(client.open().id, 3)
   })
 
-  it("leave the other streams their turns", () => {
+  it("do not change the turns of other streams", () => {
     const client = new Scripted("client")
     const [broken, whole] = [client.open(), client.open()]
     client.sent()
@@ -52,7 +52,7 @@ describe("bytes whose memory is gone before they are sent", () => {
     assert.deepStrictEqual(client.sent(), ["FIN 5 (0)"])
   })
 
-  it("are answered by an RST while the session closes, not by a shorter stream, and the GOAWAY follows", () => {
+  it("reset their stream while the session closes, instead of ending it early, and the GOAWAY follows", () => {
     const client = new Scripted("client")
     const stream = client.open()
     client.sent()
@@ -70,7 +70,7 @@ describe("bytes whose memory is gone before they are sent", () => {
   })
 })
 
-it("received bytes whose memory is gone before they are read reset their stream, instead of ending it", () => {
+it("received bytes whose memory is detached before they are read reset their stream, instead of ending it", () => {
   const server = new Scripted("server").receive(data(3, new Uint8Array(0), { syn: true }))
   const stream = server.stream(3)
   server.connection.accept(stream)
@@ -85,7 +85,7 @@ it("received bytes whose memory is gone before they are read reset their stream,
   assertAtRest(server.connection)
 })
 
-describe("received bytes whose memory is gone before they are read, on a stream that is over", () => {
+describe("received bytes whose memory is detached before they are read, on an ended stream", () => {
   /** A stream of the peer that has arrived whole, with its FIN, and was not read. */
   const arrived = () => {
     const server = new Scripted("server").receive(data(3, new Uint8Array(0), { syn: true }))
@@ -104,7 +104,7 @@ describe("received bytes whose memory is gone before they are read, on a stream 
     ["both sides had finished it", ({ connection }, stream) => connection.finish(stream), LOST]
   ]
   for (const [name, end, failure] of ends) {
-    it(`are not taken for its end: ${name}`, () => {
+    it(`do not look like its end: ${name}`, () => {
       const { payload, server, stream } = arrived()
       end(server, stream)
       server.sent()
@@ -120,7 +120,7 @@ describe("received bytes whose memory is gone before they are read, on a stream 
   }
 })
 
-it("bytes of a write that is lost after its stream has finished draw no RST on its id", () => {
+it("bytes of a write that are lost after the end of their stream cause no RST on its id", () => {
   const server = new Scripted("server").receive(data(3, new Uint8Array(0), { syn: true }))
   const stream = server.stream(3)
   server.connection.receive(data(3, new Uint8Array(0), { fin: true }))

@@ -315,7 +315,7 @@ const call = (shell: Shell, bytes: Uint8Array, answered: (answer: Uint8Array | "
   })
 
 describe("a shell that follows the header of Connection", () => {
-  it("carries more streams than may be open, of more bytes than windows and buffers hold, cut anywhere, and drains", () => {
+  it("carries more streams than may be open at once, with more bytes than windows and buffers hold, in any chunks, and drains", () => {
     const sizes = fc.array(fc.nat(30_000), { minLength: 1, maxLength: 12 })
     const cuts = fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 1, maxLength: 20 })
     fc.assert(
@@ -349,7 +349,7 @@ describe("a shell that follows the header of Connection", () => {
     )
   })
 
-  it("drains: what is open goes on to its end, what waited to open is told, and Idle closes", () => {
+  it("drains: open streams continue to their end, waiting opens fail, and Idle leads to close", () => {
     const world = new World({ maxOutboundStreams: 1 })
     echo(world.server)
     const answers: Array<number | "Failed"> = []
@@ -363,7 +363,7 @@ describe("a shell that follows the header of Connection", () => {
     world.assertOver()
   })
 
-  it("tells who waits when the peer closes: readers, writers, those who open and those who ping", () => {
+  it("wakes every waiting reader, writer, open and ping when the peer closes", () => {
     const world = new World({ window: 1000, maxOutboundStreams: 1 })
     const told: Array<string> = []
     const unread: Array<StreamCore> = []
@@ -385,7 +385,7 @@ describe("a shell that follows the header of Connection", () => {
     world.assertOver()
   })
 
-  it("wakes a writer whose bytes leave in the step that refused the rest", () => {
+  it("wakes a writer whose bytes are sent in the step that did not accept the rest", () => {
     const world = new World({ maxSendBuffer: 1000 })
     echo(world.server)
     const told: Array<string> = []
@@ -398,7 +398,7 @@ describe("a shell that follows the header of Connection", () => {
     assert.deepStrictEqual(told, ["write true"])
   })
 
-  it("pings, and sends heartbeats of its own, whose answers nobody waits for", () => {
+  it("pings, and sends heartbeats from tick, whose answers complete no ping", () => {
     const world = new World({ heartbeat: { interval: 1000, tolerance: 1000 } })
     const told: Array<number | undefined> = []
     world.client.ping(5, (roundTrip) => told.push(roundTrip))
@@ -412,7 +412,7 @@ describe("a shell that follows the header of Connection", () => {
     world.assertOver()
   })
 
-  it("a stream that is refused leaves the backlog without being accepted", () => {
+  it("a refused stream leaves the backlog without accept", () => {
     const world = new World({ acceptBacklog: 1 })
     const refused: Array<string> = []
     for (let i = 0; i < 5; i++) {

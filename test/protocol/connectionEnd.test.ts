@@ -11,7 +11,7 @@ const fin = (id: number): Frame => data(id, undefined, { fin: true })
 const ENDED = { _tag: "TransportFailed", reason: "Ended", cause: undefined, initiator: "Remote" } as const
 
 describe("draining a connection", () => {
-  it("with nothing open is idle at once, and says so once", () => {
+  it("without open streams emits Idle at once, and only once", () => {
     const server = new Scripted("server")
     server.connection.drain()
     assert.deepStrictEqual(server.events(), ["Idle"])
@@ -21,7 +21,7 @@ describe("draining a connection", () => {
     assert.deepStrictEqual(server.sent(), [])
   })
 
-  it("opens and takes no more, and lets those in flight go on to their end", () => {
+  it("opens and accepts no more streams, and lets open ones continue to their end", () => {
     const server = new Scripted("server").receive(syn(3))
     const [theirs, ours] = [server.stream(3), server.open()]
     server.connection.drain()
@@ -56,7 +56,7 @@ describe("draining a connection", () => {
     ["the peer's FIN", (server) => (server.connection.finish(server.stream(3)), server.sent(), server.receive(fin(3)))]
   ]
   for (const [name, end] of endings) {
-    it(`is idle after ${name} as well`, () => {
+    it(`emits Idle after ${name} too`, () => {
       const server = new Scripted("server").receive(syn(3))
       server.connection.drain()
       assert.notInclude(server.events(), "Idle")
@@ -65,14 +65,14 @@ describe("draining a connection", () => {
     })
   }
 
-  it("is idle when the last stream runs out of time for its type", () => {
+  it("emits Idle when the last stream is refused at its type's time limit", () => {
     const server = new Scripted("server", { typed: true }).receive(syn(3))
     server.connection.drain()
     server.tick(10_000)
     assert.deepStrictEqual(server.events(), ["Idle"])
   })
 
-  it("is not held up by heartbeats", () => {
+  it("does not wait for heartbeat streams", () => {
     const client = new Scripted("client", { typed: true })
     client.connection.ping(7, 0)
     client.connection.drain()
@@ -80,14 +80,14 @@ describe("draining a connection", () => {
     assert.deepStrictEqual(client.sent(), ["SYN 3 (8)"])
   })
 
-  it("of a session that is over says nothing", () => {
+  it("after the end of the session emits nothing", () => {
     const server = new Scripted("server")
     server.connection.abort()
     server.connection.drain()
     assert.deepStrictEqual(server.events(), ["Ended: Closed"])
   })
 
-  it("is not idle before the transport has taken the last bytes", () => {
+  it("emits Idle only after the transport has accepted the last bytes", () => {
     const client = new Scripted("client")
     const { connection } = client
     const stream = opened(connection.open(undefined))
@@ -110,7 +110,7 @@ describe("draining a connection", () => {
 })
 
 describe("closing a connection", () => {
-  it("sends what was accepted and its FINs, then GOAWAY, and only then is over", () => {
+  it("sends the accepted bytes and FINs, then GOAWAY, and then ends", () => {
     const server = new Scripted("server").receive(syn(9, "unread"))
     const [finished, open] = [server.open(), server.open()]
     server.open()
@@ -141,7 +141,7 @@ describe("closing a connection", () => {
     assert.strictEqual(server.connection.nextDeadline(), Infinity)
   })
 
-  it("fails reading and writing here at once, but not what was received", () => {
+  it("fails reads and writes on this side at once, but keeps received bytes readable", () => {
     const server = new Scripted("server").receive(syn(3, "abc"))
     const stream = server.stream(3)
     server.connection.close()
@@ -153,7 +153,7 @@ describe("closing a connection", () => {
     assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 0", FILLER])
   })
 
-  it("twice is the same as once", () => {
+  it("twice has the same effect as once", () => {
     const server = new Scripted("server").receive(syn(3))
     server.connection.close()
     server.connection.close()
@@ -164,7 +164,7 @@ describe("closing a connection", () => {
     assert.deepStrictEqual(server.events(), ["Ended: Closed"])
   })
 
-  it("takes and opens no streams, and drops what still arrives", () => {
+  it("accepts and opens no streams, and drops bytes that still arrive", () => {
     const server = new Scripted("server").receive(syn(3))
     server.write(server.stream(3), 100)
     server.connection.close()
@@ -192,7 +192,7 @@ describe("closing a connection", () => {
     ])
   })
 
-  it("goes on to its end although the peer says goodbye meanwhile, and each event comes once", () => {
+  it("completes even if the peer sends GOAWAY meanwhile, and each event comes once", () => {
     const client = new Scripted("client")
     const stream = client.open()
     client.write(stream, "accepted")
@@ -206,14 +206,14 @@ describe("closing a connection", () => {
     assert.deepStrictEqual(client.events(), ["Ended: Closed"])
   })
 
-  it("grants no more credit to a stream that has failed here", () => {
+  it("grants no more credit to streams that it has failed", () => {
     const server = new Scripted("server", { window: 8 }).receive(syn(3, "12345678"))
     server.connection.close()
     assert.strictEqual(server.read(server.stream(3)), '"12345678"')
     assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 0", FILLER])
   })
 
-  it("is a clean end although the transport fails behind it", () => {
+  it("ends with Closed even if the transport fails afterwards", () => {
     const server = new Scripted("server").receive(syn(3))
     server.connection.close()
     server.connection.transportFailed(ENDED)
@@ -222,7 +222,7 @@ describe("closing a connection", () => {
     assert.deepStrictEqual(server.events(), [])
   })
 
-  it("is a clean end although the peer falls silent", () => {
+  it("ends with Closed even if the peer becomes silent", () => {
     const server = new Scripted("server").receive(syn(3))
     server.write(server.stream(3), 10)
     server.connection.takeFrames(1, 0)
@@ -231,7 +231,7 @@ describe("closing a connection", () => {
     assert.deepStrictEqual(server.events().slice(-1), ["Ended: Closed"])
   })
 
-  it("leaves no later event: not for writers that waited, not at a time limit", () => {
+  it("causes no later event: none for waiting writers, and none at a time limit", () => {
     const server = new Scripted("server", { maxSendBuffer: 1024, typed: true })
     server.receive(data(3, new Uint8Array(20), { syn: true }), data(5, new Uint8Array(4), { syn: true }), syn(7))
     const [first, second] = [server.stream(3), server.stream(5)]
@@ -247,7 +247,7 @@ describe("closing a connection", () => {
     assert.deepStrictEqual(server.events(), ["Ended: Closed"])
   })
 
-  it("ends what waits for a heartbeat", () => {
+  it("loses pending heartbeats", () => {
     const client = new Scripted("client", { typed: true })
     client.connection.ping(7, 0)
     client.connection.close()
@@ -255,7 +255,7 @@ describe("closing a connection", () => {
     assert.isFalse(client.connection.ping(8, 0))
   })
 
-  it("after the end does nothing", () => {
+  it("after the end of the session does nothing", () => {
     const server = new Scripted("server")
     server.connection.abort()
     server.connection.close()
@@ -271,7 +271,7 @@ describe("when the transport of a connection fails", () => {
     ["in a payload", "000005 10 00000005 6162"]
   ]
   for (const [where, hex] of cuts) {
-    it(`${where}: streams fail, except that one with its FIN still ends in order`, () => {
+    it(`${where}: streams fail, but a stream that has received its FIN still ends in order`, () => {
       const server = new Scripted("server").receive(syn(3, "whole"), fin(3), syn(5, "cut"))
       const [whole, cut] = [server.stream(3), server.stream(5)]
       const unsent = server.open()
@@ -296,7 +296,7 @@ describe("when the transport of a connection fails", () => {
     })
   }
 
-  it("blocked readers, writers and opens learn of it, and nothing is said after the end", () => {
+  it("blocked readers, writers and opens are woken, and no event follows Ended", () => {
     const client = new Scripted("client", { maxOutboundStreams: 1, window: 10 })
     const stream = client.open()
     client.write(stream, 20)
@@ -309,7 +309,7 @@ describe("when the transport of a connection fails", () => {
     assert.strictEqual(events.slice(-1)[0], "Ended: TransportFailed Ended by Remote")
   })
 
-  it("nothing comes in, goes out or falls due after the end", () => {
+  it("nothing is received, sent or due after the end", () => {
     const server = new Scripted("server", { heartbeat: { interval: 10, tolerance: 10 }, typed: true })
     server.receive(syn(3), goAway(0, 0))
     server.connection.abort()
@@ -324,7 +324,7 @@ describe("when the transport of a connection fails", () => {
     assertAtRest(server.connection)
   })
 
-  it("an abort drops what waited", () => {
+  it("an abort drops all unsent bytes", () => {
     const server = new Scripted("server").receive(syn(3, "hi"))
     server.write(server.stream(3), 100)
     server.connection.abort()
@@ -346,8 +346,8 @@ const opened = (result: OpenResult): StreamCore => {
 
 const processed = (stream: StreamCore): string => stream.failure?.processed ?? "it has not failed"
 
-describe("whether the peer may have acted on a stream that failed", () => {
-  it("is maybe for a stream that close still flushes, and no for one that is not announced", () => {
+describe("whether the peer may have processed a failed stream", () => {
+  it("is maybe for a stream whose bytes close still sends, and no for one whose SYN is not sent", () => {
     const client = new Scripted("client")
     const written = opened(client.connection.open(undefined))
     const finished = opened(client.connection.open(undefined))
@@ -377,7 +377,7 @@ describe("whether the peer may have acted on a stream that failed", () => {
     }
   })
 
-  it("is no if a GOAWAY or RST is all that came back", () => {
+  it("is no if the peer sent only GOAWAY or RST", () => {
     for (const end of [goAway(0, 0), rst(3, 5), rst(3, 9)]) {
       const client = new Scripted("client")
       const stream = opened(client.connection.open(undefined))

@@ -16,7 +16,7 @@ const client3 = () => {
 }
 
 describe("a GOAWAY from the peer", () => {
-  it("fails the streams that it did not process, and says so; the others go on", () => {
+  it("fails the streams that the peer did not process, with processed no; the others continue", () => {
     const { client, streams } = client3()
     client.hex("00000a 30 00000000 00000003 00000000 6f68")
     const failure = 'SessionEnded (GoneAway last 3 code 0 "oh"), processed no'
@@ -31,7 +31,7 @@ describe("a GOAWAY from the peer", () => {
     assert.strictEqual(client.connection.stats().inboundStreams, 1)
   })
 
-  it("ends opening, not accepting", () => {
+  it("ends opening streams, but not accepting them", () => {
     const { client } = client3()
     client.receive(goAway(7, 0))
     assert.deepStrictEqual(client.events(), ["GoneAway last 7 code 0"])
@@ -44,7 +44,7 @@ describe("a GOAWAY from the peer", () => {
     assert.deepStrictEqual(client.events(), ["Opened 4"])
   })
 
-  it("that comes second may say that less was processed, and never that more was", () => {
+  it("that comes second can lower the last stream id, but not raise it", () => {
     const { client } = client3()
     client.receive(goAway(5, 0), goAway(7, 0), goAway(3, 10))
     assert.deepStrictEqual(client.events(), [
@@ -62,7 +62,7 @@ describe("a GOAWAY from the peer", () => {
     assert.deepStrictEqual(client.events(), ["GoneAway last 7 code 0"])
   })
 
-  it("of 16 MiB is not kept, and the next frame is read", () => {
+  it("of 16 MiB is not stored, and the next frame is read", () => {
     const { client } = client3()
     client.hex("ffffff 30 00000000 00000007 00000000")
     const debug = new Uint8Array(262_143).fill(0x61)
@@ -76,7 +76,7 @@ describe("a GOAWAY from the peer", () => {
     assert.strictEqual(client.connection.end.debug.length, 1024)
   })
 
-  it("of Rust's with a text is a goodbye, although the last 8 bytes of the text lie behind the frame", () => {
+  it("of Rust with a text counts, although the last 8 bytes of the text come after the frame", () => {
     const { client } = client3()
     // "leaving soon": the length leaves out the 8 bytes before the text, and so "ing soon" looks like a WNDINC
     client.hex("00000c 30 00000000 00000000 0000000a 6c656176 696e6720736f6f6e")
@@ -84,7 +84,7 @@ describe("a GOAWAY from the peer", () => {
     assert.deepStrictEqual(client.sent(), ["GOAWAY last 2 code 8", FILLER])
   })
 
-  it("that is too short still says that the peer leaves: Rust's", () => {
+  it("that is too short, as Rust sends it, still means that the peer leaves", () => {
     const { client, streams } = client3()
     client.hex("000007 30 00000000")
     assert.deepStrictEqual(client.sent(), ["GOAWAY last 2 code 8", FILLER])
@@ -93,13 +93,13 @@ describe("a GOAWAY from the peer", () => {
     assert.strictEqual(client.events().slice(-1)[0], `Ended: ${end}`)
   })
 
-  it("that is too short, after one that was not, keeps what that said", () => {
+  it("that is too short, after a complete one, keeps the reason of the complete one", () => {
     const { client } = client3()
     client.receive(goAway(3, 0)).hex("000000 30 00000000")
     assert.strictEqual(client.events().slice(-1)[0], 'Ended: GoneAway last 3 code 0 ""')
   })
 
-  it("is why the session ended when the transport ends behind it", () => {
+  it("is the reason for the end if the transport ends after it", () => {
     const { client, streams } = client3()
     client.receive(goAway(7, 14, bytesOf("bye")))
     client.connection.transportFailed(ENDED)
@@ -108,7 +108,7 @@ describe("a GOAWAY from the peer", () => {
   })
 
   for (const code of [1, 3, 8]) {
-    it(`with code ${code} says that we broke the rules`, () => {
+    it(`with code ${code} reports a violation by this side`, () => {
       const { client } = client3()
       client.receive(goAway(7, code, bytesOf("you did")))
       client.connection.transportFailed(ENDED)
@@ -119,7 +119,7 @@ describe("a GOAWAY from the peer", () => {
   }
 
   for (const code of [0, 2, 10, 0xff, 0xffffffff]) {
-    it(`with code ${code} passes the code on, unchanged`, () => {
+    it(`with code ${code} passes the code on unchanged`, () => {
       const { client } = client3()
       client.receive(goAway(7, code))
       client.connection.transportFailed(ENDED)
@@ -127,13 +127,13 @@ describe("a GOAWAY from the peer", () => {
     })
   }
 
-  it("that is one too many ends the session, and nothing comes after that", () => {
+  it("that exceeds the budget ends the session, and no event follows", () => {
     const client = new Scripted("client", { uselessFrameBudget: { burst: 3, perSecond: 0 } })
     for (let i = 0; i < 10; i++) client.hex("000008 30 00000000 00000000 00000000")
     assert.match(client.events().at(-1) ?? "", /^Ended/)
   })
 
-  it("in Rust's way, with a text that looks like a frame, and then silence: the peer went away", () => {
+  it("of Rust, with a text that looks like a frame, and then silence end the session with GoneAway", () => {
     const client = new Scripted("client", { partialFrameTimeout: 1000 })
     // "goodbye, all of you": what runs over the frame begins one of an unknown type
     client.hex("000013 30 00000000 00000000 00000000").push(bytesOf("goodbye, all of you"))
@@ -143,7 +143,7 @@ describe("a GOAWAY from the peer", () => {
 })
 
 describe("a GOAWAY of ours", () => {
-  it("goes out at once with the highest id seen and its filler behind it; later streams are refused", () => {
+  it("is sent at once with the highest id of the peer and the filler; later streams are refused", () => {
     const server = new Scripted("server").receive(syn(9), syn(3, "hi"))
     const stream = server.stream(3)
     server.write(stream, 100)
@@ -165,7 +165,7 @@ describe("a GOAWAY of ours", () => {
     assert.isUndefined(server.connection.end)
   })
 
-  it("says 0 when the peer has opened nothing, to a server and to a client", () => {
+  it("has the last stream id 0 if the peer has opened nothing, to a server and to a client", () => {
     for (const role of ["server", "client"] as const) {
       const session = new Scripted(role)
       session.connection.goAway(0, "")
@@ -173,14 +173,14 @@ describe("a GOAWAY of ours", () => {
     }
   })
 
-  it("leaves opening to this side", () => {
+  it("does not stop this side from opening streams", () => {
     const server = new Scripted("server")
     server.connection.goAway(0, "")
     assert.strictEqual(server.open().id, 2)
     assert.isUndefined(server.connection.refusal)
   })
 
-  it("carries at most 256 bytes of UTF-8, cut between two characters", () => {
+  it("carries at most 256 bytes of UTF-8, never cut inside a character", () => {
     const server = new Scripted("server")
     server.connection.goAway(0, `a${"\u00e9".repeat(1000)}`)
     const [frame] = server.frames()
@@ -205,7 +205,7 @@ describe("a GOAWAY of ours", () => {
     assert.deepStrictEqual(aborted.sent(), [])
   })
 
-  it("never says later that more was processed: what came after the first was refused", () => {
+  it("never raises its last stream id later, because streams after the first GOAWAY are refused", () => {
     const server = new Scripted("server").receive(syn(3))
     server.connection.goAway(0, "")
     server.receive(syn(9))
@@ -215,7 +215,7 @@ describe("a GOAWAY of ours", () => {
     assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 10", FILLER])
   })
 
-  it("keeps the first code and text that say something, in every GOAWAY and as its own end", () => {
+  it("repeats the first code and text that are not empty, also as the reason for the end", () => {
     const server = new Scripted("server")
     server.connection.goAway(0, "")
     server.connection.goAway(99, "maintenance")
@@ -228,7 +228,7 @@ describe("a GOAWAY of ours", () => {
     assert.deepStrictEqual(server.connection.end, { _tag: "Closed", code: 99, debug: "maintenance" })
   })
 
-  it("says why when close is called with a code and a text", () => {
+  it("has the code and the text that close is called with", () => {
     const server = new Scripted("server")
     server.connection.close(99, "maintenance")
     const [frame] = server.frames()

@@ -15,7 +15,7 @@ const opened = () => {
 }
 
 describe("a stream that is closed in one direction", () => {
-  it("our FIN first: reading goes on until the peer's FIN", () => {
+  it("our FIN first: reading continues until the peer's FIN", () => {
     const { client, stream } = opened()
     client.write(stream, "ask")
     client.connection.finish(stream)
@@ -32,7 +32,7 @@ describe("a stream that is closed in one direction", () => {
     assertAtRest(client.connection)
   })
 
-  it("the peer's FIN first: writing goes on until our FIN", () => {
+  it("the peer's FIN first: writing continues until our FIN", () => {
     const { client, stream } = opened()
     client.receive(fin(3, "all"))
     assert.deepStrictEqual([client.read(stream), client.read(stream)], ['"all"', "End"])
@@ -66,7 +66,7 @@ describe("a stream that is closed in one direction", () => {
     assert.deepStrictEqual(client.sent(), [])
   })
 
-  it("the FIN waits behind the bytes that were accepted", () => {
+  it("the FIN is sent after the accepted bytes", () => {
     const { client, stream } = opened()
     client.write(stream, 150_000)
     client.connection.finish(stream)
@@ -76,7 +76,7 @@ describe("a stream that is closed in one direction", () => {
     assert.strictEqual(client.connection.stats().queuedBytes, 0)
   })
 
-  it("what arrived before both FINs stays readable after the stream has left the table", () => {
+  it("bytes that arrived before both FINs stay readable after the stream has left the table", () => {
     const { client, stream } = opened()
     client.connection.finish(stream)
     client.sent()
@@ -86,7 +86,7 @@ describe("a stream that is closed in one direction", () => {
     assert.deepStrictEqual(client.sent(), [])
   })
 
-  it("the increment that waits when the stream ends is not sent any more", () => {
+  it("an increment that is queued when the stream ends is not sent", () => {
     const client = new Scripted("client", { window: 8 })
     const stream = client.open()
     client.connection.finish(stream)
@@ -125,7 +125,7 @@ describe("a stream that is closed in one direction", () => {
     assert.deepStrictEqual(client.events(), [])
   })
 
-  it("DATA after the FIN draws one RST StreamClosed; what was received still ends in order", () => {
+  it("DATA after the FIN is answered with one RST StreamClosed; the received bytes still end in order", () => {
     const { client, stream } = opened()
     client.receive(fin(3, "all"), data(3, bytesOf("more")), data(3, bytesOf("and more")))
     assert.deepStrictEqual(client.events(), ["Failed 3: Reset 4 by Local, processed maybe"])
@@ -137,7 +137,7 @@ describe("a stream that is closed in one direction", () => {
     assertAtRest(client.connection)
   })
 
-  it("DATA on a stream that has ended in both directions draws one RST StreamClosed", () => {
+  it("DATA on a stream that has ended in both directions is answered with one RST StreamClosed", () => {
     const { client, stream } = opened()
     client.connection.finish(stream)
     client.sent()
@@ -148,7 +148,7 @@ describe("a stream that is closed in one direction", () => {
     assert.deepStrictEqual(client.sent(), [])
   })
 
-  it("DATA on an id that was never opened draws one RST StreamClosed, an empty one nothing", () => {
+  it("DATA on an id that was never opened is answered with one RST StreamClosed, empty DATA with nothing", () => {
     const server = new Scripted("server")
     server.receive(fin(3), data(5), rst(7, 6), windowIncrement(9, 100), windowIncrement(9, 0), rst(7, 0))
     assert.deepStrictEqual(server.sent(), [])
@@ -171,7 +171,7 @@ describe("a stream that is closed in one direction", () => {
 })
 
 describe("a stream whose reading has stopped", () => {
-  it("drops what was there and what arrives, and gives its credit back", () => {
+  it("drops unread and arriving bytes, and grants their credit again", () => {
     const client = new Scripted("client", { window: 100 })
     const stream = client.open()
     client.sent()
@@ -188,7 +188,7 @@ describe("a stream whose reading has stopped", () => {
     assert.strictEqual(client.write(stream, "we still write"), "took 14")
   })
 
-  it("is over here with our FIN, and later DATA draws an RST: the peer need not wait", () => {
+  it("ends with our FIN, and later DATA is answered with an RST, so that the peer does not wait", () => {
     const { client, stream } = opened()
     client.receive(data(3, bytesOf("unread")))
     client.connection.stopReading(stream)
@@ -202,7 +202,7 @@ describe("a stream whose reading has stopped", () => {
     assert.deepStrictEqual(client.sent(), [])
   })
 
-  it("is over at once after our FIN was sent, and a peer without credit gets some to run into the RST", () => {
+  it("ends at once after our FIN, and a peer without credit gets credit, so that its next DATA is answered with an RST", () => {
     const client = new Scripted("client", { window: 100 })
     const stream = client.open()
     client.connection.finish(stream)
@@ -215,7 +215,7 @@ describe("a stream whose reading has stopped", () => {
     assert.deepStrictEqual(client.sent(), ["RST 3 code 4"])
   })
 
-  it("ends once when the FIN comes", () => {
+  it("ends once if the FIN comes", () => {
     const { client, stream } = opened()
     client.connection.stopReading(stream)
     client.receive(fin(3, "x"))
@@ -227,7 +227,7 @@ describe("a stream whose reading has stopped", () => {
     assertAtRest(client.connection)
   })
 
-  it("ends once when it ends between two pieces of one frame", () => {
+  it("ends once if it ends between two pieces of one frame", () => {
     const { client, stream } = opened()
     client.connection.finish(stream)
     client.sent()
@@ -243,7 +243,7 @@ describe("a stream whose reading has stopped", () => {
     assertAtRest(client.connection)
   })
 
-  it("gives back the credit of a frame that is still arriving: without it the peer's writer hangs", () => {
+  it("grants the credit of a frame that is still arriving, because the peer's writer would hang without it", () => {
     const client = new Scripted("client", { window: 16 })
     const stream = client.open()
     client.sent()
@@ -257,7 +257,7 @@ describe("a stream whose reading has stopped", () => {
     assert.deepStrictEqual(client.sent(), ["RST 3 code 4"])
   })
 
-  it("gives nothing back after its end", () => {
+  it("grants no credit after its end", () => {
     const { client, stream } = opened()
     client.receive(fin(3, "x"))
     client.connection.finish(stream)

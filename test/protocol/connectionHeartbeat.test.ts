@@ -24,7 +24,7 @@ const client = (overrides: Overrides = {}) => new Scripted("client", { typed: tr
 const payload = (frame: Frame | undefined): ReadonlyArray<number> => (frame?._tag === "Data" ? [...frame.payload] : [])
 
 describe("answering the peer's heartbeats", () => {
-  it("echoes the 4 bytes, and the application never hears of it", () => {
+  it("echoes the 4 bytes, and the application never sees the stream", () => {
     const session = server().receive(heartbeats(3, 0xdeadbeef))
     assert.deepStrictEqual(session.events(), [])
     const frames = session.frames()
@@ -45,7 +45,7 @@ describe("answering the peer's heartbeats", () => {
     )
   })
 
-  it("echoes whole numbers only, however they are cut", () => {
+  it("echoes only complete numbers, in any chunks", () => {
     const session = server().receive(heartbeats(3))
     session.receive(data(3, Uint8Array.of(1, 2, 3)))
     assert.deepStrictEqual(session.sent(), [])
@@ -55,20 +55,20 @@ describe("answering the peer's heartbeats", () => {
     assert.deepStrictEqual(payload(session.frames()[0]), [5, 6, 7, 8])
   })
 
-  it("goes before what streams have to send", () => {
+  it("goes before the bytes of streams", () => {
     const session = server().receive(data(3, new Uint8Array(4), { syn: true }))
     session.write(session.stream(3), 100_000)
     session.receive(heartbeats(5, 7))
     assert.strictEqual(session.sent()[0], "DATA 5 (4)")
   })
 
-  it("works with a full accept queue, and takes no place there", () => {
+  it("works with a full accept queue, and uses no place in it", () => {
     const session = server({ acceptBacklog: 1 }).receive(data(3, new Uint8Array(4), { syn: true }), heartbeats(5, 7))
     assert.deepStrictEqual(session.sent(), ["DATA 5 (4)"])
     assert.strictEqual(session.connection.stats().backlog, 1)
   })
 
-  it("takes one stream: others are refused until it has ended", () => {
+  it("accepts one stream: others are refused until it has ended", () => {
     const session = server()
     for (let i = 0; i < 1000; i++) session.receive(heartbeats(3 + 2 * i, 7))
     const sent = session.sent()
@@ -83,7 +83,7 @@ describe("answering the peer's heartbeats", () => {
     assert.deepStrictEqual(session.sent(), ["DATA 3001 (4)"])
   })
 
-  it("is bounded by the peer's credit, and what waits is coalesced", () => {
+  it("is limited by the peer's credit, and waiting answers are sent in one frame", () => {
     const session = server({ window: 16 }).receive(heartbeats(3, 1, 2, 3))
     assert.deepStrictEqual(session.sent(), ["WNDINC 3 +16", "DATA 3 (12)"])
     session.receive(data(3, join(4, 5, 6, 7)))
@@ -98,7 +98,7 @@ describe("answering the peer's heartbeats", () => {
     assert.include(session.sent(), "RST 3 code 3")
   })
 
-  it("keeps nothing of a million heartbeats on one stream", () => {
+  it("leaves nothing in memory after a million heartbeats on one stream", () => {
     const session = server().receive(heartbeats(3))
     const burst = new Uint8Array(40_000)
     for (let i = 0; i < 100; i++) {
@@ -111,7 +111,7 @@ describe("answering the peer's heartbeats", () => {
     assert.isUndefined(session.connection.end)
   })
 
-  it("ends with an RST, not a FIN, which Rust would answer without end", () => {
+  it("ends with an RST, not a FIN, which Rust would answer endlessly", () => {
     const session = server().receive(heartbeats(3), data(3, undefined, { fin: true }))
     assert.deepStrictEqual(session.sent(), ["RST 3 code 6"])
     assert.deepStrictEqual(session.events(), [])
@@ -124,7 +124,7 @@ describe("answering the peer's heartbeats", () => {
     assert.deepStrictEqual(session.sent(), [])
   })
 
-  it("answers to heartbeats wait within a small bound, though the peer takes none and grants all", () => {
+  it("unsent answers are limited, even if the peer reads none and grants unlimited credit", () => {
     const server = new Scripted("server", { typed: true })
     server.receive(data(3, encodeUint32(HEARTBEAT_TYPE), { syn: true }), windowIncrement(3, 0x70000000))
     for (let i = 0; i < 4096; i++) {
@@ -140,7 +140,7 @@ describe("answering the peer's heartbeats", () => {
     assert.strictEqual(server.connection.stats().queuedBytes, 0)
   })
 
-  it("half of a heartbeat is not held when the session closes", () => {
+  it("half of a heartbeat does not stay in memory when the session closes", () => {
     const server = new Scripted("server", { typed: true })
     server.receive(data(3, Uint8Array.of(255, 255, 255, 255, 1, 2), { syn: true }))
     assert.strictEqual(server.connection.stats().heldBytes, 2)
@@ -168,7 +168,7 @@ describe("heartbeats of this side", () => {
     assert.strictEqual(session.connection.stats().tableSize, 1)
   })
 
-  it("are answered in any pieces, and several at once", () => {
+  it("accept answers in any pieces, and several at once", () => {
     const session = client()
     for (const nonce of NONCES) session.connection.ping(nonce, 0)
     assert.deepStrictEqual(session.sent(), ["SYN 3 (12)"])
@@ -179,7 +179,7 @@ describe("heartbeats of this side", () => {
     assert.deepStrictEqual(session.events(), [`Pong ${0xdeadbeef} after 0`])
   })
 
-  it("a wrong number is no answer, nor is one that comes twice", () => {
+  it("a wrong number is not an answer, and neither is a repeated one", () => {
     const session = client()
     session.connection.ping(1, 0)
     session.sent()
@@ -190,7 +190,7 @@ describe("heartbeats of this side", () => {
     assert.isUndefined(session.connection.end)
   })
 
-  it("a number that is under way is not sent again", () => {
+  it("a pending number is not sent again", () => {
     const session = client()
     assert.isTrue(session.connection.ping(1, 0))
     assert.isFalse(session.connection.ping(1, 0))
@@ -213,7 +213,7 @@ describe("heartbeats of this side", () => {
     assert.deepStrictEqual(session.events(), ["Pong 1 after 0"])
   })
 
-  it("half an answer on a lost stream does not garble the next one", () => {
+  it("half an answer on a lost stream does not affect the answers on the next stream", () => {
     const session = client()
     session.connection.ping(1, 0)
     session.sent()
@@ -225,7 +225,7 @@ describe("heartbeats of this side", () => {
     assert.deepStrictEqual(session.events(), ["Pong 2 after 0"])
   })
 
-  it("a FIN of the responder loses them, and draws an RST", () => {
+  it("are lost if the responder sends FIN, which is answered with an RST", () => {
     const session = client()
     session.connection.ping(1, 0)
     session.sent()
@@ -234,7 +234,7 @@ describe("heartbeats of this side", () => {
     assert.deepStrictEqual(session.events(), ["PingLost 1 on 3: Reset 6 by Local, processed maybe"])
   })
 
-  it("a responder that grants nothing exhausts the stream: it is reset, and another opened", () => {
+  it("use a new stream after a reset of the old one, if the responder grants no credit", () => {
     const session = client({ window: 16 })
     for (const nonce of [1, 2, 3]) assert.isTrue(session.connection.ping(nonce, 0))
     assert.deepStrictEqual(session.sent(), ["SYN 3 (16)"])
@@ -248,7 +248,7 @@ describe("heartbeats of this side", () => {
     ])
   })
 
-  it("between two sessions go on without end, whatever the window, on one stream", () => {
+  it("between two sessions continue on one stream with any window", () => {
     for (const window of [8, 16, 100, 262_144]) {
       const pair = new Pair({ typed: true, window })
       const pongs: Array<string> = []
@@ -262,27 +262,27 @@ describe("heartbeats of this side", () => {
     }
   })
 
-  it("do not fit in a window of less than 8 bytes, and then are not sent", () => {
+  it("are not sent with a window of less than 8 bytes", () => {
     const pair = new Pair({ typed: true, window: 7 })
     assert.isFalse(pair.client.connection.ping(1, 0))
     assert.isFalse(pair.client.connection.hasFrames)
     assert.strictEqual(pair.client.connection.stats().tableSize, 0)
   })
 
-  it("need no room among the streams of this side", () => {
+  it("do not count against maxOutboundStreams", () => {
     const session = client({ maxOutboundStreams: 1 })
     session.open(0)
     assert.isTrue(session.connection.ping(1, 0))
     assert.deepStrictEqual(session.connection.open(0), { _tag: "Full" })
   })
 
-  it("go on while draining", () => {
+  it("continue while the session drains", () => {
     const session = client()
     session.connection.drain()
     assert.isTrue(session.connection.ping(1, 0))
   })
 
-  it("open no stream to a peer that has said goodbye, but go on on the one they have", () => {
+  it("open no stream after the peer's GOAWAY, but continue on an open one", () => {
     const session = client().receive(goAway(0, 0))
     assert.isFalse(session.connection.ping(1, 0))
     assert.deepStrictEqual(session.sent(), [])
@@ -308,7 +308,7 @@ describe("heartbeats of this side", () => {
     assert.isFalse(closing.connection.ping(1, 0))
   })
 
-  it("a stranger's bytes on our heartbeat stream are counted against its window, and granted back", () => {
+  it("bytes on our heartbeat stream that are no answers count against its window, and are granted again", () => {
     const session = client({ window: 100 })
     session.connection.ping(1, 0)
     session.sent()
@@ -318,7 +318,7 @@ describe("heartbeats of this side", () => {
     assert.deepStrictEqual(session.sent(), ["RST 3 code 3"])
   })
 
-  it("without an id left for them do not make the peer dead", () => {
+  it("that cannot be sent without a free id do not make the peer dead", () => {
     const options = { typed: true, firstStreamId: 0x7fffffff, heartbeat: { interval: 1000, tolerance: 2000 } }
     const client = new Scripted("client", options)
     opened(client.connection.open(0))

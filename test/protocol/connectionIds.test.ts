@@ -42,7 +42,7 @@ describe("ids of the peer", () => {
     assert.strictEqual(server.read(stream), "SessionEnded (Violation 1 by Local), processed maybe")
   })
 
-  it("an id that was used and is over cannot be opened again", () => {
+  it("an id whose stream has ended cannot be opened again", () => {
     const server = new Scripted("server").receive(syn(3), rst(3, 6), syn(3))
     assert.deepStrictEqual(server.sent(), goodbye(3, 1))
   })
@@ -61,7 +61,7 @@ describe("ids of the peer", () => {
     assert.deepStrictEqual(server.sent(), goodbye(11, 1))
   })
 
-  it("id 1 is taken as well, and id 0 never", () => {
+  it("id 1 is accepted too, and id 0 never", () => {
     const server = new Scripted("server").receive(syn(1))
     assert.deepStrictEqual(server.events(), ["Opened 1"])
     assert.strictEqual(server.connection.stats().idGaps, 0)
@@ -69,21 +69,21 @@ describe("ids of the peer", () => {
     assert.deepStrictEqual(server.sent(), goodbye(1, 1))
   })
 
-  it("the reserved bit of an id is masked, and never echoed", () => {
+  it("the reserved bit of an id is masked, and never sent back", () => {
     const server = new Scripted("server").hex("000001 12 80000003 61")
     assert.deepStrictEqual(server.events(), ["Opened 3"])
     server.connection.reset(server.stream(3), 6)
     assert.deepStrictEqual(server.sent(), ["RST 3 code 6"])
   })
 
-  it("the highest id of all opens a stream", () => {
+  it("the highest possible id opens a stream", () => {
     const server = new Scripted("server").receive(syn(0x7fffffff))
     assert.deepStrictEqual(server.events(), ["Opened 2147483647"])
     server.connection.close()
     assert.deepStrictEqual(server.sent(), goodbye(0x7fffffff, 0))
   })
 
-  it("a peer that leaves more than 1024 gaps between its ids is told to calm down", () => {
+  it("a peer that leaves more than 1024 gaps between its ids ends the session with EnhanceYourCalm", () => {
     const server = new Scripted("server", { maxInboundStreams: 10_000, acceptBacklog: 10_000 })
     server.receive(syn(0x7fffffff))
     let id = 0x7fffffff
@@ -106,7 +106,7 @@ describe("ids of the peer", () => {
   })
 })
 
-describe("bytes that break the rules", () => {
+describe("bytes that break a rule", () => {
   const cases: ReadonlyArray<readonly [name: string, hex: string, code: number]> = [
     ["DATA on stream 0", "000001 10 00000000 61", 1],
     ["RST on stream 0", "000004 00 00000000 00000006", 1],
@@ -119,7 +119,7 @@ describe("bytes that break the rules", () => {
     ["a WNDINC of 5 bytes", "000005 20 00000003 0000000001", 8]
   ]
   for (const [name, hex, code] of cases) {
-    it(`${name}: GOAWAY ${code}, and nothing else is taken or sent`, () => {
+    it(`${name}: GOAWAY ${code}, and nothing else is received or sent`, () => {
       const server = new Scripted("server").receive(syn(3, "hi"))
       const stream = server.stream(3)
       server.write(stream, "never sent")
@@ -141,7 +141,7 @@ describe("bytes that break the rules", () => {
     })
   }
 
-  it("a violation says what was wrong, in printable ASCII of at most 256 bytes", () => {
+  it("a violation names the fault in its GOAWAY and in its end", () => {
     const server = new Scripted("server").hex("000000 12 00000002")
     const [frame] = server.frames()
     assert(frame?._tag === "GoAway")
@@ -151,7 +151,7 @@ describe("bytes that break the rules", () => {
     assert.match(end.detail, /SYN on stream 2/)
   })
 
-  it("an unknown frame type is skipped, however long it is, and the next frame is read", () => {
+  it("an unknown frame is skipped with its payload of up to 16 MiB, and the next frame is read", () => {
     const server = new Scripted("server").hex("ffffff f0 00000003")
     const chunk = new Uint8Array(65_793)
     for (let i = 0; i < 255; i++) server.push(chunk)
@@ -173,7 +173,7 @@ const opened = (result: OpenResult): StreamCore => {
 }
 
 describe("streams that end before their SYN is sent", () => {
-  it("leave no gap in the ids, however many they are", () => {
+  it("leave no gap in the ids, with any number of streams", () => {
     const client = new Scripted("client")
     const { connection } = client
     for (let round = 0; round < 3000; round++) {
@@ -206,7 +206,7 @@ describe("streams that end before their SYN is sent", () => {
     assert.strictEqual(server.connection.end, undefined)
   })
 
-  it("give back ids that work like new ones", () => {
+  it("return ids that work like new ones", () => {
     const client = new Scripted("client")
     const first = opened(client.connection.open(undefined))
     client.connection.reset(first, 6)

@@ -14,7 +14,7 @@ describe("opening a stream", () => {
     assert.deepStrictEqual([server.open().id, server.open().id, server.open().id], [2, 4, 6])
   })
 
-  it("the SYN leaves at once, although nothing is written", () => {
+  it("the SYN is sent at once, without a write", () => {
     const client = new Scripted("client")
     assert.isFalse(client.connection.hasFrames)
     client.open()
@@ -23,7 +23,7 @@ describe("opening a stream", () => {
     assert.isFalse(client.connection.hasFrames)
   })
 
-  it("a first write of the same step rides on the SYN, and an empty one swallows nothing", () => {
+  it("a first write of the same step is sent in the SYN frame, and an empty write does not suppress the SYN", () => {
     const client = new Scripted("client")
     const stream = client.open()
     assert.strictEqual(client.write(stream, ""), "took 0")
@@ -33,7 +33,7 @@ describe("opening a stream", () => {
     assert.deepStrictEqual(client.sent(), ["DATA 3 (6)"])
   })
 
-  it("a large first write follows the SYN whole, in order", () => {
+  it("a large first write follows the SYN completely and in order", () => {
     const client = new Scripted("client")
     const stream = client.open()
     assert.strictEqual(client.write(stream, 5000), "took 5000")
@@ -45,7 +45,7 @@ describe("opening a stream", () => {
     assert.strictEqual(client.connection.stats().queuedBytes, 0)
   })
 
-  it("FIN never rides on the SYN: Go's acceptor could not answer", () => {
+  it("a SYN frame never has FIN, because Go's acceptor could not answer", () => {
     const client = new Scripted("client")
     const stream = client.open()
     client.write(stream, "hello")
@@ -53,7 +53,7 @@ describe("opening a stream", () => {
     assert.deepStrictEqual(client.sent(), ["SYN 3 (5)", "FIN 3 (0)"])
   })
 
-  it("on a typed session all 4 bytes of the type are in the SYN frame, with the first bytes behind them", () => {
+  it("on a typed session the SYN frame has all 4 bytes of the type, and then the first bytes", () => {
     const client = new Scripted("client", { typed: true })
     const stream = client.open(0xaabbccdd)
     client.write(stream, "hi")
@@ -92,7 +92,7 @@ describe("opening a stream", () => {
     assert.deepStrictEqual(server.connection.open(undefined), { _tag: "Exhausted" })
   })
 
-  it("open is refused at the limit, and told when there is room again", () => {
+  it("open returns Full at the limit, and OpenAvailable follows when a stream ends", () => {
     const client = new Scripted("client", { maxOutboundStreams: 2 })
     const first = client.open()
     client.open()
@@ -109,7 +109,7 @@ describe("opening a stream", () => {
     assert.deepStrictEqual(client.events(), ["Failed 5: Reset 6 by Remote, processed maybe"])
   })
 
-  it("a heartbeat stream that ends makes no room for others", () => {
+  it("a heartbeat stream that ends causes no OpenAvailable", () => {
     const client = new Scripted("client", { maxOutboundStreams: 1, typed: true })
     client.open(0)
     client.connection.ping(1, 0)
@@ -119,7 +119,7 @@ describe("opening a stream", () => {
     assert.deepStrictEqual(client.events(), ["PingLost 1 on 5: Reset 6 by Remote, processed maybe"])
   })
 
-  it("a stream that ends while nobody waits to open announces nothing", () => {
+  it("a stream that ends while no open waits causes no OpenAvailable", () => {
     const client = new Scripted("client", { maxOutboundStreams: 1 })
     const stream = client.open()
     client.connection.reset(stream, 6)
@@ -136,7 +136,7 @@ describe("opening a stream", () => {
     assert.strictEqual(client.connection.stats().tableSize, 3)
   })
 
-  it("what comes for a stream before its SYN was sent does not touch it", () => {
+  it("frames for a stream whose SYN is not sent do not change it", () => {
     const server = new Scripted("server")
     const stream = server.open()
     server.receive(data(stream.id, bytesOf("OOPS")), rst(stream.id, 6), windowIncrement(stream.id, 10))
@@ -148,7 +148,7 @@ describe("opening a stream", () => {
 })
 
 describe("accepting a stream", () => {
-  it("a SYN alone opens it, its payload is there at once, and no answer is needed", () => {
+  it("a SYN opens it without an answer, and its payload can be read at once", () => {
     const server = new Scripted("server")
     server.receive(data(3, undefined, { syn: true }), data(5, bytesOf("hello"), { syn: true }))
     assert.deepStrictEqual(server.events(), ["Opened 3", "Opened 5"])
@@ -159,7 +159,7 @@ describe("accepting a stream", () => {
     assert.strictEqual(server.stream(5).type, undefined)
   })
 
-  it("DATA+SYN+FIN as the wire has it: bytes, then the end, and the answer can still be sent", () => {
+  it("DATA with SYN and FIN gives bytes, then the end, and an answer can still be sent", () => {
     const server = new Scripted("server").hex("000005 13 00000003 68656c6c6f")
     assert.deepStrictEqual(server.events(), ["Opened 3"])
     const stream = server.stream(3)
@@ -172,13 +172,13 @@ describe("accepting a stream", () => {
     assertAtRest(server.connection)
   })
 
-  it("the server may speak first: a reply goes out before the opener has written a byte", () => {
+  it("the acceptor may write before the opener has written a byte", () => {
     const server = new Scripted("server").receive(data(3, undefined, { syn: true }))
     server.write(server.stream(3), "220 ready")
     assert.deepStrictEqual(server.sent(), ["DATA 3 (9)"])
   })
 
-  it("a typed stream is shown once all 4 bytes of its type are there, in whatever pieces", () => {
+  it("a typed stream is shown when all 4 bytes of its type have arrived, in any pieces", () => {
     const server = new Scripted("server", { typed: true })
     server.receive(data(3, Uint8Array.of(0xaa), { syn: true }))
     server.receive(data(3, Uint8Array.of(0xbb, 0xcc)))
@@ -189,19 +189,19 @@ describe("accepting a stream", () => {
     assert.strictEqual(server.read(server.stream(3)), '"hi"')
   })
 
-  it("a type without bytes behind it shows an empty stream", () => {
+  it("a type without further bytes shows an empty stream", () => {
     const server = new Scripted("server", { typed: true }).receive(data(3, new Uint8Array(4), { syn: true, fin: true }))
     assert.deepStrictEqual(server.events(), ["Opened 3 type 0"])
     assert.strictEqual(server.read(server.stream(3)), "End")
   })
 
-  it("a stream whose type never comes does not hold up the next one", () => {
+  it("a stream whose type never comes does not block the next one", () => {
     const server = new Scripted("server", { typed: true })
     server.receive(data(3, undefined, { syn: true }), data(5, new Uint8Array(4), { syn: true }))
     assert.deepStrictEqual(server.events(), ["Opened 5 type 0"])
   })
 
-  it("a typed stream that is over before its type is reset, and never shown", () => {
+  it("a typed stream that ends before its type is complete is reset, and never shown", () => {
     const server = new Scripted("server", { typed: true }).hex("000000 13 00000003")
     assert.deepStrictEqual(server.sent(), ["RST 3 code 1"])
     server.receive(data(5, Uint8Array.of(1, 2), { syn: true }), data(5, Uint8Array.of(3), { fin: true }))
@@ -212,7 +212,7 @@ describe("accepting a stream", () => {
     assert.deepStrictEqual(server.events(), ["Opened 7 type 0"])
   })
 
-  it("a typed stream that is reset before its type leaves without a word", () => {
+  it("a typed stream that is reset before its type is removed without an event", () => {
     const server = new Scripted("server", { typed: true })
     server.receive(data(3, Uint8Array.of(1), { syn: true }), rst(3, 6))
     assert.deepStrictEqual(server.events(), [])

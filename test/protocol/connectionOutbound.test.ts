@@ -13,7 +13,7 @@ const opened = (streams: number, maxSendBuffer = LIMIT) => {
   return { client, all }
 }
 
-describe("the bound on what waits to be sent", () => {
+describe("the limit on unsent bytes", () => {
   it("lets one stream have all of it, and no more", () => {
     const { all, client } = opened(1)
     const [stream] = all
@@ -25,7 +25,7 @@ describe("the bound on what waits to be sent", () => {
     assert.strictEqual(client.write(stream, 1), "took 0")
   })
 
-  it("a stream that has something waiting leaves an eighth to those that have nothing", () => {
+  it("reserves an eighth for streams without unsent bytes", () => {
     const { all, client } = opened(3)
     const [first, second, third] = all
     assert(first !== undefined && second !== undefined && third !== undefined)
@@ -38,7 +38,7 @@ describe("the bound on what waits to be sent", () => {
     assert.strictEqual(client.connection.stats().queuedBytes, LIMIT)
   })
 
-  it("wakes the writers that wait when half of it is sent, and not before", () => {
+  it("wakes waiting writers when half of it is sent, and not before", () => {
     const { all, client } = opened(2, 262_144)
     const [first, second] = all
     assert(first !== undefined && second !== undefined)
@@ -53,7 +53,7 @@ describe("the bound on what waits to be sent", () => {
     assert.strictEqual(client.write(second, 1), "took 1")
   })
 
-  it("an increment does not wake a writer that waits for room", () => {
+  it("an increment does not wake a writer that waits for capacity", () => {
     const { all, client } = opened(1)
     const [stream] = all
     assert(stream !== undefined)
@@ -64,7 +64,7 @@ describe("the bound on what waits to be sent", () => {
     assert.deepStrictEqual(client.events(), ["Writable 3"])
   })
 
-  it("a writer that gave up is not woken", () => {
+  it("an unblocked writer is not woken", () => {
     const { all, client } = opened(1)
     const [stream] = all
     assert(stream !== undefined)
@@ -74,7 +74,7 @@ describe("the bound on what waits to be sent", () => {
     assert.deepStrictEqual(client.events(), [])
   })
 
-  it("a writer that finds neither credit nor room is woken by both together", () => {
+  it("a writer that finds neither credit nor capacity is woken when it has both", () => {
     const client = new Scripted("client", { maxSendBuffer: 1024, window: 1024 })
     const [first, second] = [client.open(), client.open()]
     client.sent()
@@ -90,7 +90,7 @@ describe("the bound on what waits to be sent", () => {
     assert.strictEqual(client.write(first, 10), "took 10")
   })
 
-  it("is exceeded by heartbeats and answers to them alone", () => {
+  it("is exceeded only by heartbeats and their answers", () => {
     const client = new Scripted("client", { maxSendBuffer: 1024, typed: true })
     const stream = client.open(0)
     client.write(stream, 1024)
@@ -101,7 +101,7 @@ describe("the bound on what waits to be sent", () => {
     assert.strictEqual(client.connection.stats().queuedBytes, 0)
   })
 
-  it("starves no writer: of many greedy ones each gets its share, in any order", () => {
+  it("starves no writer: each of many writers gets its share, in any order", () => {
     for (const count of [2, 3, 5, 20]) {
       const { all, client } = opened(count)
       const sent = new Map<number, number>(all.map((stream) => [stream.id, 0]))
@@ -121,7 +121,7 @@ describe("the bound on what waits to be sent", () => {
       assert.isAbove(Math.min(...shares), total / count / 4, `of ${count} writers: ${shares.join(" ")}`)
     }
   })
-  it("passes over no writer without end for those that come and go", () => {
+  it("gives a waiting writer its turn while other writers come and go", () => {
     const { all, client } = opened(1)
     const [greedy] = all
     assert(greedy !== undefined)
@@ -147,7 +147,7 @@ describe("the bound on what waits to be sent", () => {
     assert.strictEqual(client.write(greedy, 10), "took 10")
   })
 
-  it("does not count what passed before a writer waited", () => {
+  it("does not count bytes that were sent before a writer waited", () => {
     const { all, client } = opened(2)
     const [first, second] = all
     assert(first !== undefined && second !== undefined)
@@ -165,8 +165,8 @@ describe("the bound on what waits to be sent", () => {
   })
 })
 
-describe("the order of what is sent", () => {
-  it("is control, then streams that were idle, then bulk in pieces of 16 KiB", () => {
+describe("the order of sent frames", () => {
+  it("is control, then interactive streams, then bulk in pieces of 16 KiB", () => {
     const { all, client } = opened(3, 1_048_576)
     const [bulk, other, idle] = all
     assert(bulk !== undefined && other !== undefined && idle !== undefined)
@@ -192,7 +192,7 @@ describe("the order of what is sent", () => {
     assert.strictEqual(client.sent(1)[0], "DATA 3 (65536)")
   })
 
-  it("ends a batch at about its budget, and the rest stays", () => {
+  it("ends a batch at about its budget, and keeps the rest", () => {
     const { all, client } = opened(1, 1_048_576)
     const [stream] = all
     assert(stream !== undefined)

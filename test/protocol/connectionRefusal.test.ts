@@ -31,7 +31,7 @@ const numbers = (server: Scripted) => ({ ...server.connection.stats(), charged: 
 
 describe("a stream that is refused", () => {
   for (const [why, code, prepare] of refusing) {
-    it(`because ${why}: RST ${code}, nothing of it is kept, and what follows on it is dropped in silence`, () => {
+    it(`because ${why}: RST ${code}, nothing of it is stored, and later frames on it are ignored`, () => {
       const server = prepare()
       const before = numbers(server)
       server.receive(syn(5, "payload"))
@@ -49,7 +49,7 @@ describe("a stream that is refused", () => {
     })
   }
 
-  it("in pieces is skipped whole, and the next frame is read", () => {
+  it("in pieces is skipped completely, and the next frame is read", () => {
     const server = full({ maxInboundStreams: 1 })
     server
       .hex("000006 12 00000005 6162")
@@ -64,7 +64,7 @@ describe("a stream that is refused", () => {
 })
 
 describe("the limits on streams of the peer", () => {
-  it("refuse the 257th live stream where 256 may be, and keep no object for it", () => {
+  it("refuse the 257th live stream with a limit of 256, and store nothing for it", () => {
     const server = new Scripted("server", { maxInboundStreams: 256, acceptBacklog: 1000 })
     for (let i = 0; i < 257; i++) server.receive(syn(3 + 2 * i))
     assert.deepStrictEqual(server.sent(), [`RST ${3 + 2 * 256} code 5`])
@@ -73,7 +73,7 @@ describe("the limits on streams of the peer", () => {
     assert.strictEqual(server.connection.stats().inboundStreams, 256)
   })
 
-  it("a stream that ends makes room for the next", () => {
+  it("a stream that ends frees a place for the next", () => {
     const server = new Scripted("server", { maxInboundStreams: 1 }).receive(syn(3), rst(3, 6))
     server.connection.accept(server.stream(3))
     server.receive(syn(5))
@@ -81,7 +81,7 @@ describe("the limits on streams of the peer", () => {
     assert.strictEqual(server.connection.stats().inboundStreams, 1)
   })
 
-  it("have 128 of 200 unaccepted streams wait, and refuse 72 with AcceptQueueFull", () => {
+  it("keep 128 of 200 unaccepted streams, and refuse 72 with AcceptQueueFull", () => {
     const server = new Scripted("server")
     for (let i = 0; i < 200; i++) server.receive(syn(3 + 2 * i, "z"))
     const refused = server.sent()
@@ -95,7 +95,7 @@ describe("the limits on streams of the peer", () => {
     assert.strictEqual(server.connection.stats().bufferedBytes, 128)
   })
 
-  it("an accepted stream makes room in the queue, one that is accepted twice does not make it twice", () => {
+  it("an accepted stream frees one place in the queue, even if it is accepted twice", () => {
     const server = new Scripted("server", { acceptBacklog: 2 }).receive(syn(3), syn(5))
     const first = server.stream(3)
     server.connection.accept(first)
@@ -105,7 +105,7 @@ describe("the limits on streams of the peer", () => {
     assert.deepStrictEqual(server.sent(), ["RST 9 code 9"])
   })
 
-  it("a stream that has ended keeps its place in the queue until it is taken: it can still be read", () => {
+  it("an ended stream keeps its place in the queue until it is accepted, because it can still be read", () => {
     const server = new Scripted("server", { acceptBacklog: 1 }).receive(syn(3, "hi"), rst(3, 6))
     assert.strictEqual(server.connection.stats().backlog, 1)
     assert.strictEqual(server.connection.stats().inboundStreams, 0)
@@ -124,7 +124,7 @@ describe("the limits on streams of the peer", () => {
     assert.strictEqual(server.read(server.stream(3)), '"hi"')
   })
 
-  it("are the same for a client: a server may open 10 000 streams that are not accepted", () => {
+  it("hold for a client too, if a server opens 10 000 streams that are not accepted", () => {
     const client = new Scripted("client", { refusalBudget: { burst: 10_000, perSecond: 0 } })
     for (let i = 1; i <= 10_000; i++) {
       client.receive(syn(2 * i, "z"))
@@ -155,7 +155,7 @@ describe("the limits on streams of the peer", () => {
     assert.deepStrictEqual(server.events(), [])
   })
 
-  it("streams whose type has not come count as live, so they are bounded too", () => {
+  it("streams whose type has not arrived count as live, so they are limited too", () => {
     const server = new Scripted("server", { typed: true, maxInboundStreams: 2 }).receive(syn(3), syn(5), syn(7))
     assert.deepStrictEqual(server.sent(), ["RST 7 code 5"])
     assert.strictEqual(server.connection.stats().inboundStreams, 2)
@@ -164,7 +164,7 @@ describe("the limits on streams of the peer", () => {
 })
 
 describe("an application that waits for streams", () => {
-  it("takes as many as it asked for past the backlog, and they leave no place taken there", () => {
+  it("takes the streams of its accept capacity, which use no place in the backlog", () => {
     const server = new Scripted("server", { acceptBacklog: 1 })
     server.connection.setAcceptCapacity(2)
     server.receive(syn(3), syn(5))
@@ -179,7 +179,7 @@ describe("an application that waits for streams", () => {
     assert.deepStrictEqual(server.events(), ["Opened 3", "Opened 5", "Opened 7", "Opened 11"])
   })
 
-  it("on a typed session takes a stream when its type is known", () => {
+  it("takes a stream of a typed session when its type is known", () => {
     const server = new Scripted("server", { typed: true, acceptBacklog: 1 })
     server.connection.setAcceptCapacity(1)
     server.receive(syn(3, "type"), syn(5, "type"), syn(7, "type"))
@@ -187,7 +187,7 @@ describe("an application that waits for streams", () => {
     assert.deepStrictEqual(server.sent(), ["RST 7 code 9"])
   })
 
-  it("may refuse what it was shown: the peer may try again", () => {
+  it("may refuse a stream that it was shown, and the peer may retry", () => {
     const server = new Scripted("server").receive(syn(3, "hi"))
     server.connection.refuse(server.stream(3))
     assert.deepStrictEqual(server.sent(), ["RST 3 code 5"])

@@ -93,7 +93,7 @@ const play = (chunks: ReadonlyArray<Uint8Array>): ReadonlyArray<string> => {
 }
 
 describe("a recorded session", () => {
-  it("gives the events that the script names", () => {
+  it("gives the events of the script", () => {
     const whole = play([recording])
     for (const line of [
       "Opened 3 type 7",
@@ -121,7 +121,7 @@ describe("a recorded session", () => {
     assert.strictEqual(whole.filter((line) => line === "RST 21 code 4").length, 1)
   })
 
-  it("split at any byte is the same session", () => {
+  it("gives the same events if its bytes are split at any position", () => {
     const whole = play([recording])
     for (let at = 1; at < recording.length; at++) {
       const split = play([recording.subarray(0, at), recording.subarray(at)])
@@ -129,7 +129,7 @@ describe("a recorded session", () => {
     }
   })
 
-  it("one byte at a time is the same session", () => {
+  it("gives the same events one byte at a time", () => {
     assert.deepStrictEqual(play(Array.from(recording, (_, at) => recording.subarray(at, at + 1))), play([recording]))
   })
 

@@ -16,7 +16,7 @@ const serving = () => {
 
 describe("a reset by the peer", () => {
   for (const code of CODES) {
-    it(`tells reader and writer the code ${code}, unchanged`, () => {
+    it(`gives reader and writer the unchanged code ${code}`, () => {
       const { server, stream } = serving()
       assert.strictEqual(server.read(stream), '"abc"')
       server.receive(rst(3, code))
@@ -32,7 +32,7 @@ describe("a reset by the peer", () => {
   }
 
   for (const code of [5, 9]) {
-    it(`with code ${code} says that the peer did not act on the stream`, () => {
+    it(`with code ${code} has processed no`, () => {
       const client = new Scripted("client")
       const stream = client.open()
       client.sent()
@@ -41,7 +41,7 @@ describe("a reset by the peer", () => {
     })
   }
 
-  it("frees a reader that found nothing and is not yet known to wait: it must look again", () => {
+  it("emits Failed for a reader that found nothing before it waits, so that it reads again", () => {
     const { server, stream } = serving()
     assert.strictEqual(server.read(stream), '"abc"')
     assert.strictEqual(server.connection.read(stream)._tag, "Blocked")
@@ -56,7 +56,7 @@ describe("a reset by the peer", () => {
     assert.deepStrictEqual(server.events(), ["Failed 3: Reset 6 by Remote, processed maybe"])
   })
 
-  it("does not destroy what arrived before it", () => {
+  it("keeps bytes readable that arrived before it", () => {
     const { server, stream } = serving()
     server.receive(rst(3, 6))
     assert.strictEqual(server.read(stream), '"abc"')
@@ -64,14 +64,14 @@ describe("a reset by the peer", () => {
     assert.deepStrictEqual(server.sent(), [])
   })
 
-  it("after its FIN leaves the end an end, for the reader", () => {
+  it("after its FIN leaves the reader a clean end", () => {
     const { server, stream } = serving()
     server.receive(data(3, bytesOf("def"), { fin: true }), rst(3, 6))
     assert.deepStrictEqual(server.readAll(stream), { length: 6, then: "End" })
     assert.strictEqual(server.write(stream, "x"), "Reset 6 by Remote, processed maybe")
   })
 
-  it("drops what waited to be sent, and wakes a writer that waited for room", () => {
+  it("drops unsent bytes, and wakes a writer that waited for capacity", () => {
     const server = new Scripted("server", { maxSendBuffer: 1024 })
     server.receive(data(3, undefined, { syn: true }), data(5, undefined, { syn: true }))
     const [three, five] = [server.stream(3), server.stream(5)]
@@ -85,14 +85,14 @@ describe("a reset by the peer", () => {
     assert.deepStrictEqual(server.sent(), ["DATA 5 (10)"])
   })
 
-  it("drops the increment that waited for it", () => {
+  it("drops the queued increment of its stream", () => {
     const server = new Scripted("server", { window: 8 }).receive(data(3, bytesOf("12345678"), { syn: true }))
     server.readAll(server.stream(3))
     server.receive(rst(3, 6))
     assert.deepStrictEqual(server.sent(), [])
   })
 
-  it("late frames on the id are passed over without an answer, a thousand of them", () => {
+  it("a thousand late frames on the id are ignored without an answer", () => {
     const { server } = serving()
     server.receive(rst(3, 6))
     server.events()
@@ -103,7 +103,7 @@ describe("a reset by the peer", () => {
     assertAtRest(server.connection)
   })
 
-  it("in the middle of a large frame of another stream changes nothing for that one", () => {
+  it("between the pieces of another stream's frame does not change that stream", () => {
     const server = new Scripted("server")
     server.hex("000006 12 00000003 616263").hex("646566 000004 00 00000005 00000006")
     assert.deepStrictEqual(server.readAll(server.stream(3)), { length: 6, then: "Blocked" })
@@ -112,7 +112,7 @@ describe("a reset by the peer", () => {
 
 describe("a reset by this side", () => {
   for (const code of CODES) {
-    it(`puts the code ${code} on the wire unchanged, once`, () => {
+    it(`sends the unchanged code ${code} once`, () => {
       const { server, stream } = serving()
       server.connection.reset(stream, code)
       server.connection.reset(stream, 6)
@@ -126,7 +126,7 @@ describe("a reset by this side", () => {
     })
   }
 
-  it("never makes a cut stream look like one that ended: not without a FIN, not with bytes unread before it", () => {
+  it("never looks like a clean end: not without a FIN, and not if it drops unread bytes before the FIN", () => {
     const cut = serving()
     cut.server.read(cut.stream)
     cut.server.connection.reset(cut.stream, 6)
@@ -138,7 +138,7 @@ describe("a reset by this side", () => {
     assert.strictEqual(unread.server.read(unread.stream), "Reset 6 by Local, processed maybe")
   })
 
-  it("leaves the end of a stream that was read to its end", () => {
+  it("keeps the clean end of a stream whose bytes were all read", () => {
     const { server, stream } = serving()
     server.receive(data(3, undefined, { fin: true }))
     server.read(stream)
@@ -146,7 +146,7 @@ describe("a reset by this side", () => {
     assert.strictEqual(server.read(stream), "End")
   })
 
-  it("before the SYN left leaves no trace on the wire, and says that nothing was processed", () => {
+  it("before the SYN was sent sends nothing, and has processed no", () => {
     const client = new Scripted("client")
     const stream = client.open()
     client.write(stream, "hello")
@@ -157,7 +157,7 @@ describe("a reset by this side", () => {
     assertAtRest(client.connection)
   })
 
-  it("an id that was given back is a stream like any other: late frames on it are not passed over", () => {
+  it("late frames on an id that is used again are not ignored", () => {
     const client = new Scripted("client")
     client.connection.reset(client.open(), 6)
     const stream = client.open()
@@ -171,7 +171,7 @@ describe("a reset by this side", () => {
     assert.deepStrictEqual(client.sent(), ["RST 3 code 4"])
   })
 
-  it("overtakes the bytes that waited: they are never sent", () => {
+  it("drops the unsent bytes of its stream", () => {
     const { server, stream } = serving()
     server.write(stream, 1000)
     server.connection.finish(stream)
@@ -179,7 +179,7 @@ describe("a reset by this side", () => {
     assert.deepStrictEqual(server.sent(), ["RST 3 code 6"])
   })
 
-  it("overtakes the increment that waited", () => {
+  it("drops the queued increment of its stream, too", () => {
     const server = new Scripted("server", { window: 8 }).receive(data(3, bytesOf("12345678"), { syn: true }))
     server.readAll(server.stream(3))
     server.connection.reset(server.stream(3), 6)
@@ -198,7 +198,7 @@ describe("a reset by this side", () => {
     assert.deepStrictEqual(server.readAll(stream), { length: 3, then: "End" })
   })
 
-  it("makes room for an open that waited, and for a writer that waited", () => {
+  it("wakes a waiting open, and a writer that waits for capacity", () => {
     const client = new Scripted("client", { maxOutboundStreams: 2, maxSendBuffer: 1024 })
     const [first, second] = [client.open(), client.open()]
     client.write(first, 1024)
@@ -208,7 +208,7 @@ describe("a reset by this side", () => {
     assert.deepStrictEqual(client.events(), ["Failed 3: Reset 6 by Local, processed no", "Writable 5", "OpenAvailable"])
   })
 
-  it("of all streams resets each once, and only those", () => {
+  it("of all streams resets each live one once, and no other", () => {
     const client = new Scripted("client")
     client.open()
     client.receive(data(2, undefined, { syn: true }))
@@ -219,7 +219,7 @@ describe("a reset by this side", () => {
     assert.deepStrictEqual(client.sent(), [])
   })
 
-  it("a peer that makes us reset without end, and takes none of it, is told to calm down", () => {
+  it("a peer that causes endless resets and reads none ends the session with EnhanceYourCalm", () => {
     const server = new Scripted("server", {
       resetBudget: { burst: 10_000, perSecond: 0 },
       maxInboundStreams: 1
@@ -232,7 +232,7 @@ describe("a reset by this side", () => {
   })
 })
 
-it("of thousands of streams at once is not charged to the peer", () => {
+it("a reset of thousands of streams at once by this side is not charged to the peer", () => {
   const client = new Scripted("client", { maxOutboundStreams: 10_000 })
   for (let i = 0; i < 5000; i++) client.connection.open(undefined)
   client.frames()

@@ -102,7 +102,7 @@ describe("two windows that differ", () => {
 
 describe("equal windows and a prompt reader", () => {
   for (const window of WINDOWS) {
-    it(`of ${window} bytes cost no time, and few increments`, () => {
+    it(`of ${window} bytes cause no stall, and few increments`, () => {
       const total = totalFor(window)
       const outcome = transfer(window, window, total, "prompt")
       assert.strictEqual(outcome.received, total)
@@ -115,7 +115,7 @@ describe("equal windows and a prompt reader", () => {
 })
 
 describe("a sender with a quarter of the receiver's window", () => {
-  it("waits once, and not again", () => {
+  it("stalls once, and not again", () => {
     const outcome = transfer(65_536, 262_144, 3_000_000, "prompt")
     assert.deepStrictEqual({ received: outcome.received, end: outcome.end }, { received: 3_000_000, end: "End" })
     assert.isAtMost(outcome.elapsed, 60)

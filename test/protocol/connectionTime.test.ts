@@ -10,7 +10,7 @@ const heartbeat = { interval: 10_000, tolerance: 15_000 }
 const client = (overrides: Overrides = {}) => new Scripted("client", { typed: true, heartbeat, ...overrides })
 
 describe("a silent peer", () => {
-  it("is probed after the interval, and dead after the tolerance", () => {
+  it("gets a heartbeat after the interval, and is dead after the tolerance", () => {
     const session = client()
     const stream = session.open(0)
     session.sent()
@@ -36,7 +36,7 @@ describe("a silent peer", () => {
     assertAtRest(session.connection)
   })
 
-  it("that answers is alive, and probed again an interval later", () => {
+  it("that answers is alive, and gets the next heartbeat one interval later", () => {
     const session = client()
     session.tick(10_000, 7)
     session.sent()
@@ -48,7 +48,7 @@ describe("a silent peer", () => {
     assert.deepStrictEqual(session.sent(), ["DATA 3 (4)"])
   })
 
-  it("is alive as long as any byte comes: a refused heartbeat, half a header, an unknown frame", () => {
+  it("is alive while any byte arrives: a refused heartbeat, half a header, an unknown frame", () => {
     const session = client()
     session.tick(10_000, 7)
     session.sent()
@@ -61,7 +61,7 @@ describe("a silent peer", () => {
     assert.deepStrictEqual(session.sent(), [])
   })
 
-  it("is not judged by a call that comes far too late", () => {
+  it("is not declared dead by a check that runs far too late", () => {
     const session = client()
     session.tick(10_000, 7)
     session.sent()
@@ -70,7 +70,7 @@ describe("a silent peer", () => {
     assert.deepStrictEqual(session.sent(), ["DATA 3 (4)"])
   })
 
-  it("that has said goodbye cannot be probed, and is not declared dead", () => {
+  it("that has sent GOAWAY gets no heartbeat, and is not declared dead", () => {
     const session = client().receive(goAway(0, 0))
     session.tick(10_000)
     session.tick(10_000)
@@ -79,7 +79,7 @@ describe("a silent peer", () => {
     assert.isUndefined(session.connection.end)
   })
 
-  it("is not probed where there are no heartbeats", () => {
+  it("gets no heartbeat if there are none", () => {
     const session = client({ heartbeat: undefined })
     assert.strictEqual(session.connection.nextDeadline(), Infinity)
     session.tick(1_000_000)
@@ -88,7 +88,7 @@ describe("a silent peer", () => {
 })
 
 describe("a peer that stalls", () => {
-  it("within a frame ends the session, whatever else works", () => {
+  it("inside a frame ends the session, even if everything else works", () => {
     const server = new Scripted("server").receive(data(3, bytesOf("abc"), { syn: true })).hex("000005 10 000000")
     assert.strictEqual(server.read(server.stream(3)), '"abc"')
     assert.strictEqual(server.write(server.stream(3), "x"), "took 1")
@@ -99,7 +99,7 @@ describe("a peer that stalls", () => {
     assert.strictEqual(server.events().slice(-1)[0], "Ended: Dead PartialFrame silent for 30000 since 0")
   })
 
-  it("in taking our bytes ends the session", () => {
+  it("in reading our bytes ends the session", () => {
     const server = new Scripted("server").receive(data(3, undefined, { syn: true }))
     server.write(server.stream(3), "x")
     server.now = 5
@@ -111,7 +111,7 @@ describe("a peer that stalls", () => {
     assert.strictEqual(server.events().slice(-1)[0], "Ended: Dead WriteStalled silent for 30000 since 5")
   })
 
-  it("is fine once the transport has taken the batch", () => {
+  it("is alive again when the transport has accepted the batch", () => {
     const server = new Scripted("server").receive(data(3, undefined, { syn: true }))
     server.write(server.stream(3), "x")
     server.connection.takeFrames(1000, 0)
@@ -119,15 +119,15 @@ describe("a peer that stalls", () => {
     assert.strictEqual(server.connection.nextDeadline(), Infinity)
   })
 
-  it("has no limit after an empty batch", () => {
+  it("has no time limit after an empty batch", () => {
     const server = new Scripted("server")
     assert.deepStrictEqual(server.connection.takeFrames(1000, 0), [])
     assert.strictEqual(server.connection.nextDeadline(), Infinity)
   })
 })
 
-describe("a stream whose type does not come", () => {
-  it("is refused at the type's time limit; its neighbours are not", () => {
+describe("a stream whose type does not arrive", () => {
+  it("is refused at the type's time limit; other streams are not", () => {
     const server = new Scripted("server", { typed: true }).receive(data(3, Uint8Array.of(1), { syn: true }))
     server.now = 4000
     server.receive(data(5, undefined, { syn: true }), data(7, new Uint8Array(4), { syn: true }))
@@ -146,7 +146,7 @@ describe("a stream whose type does not come", () => {
     assert.strictEqual(server.connection.stats().inboundStreams, 2)
   })
 
-  it("counts from when it was opened, whatever arrives of the type", () => {
+  it("has a time limit from its SYN, even if a part of the type arrives", () => {
     const server = new Scripted("server", { typed: true, typeTimeout: 50 })
     server.receive(data(3, undefined, { syn: true }))
     server.now = 40
@@ -157,13 +157,13 @@ describe("a stream whose type does not come", () => {
     assertAtRest(server.connection)
   })
 
-  it("has no limit on an untyped session", () => {
+  it("has no time limit on an untyped session", () => {
     const server = new Scripted("server").receive(data(3, undefined, { syn: true }))
     server.tick(100_000)
     assert.deepStrictEqual(server.sent(), [])
   })
 
-  it("leaves no deadline behind when the session ends", () => {
+  it("leaves no deadline when the session ends", () => {
     const server = new Scripted("server", { typed: true }).receive(data(3, undefined, { syn: true }))
     server.hex("000001 10 00000000")
     assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 1", FILLER])

@@ -20,7 +20,7 @@ const opened = (window: number, maxSendBuffer = 1_048_576) => {
 }
 
 describe("windows that differ on the two sides", () => {
-  it("what is sent follows the peer's window, what is taken this side's", () => {
+  it("sent bytes follow the peer's window, and received bytes follow this side's", () => {
     const client = new Scripted("client", { window: 1000, peerWindow: 100 })
     const stream = client.open()
     assert.strictEqual(client.connection.write(stream, new Uint8Array(500)), 100)
@@ -31,7 +31,7 @@ describe("windows that differ on the two sides", () => {
     assert.deepStrictEqual(client.sent(), ["RST 3 code 3"])
   })
 
-  it("hold for the streams of the peer, too", () => {
+  it("hold for the streams of the peer too", () => {
     const server = new Scripted("server", { window: 1000, peerWindow: 100 })
     server.receive(data(3, new Uint8Array(1000), { syn: true }))
     assert.strictEqual(server.connection.write(server.stream(3), new Uint8Array(500)), 100)
@@ -39,8 +39,8 @@ describe("windows that differ on the two sides", () => {
   })
 })
 
-describe("the window of what we receive", () => {
-  it("may be used up to its last byte; one more is a flow control error, what was within it stays readable", () => {
+describe("the receive window", () => {
+  it("may be used to its last byte; one more is a FlowControlError, and the bytes within it stay readable", () => {
     const { server, stream } = serving(262_144, 262_144)
     assert.deepStrictEqual(server.sent(), [])
     server.receive(data(3, bytesOf("x")))
@@ -52,7 +52,7 @@ describe("the window of what we receive", () => {
     assertAtRest({ stats: () => ({ ...server.connection.stats(), backlog: 0 }) })
   })
 
-  it("is judged from the header: a frame that exceeds it is refused before its first byte", () => {
+  it("is checked at the header: a frame that exceeds it is refused before its first payload byte", () => {
     const { server, stream } = serving(100, 60)
     server.hex("000029 10 00000003")
     assert.deepStrictEqual(server.sent(), ["RST 3 code 3"])
@@ -63,7 +63,7 @@ describe("the window of what we receive", () => {
     assert.deepStrictEqual(server.events(), ["Failed 3: Reset 3 by Local, processed maybe", "Opened 5"])
   })
 
-  it("a SYN of 16 MiB is refused from its header, its body is skipped, and other streams go on", () => {
+  it("a SYN of 16 MiB is refused at its header, its payload is skipped, and other streams continue", () => {
     const { server, stream } = serving(262_144, 3)
     server.hex("ffffff 12 00000005")
     assert.deepStrictEqual(server.sent(), ["RST 5 code 3"])
@@ -81,14 +81,14 @@ describe("the window of what we receive", () => {
     assert.deepStrictEqual(server.readAll(stream), { length: 100, then: "Blocked" })
   })
 
-  it("a FIN, a SYN and an empty frame cost nothing", () => {
+  it("a FIN, a SYN and an empty frame use no credit", () => {
     const { server, stream } = serving(100, 100)
     server.receive(data(3), data(3, undefined, { fin: true }))
     assert.deepStrictEqual(server.sent(), [])
     assert.deepStrictEqual(server.readAll(stream), { length: 100, then: "End" })
   })
 
-  it("is granted again when half of it was read, in one increment", () => {
+  it("is granted again in one increment when half of it was read", () => {
     const server = new Scripted("server", { window: 100 }).receive(data(3, new Uint8Array(49), { syn: true }))
     const stream = server.stream(3)
     server.readAll(stream)
@@ -100,7 +100,7 @@ describe("the window of what we receive", () => {
     assert.deepStrictEqual(server.sent(), [])
   })
 
-  it("increments that the transport does not take become one", () => {
+  it("unsent increments of one stream become one", () => {
     const server = new Scripted("server", { window: 100 }).receive(data(3, new Uint8Array(50), { syn: true }))
     const stream = server.stream(3)
     server.readAll(stream)
@@ -109,7 +109,7 @@ describe("the window of what we receive", () => {
     assert.deepStrictEqual(server.sent(), ["WNDINC 3 +100"])
   })
 
-  it("what is left is granted once the buffer has stayed empty: the peer may have a smaller window", () => {
+  it("the rest is granted when the buffer has stayed empty, because the peer may have a smaller window", () => {
     const server = new Scripted("server", { window: 100 }).receive(data(3, new Uint8Array(16), { syn: true }))
     const stream = server.stream(3)
     server.readAll(stream)
@@ -129,7 +129,7 @@ describe("the window of what we receive", () => {
     assert.deepStrictEqual(server.sent(), ["WNDINC 3 +16"])
   })
 
-  it("a peer that goes on sending is no peer that stalls: nothing is granted early", () => {
+  it("a peer that continues to send gets no early grant", () => {
     const server = new Scripted("server", { window: 100 }).receive(data(3, new Uint8Array(16), { syn: true }))
     const stream = server.stream(3)
     server.readAll(stream)
@@ -143,7 +143,7 @@ describe("the window of what we receive", () => {
     assert.deepStrictEqual(server.sent(), ["WNDINC 3 +32"])
   })
 
-  it("a reader that has not yet read all is no stalled peer: what is left is granted later", () => {
+  it("while unread bytes remain, the peer does not count as stalled, and the rest is granted later", () => {
     const server = new Scripted("server", { window: 20_000 })
     server.receive(data(3, new Uint8Array(3000), { syn: true }), data(3, new Uint8Array(3000)))
     const stream = server.stream(3)
@@ -193,7 +193,7 @@ describe("the window of what we receive", () => {
   })
 })
 
-describe("the window of what we send", () => {
+describe("the send window", () => {
   it("stops the writer at its last byte, and an increment wakes it", () => {
     const { client, stream } = opened(100)
     assert.strictEqual(client.connection.writable(stream), 100)
@@ -214,7 +214,7 @@ describe("the window of what we send", () => {
     assert.strictEqual(client.connection.nextDeadline(), Infinity)
   })
 
-  it("an increment of 0 is an error of the stream alone", () => {
+  it("an increment of 0 resets only its stream", () => {
     const { client, stream } = opened(100)
     client.hex("000004 20 00000003 00000000")
     assert.deepStrictEqual(client.sent(), ["RST 3 code 1"])
@@ -223,7 +223,7 @@ describe("the window of what we send", () => {
     assert.strictEqual(client.open().id, 5)
   })
 
-  it("an increment for a stream of the peer wakes its writer, and touches nothing that was received", () => {
+  it("an increment for a stream of the peer wakes its writer, and does not change the received bytes", () => {
     const server = new Scripted("server", { window: 100 }).receive(data(3, bytesOf("unread"), { syn: true }))
     const stream = server.stream(3)
     server.events()
@@ -253,7 +253,7 @@ describe("the window of what we send", () => {
     assert.deepStrictEqual(client.events(), ["Failed 3: Reset 3 by Local, processed maybe"])
   })
 
-  it("bytes that wait to be sent still belong to it, for the peer", () => {
+  it("includes unsent bytes, as the peer counts it", () => {
     const { client, stream } = opened(100)
     client.write(stream, 60)
     client.receive(windowIncrement(3, 0x7fffffff - 99))
@@ -265,7 +265,7 @@ describe("the window of what we send", () => {
     assert.deepStrictEqual(other.client.sent(), [])
   })
 
-  it("what is withdrawn was never sent, and its credit is there again", () => {
+  it("withdrawn bytes are never sent, and their credit is free again", () => {
     const { client, stream } = opened(100)
     client.write(stream, "keep")
     client.write(stream, "forget")
@@ -277,7 +277,7 @@ describe("the window of what we send", () => {
     assert.strictEqual(client.connection.writable(stream), 96)
   })
 
-  it("a withdrawn write leaves nothing to send, but a SYN and a FIN stay", () => {
+  it("a withdrawal leaves nothing to send except a SYN and a FIN", () => {
     const { client, stream } = opened(100)
     client.write(stream, "x")
     assert.isTrue(client.connection.withdraw(stream, 1))
@@ -292,7 +292,7 @@ describe("the window of what we send", () => {
     assert.deepStrictEqual(client.sent(), ["FIN 5 (0)"])
   })
 
-  it("after the stream has failed there is nothing to withdraw", () => {
+  it("a withdrawal from a failed stream returns false", () => {
     const { client, stream } = opened(100)
     client.write(stream, "x")
     client.receive(rst(3, 6))
@@ -300,7 +300,7 @@ describe("the window of what we send", () => {
     assert.strictEqual(client.connection.stats().queuedBytes, 0)
   })
 
-  it("a withdrawal wakes the writer of its own stream and those that wait for room", () => {
+  it("a withdrawal wakes the writer of its stream and writers that wait for capacity", () => {
     const { client, stream } = opened(100, 1024)
     client.write(stream, 100)
     assert.strictEqual(client.write(stream, 10), "took 0")
@@ -315,7 +315,7 @@ describe("the window of what we send", () => {
     assert.deepStrictEqual(crowd.client.events(), ["Writable 5"])
   })
 
-  it("a writer that gave up is not woken", () => {
+  it("an unblocked writer is not woken", () => {
     const { client, stream } = opened(100)
     client.write(stream, 200)
     client.connection.unblockWriter(stream)
@@ -325,7 +325,7 @@ describe("the window of what we send", () => {
 })
 
 describe("a peer that grants single bytes", () => {
-  it("gets no single-byte frames: the writer waits for a quarter of the window, or a moment", () => {
+  it("gets no single-byte frames: the writer waits for a quarter of the window, or for 5 ms", () => {
     const { client, stream } = opened(100)
     client.write(stream, 200)
     client.sent()
@@ -337,7 +337,7 @@ describe("a peer that grants single bytes", () => {
     assert.strictEqual(client.write(stream, 100), "took 25")
   })
 
-  it("gets what there is after 5 ms, in one frame", () => {
+  it("gets the available credit used in one frame after 5 ms", () => {
     const { client, stream } = opened(100)
     client.write(stream, 200)
     client.sent()
@@ -353,7 +353,7 @@ describe("a peer that grants single bytes", () => {
     assert.strictEqual(client.write(stream, 97), "took 0")
   })
 
-  it("gets what there is after 5 ms although the writer comes later than the credit", () => {
+  it("gets the available credit used after 5 ms even if the write comes after the credit", () => {
     const { client, stream } = opened(100)
     client.write(stream, 100)
     client.sent()
@@ -371,14 +371,14 @@ describe("a peer that grants single bytes", () => {
     assert.strictEqual(client.connection.nextDeadline(), Infinity)
   })
 
-  it("a writer that was woken and does not come back is not woken again", () => {
+  it("a woken writer that does not write again is not woken again", () => {
     const { client, stream } = opened(100)
     client.write(stream, 200)
     client.receive(windowIncrement(3, 100), windowIncrement(3, 100))
     assert.deepStrictEqual(client.events(), ["Writable 3"])
   })
 
-  it("never makes more than a kilobyte wait, however large the window", () => {
+  it("never makes a write wait for more than 1 KiB of credit, with any window", () => {
     const { client, stream } = opened(262_144)
     client.write(stream, 262_144)
     assert.strictEqual(client.write(stream, 5000), "took 0")
@@ -389,7 +389,7 @@ describe("a peer that grants single bytes", () => {
     assert.deepStrictEqual(client.events(), ["Writable 3"])
   })
 
-  it("a write that fits in the credit goes at once, small as it is", () => {
+  it("a write that fits in the credit is sent at once, even if it is small", () => {
     const { client, stream } = opened(100)
     client.write(stream, 100)
     client.sent()
@@ -398,7 +398,7 @@ describe("a peer that grants single bytes", () => {
     assert.deepStrictEqual(client.sent(), ["DATA 3 (2)"])
   })
 
-  it("a writer that gave up leaves no deadline behind", () => {
+  it("an unblocked writer leaves no deadline", () => {
     const { client, stream } = opened(100)
     client.write(stream, 200)
     client.receive(windowIncrement(3, 1))
@@ -407,7 +407,7 @@ describe("a peer that grants single bytes", () => {
     assert.strictEqual(client.connection.nextDeadline(), Infinity)
   })
 
-  it("a stream that ends leaves no deadline behind", () => {
+  it("a stream that ends leaves no deadline", () => {
     const { client, stream } = opened(100)
     client.write(stream, 200)
     client.receive(windowIncrement(3, 1))
@@ -416,7 +416,7 @@ describe("a peer that grants single bytes", () => {
   })
 })
 
-it("small views of large chunks do not keep the chunks", () => {
+it("small views of large chunks do not keep the chunks in memory", () => {
   const server = new Scripted("server")
   server.receive(data(3, undefined, { syn: true }))
   const chunk = new Uint8Array(65_536)

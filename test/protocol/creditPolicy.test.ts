@@ -27,6 +27,6 @@ const untilGranted = (roundTrip: number): number => {
   }
 }
 
-it("windows of far peers grow at the full rate: only near peers wait for larger increments", () => {
+it("windows of far peers grow at the full rate, because only near peers wait for larger increments", () => {
   assert.deepStrictEqual([0.2, 1, 1.1, 100, Infinity].map(untilGranted), [256, 256, 128, 128, 128])
 })

@@ -2,7 +2,7 @@ import { assert, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { DeadlineQueue } from "../../src/protocol/collections/deadlineQueue.js"
 
-it("an empty deadline queue never falls due", () => {
+it("an empty deadline queue has no deadline", () => {
   const queue = new DeadlineQueue<string>(10)
   assert.strictEqual(queue.delay, 10)
   assert.strictEqual(queue.size, 0)
@@ -10,7 +10,7 @@ it("an empty deadline queue never falls due", () => {
   assert.deepStrictEqual(queue.takeDue(Infinity), [])
 })
 
-it("a key falls due exactly the delay after it was added", () => {
+it("a key is due exactly the delay after it was added", () => {
   const queue = new DeadlineQueue<string>(10)
   queue.add("a", 100)
   assert.strictEqual(queue.next(), 110)
@@ -21,7 +21,7 @@ it("a key falls due exactly the delay after it was added", () => {
   assert.strictEqual(queue.next(), Infinity)
 })
 
-it("adding a key that waits does not put it off", () => {
+it("adding a key that is in the queue does not delay it", () => {
   const queue = new DeadlineQueue<string>(10)
   queue.add("a", 0)
   queue.add("a", 9)
@@ -30,7 +30,7 @@ it("adding a key that waits does not put it off", () => {
   assert.deepStrictEqual(queue.takeDue(19), [])
 })
 
-it("a key that was taken may be added again", () => {
+it("a taken key may be added again", () => {
   const queue = new DeadlineQueue<string>(10)
   queue.add("a", 0)
   queue.takeDue(10)
@@ -38,7 +38,7 @@ it("a key that was taken may be added again", () => {
   assert.strictEqual(queue.next(), 21)
 })
 
-it("only the keys that are due are taken, in the order of their adding", () => {
+it("only due keys are taken, in the order in which they were added", () => {
   const queue = new DeadlineQueue<string>(10)
   queue.add("b", 0)
   queue.add("a", 1)
@@ -48,7 +48,7 @@ it("only the keys that are due are taken, in the order of their adding", () => {
   assert.strictEqual(queue.next(), 12)
 })
 
-it("a key that was deleted never falls due, and deleting what is not there does nothing", () => {
+it("a deleted key is never due, and deleting an unknown key does nothing", () => {
   const queue = new DeadlineQueue<string>(10)
   queue.delete("x")
   queue.add("a", 0)
@@ -59,7 +59,7 @@ it("a key that was deleted never falls due, and deleting what is not there does 
   assert.deepStrictEqual(queue.takeDue(100), ["b"])
 })
 
-it("clearing a deadline queue forgets every key", () => {
+it("clearing a deadline queue removes every key", () => {
   const queue = new DeadlineQueue<string>(10)
   queue.add("a", 0)
   queue.add("b", 0)
@@ -75,7 +75,7 @@ const operation = fc.oneof(
   fc.record({ op: fc.constant("wait" as const), key: fc.integer({ min: 1, max: 15 }) })
 )
 
-it("a deadline queue behaves as a plain list of keys and deadlines", () => {
+it("a deadline queue behaves like a plain list of keys and deadlines", () => {
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
       const queue = new DeadlineQueue<number>(10)

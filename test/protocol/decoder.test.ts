@@ -28,7 +28,7 @@ const malformed = (code: number, type: number, streamId: number, length: number,
   message
 })
 
-describe("the vectors of the wire, each with a frame behind it", () => {
+describe("the test vectors of the wire, each followed by another frame", () => {
   const vectors: ReadonlyArray<readonly [string, string, InboundFrame]> = [
     ["DATA+SYN+FIN", "0000051300000003 68656c6c6f", whole("68656c6c6f", { syn: true, fin: true })],
     ["DATA+SYN", "0000051200000003 68656c6c6f", whole("68656c6c6f", { syn: true })],
@@ -85,7 +85,7 @@ describe("reserved bits of a frame", () => {
     assert.deepStrictEqual(decode("00000400ffffffff 00000006"), [{ _tag: "Rst", streamId: 0x7fffffff, code: 6 }])
   })
 
-  it("of an increment and of a last stream id are masked, of a code not", () => {
+  it("of an increment and of a last stream id are masked, but not of a code", () => {
     assert.deepStrictEqual(decode("0000042000000003 80040000"), [sentinel])
     assert.deepStrictEqual(decode("0000083000000000 80000003 80000001" + SENTINEL), [
       { _tag: "GoAway", lastStreamId: 3, code: 0x80000001, debug: new Uint8Array(0) },
@@ -106,7 +106,7 @@ describe("reserved bits of a frame", () => {
   })
 })
 
-describe("faults are judged from the header, before any of the body", () => {
+describe("faults are detected from the header, before any payload", () => {
   const faults: ReadonlyArray<readonly [string, string, InboundFrame]> = [
     ["DATA on stream 0", "0000011000000000", malformed(1, 1, 0, 1, "DATA on stream 0")],
     ["empty DATA on stream 0", "0000001300000000", malformed(1, 1, 0, 0, "DATA on stream 0")],
@@ -147,7 +147,7 @@ describe("a large frame", () => {
   const LENGTH = 0xffffff
   const chunk = pattern(65_536)
 
-  it("of DATA is handed on piece by piece, by reference, never gathered", () => {
+  it("of DATA is returned in pieces, by reference", () => {
     const decoder = new Decoder()
     assert.deepStrictEqual(decoder.push(fromHex("ffffff1200000003")), [
       { ...whole("", { syn: true }), length: LENGTH, last: false }
@@ -169,7 +169,7 @@ describe("a large frame", () => {
     assert.deepStrictEqual(decoder.push(fromHex(SENTINEL)), [sentinel])
   })
 
-  it("of unknown type is skipped, and announced once", () => {
+  it("of unknown type is skipped, and returned once", () => {
     const decoder = new Decoder()
     const seen = [...decoder.push(fromHex("fffffff000000003"))]
     assert.deepStrictEqual(seen, [{ _tag: "Unknown", type: 15, flags: 0, streamId: 3, length: LENGTH }])
@@ -204,7 +204,7 @@ describe("a large frame", () => {
 })
 
 describe("the pieces of DATA", () => {
-  it("a header at the end of a chunk announces itself, so that the window is judged at once", () => {
+  it("a header at the end of a chunk gives an empty first piece, so that the window is checked at once", () => {
     const decoder = new Decoder()
     const piece = whole("", { fin: true })
     assert.deepStrictEqual(decoder.push(fromHex("0000021100000003")), [{ ...piece, length: 2, last: false }])
@@ -217,7 +217,7 @@ describe("the pieces of DATA", () => {
     ])
   })
 
-  it("a header in two chunks that goes on with payload gives one first piece", () => {
+  it("a header in two chunks that is followed by payload gives one first piece", () => {
     const decoder = new Decoder()
     assert.deepStrictEqual(decoder.push(fromHex("00000210")), [])
     assert.deepStrictEqual(decoder.push(fromHex("00000003 61")), [
@@ -247,7 +247,7 @@ describe("the pieces of DATA", () => {
   })
 })
 
-it("a header may come out of a Node Buffer's middle", () => {
+it("a header may come from the middle of a Node Buffer", () => {
   const chunk = Buffer.from(fromHex("ffff" + SENTINEL)).subarray(2)
   assert.deepStrictEqual(new Decoder().push(chunk), [sentinel])
 })

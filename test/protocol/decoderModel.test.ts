@@ -145,7 +145,7 @@ const anything = fc.oneof(
 const SENTINEL = fromHex("000000f000000007")
 const sizes = fc.array(fc.oneof(fc.nat(3), fc.nat(40)), { maxLength: 40 })
 
-it("the decoder gives what a naive decoder gives, whatever the frames and the splits", () => {
+it("the decoder gives the same as a naive decoder, for any frames and splits", () => {
   fc.assert(
     fc.property(fc.array(anything, { maxLength: 8 }), sizes, (parts, sizes) => {
       check(split(concat([...parts, SENTINEL]), sizes))
@@ -154,7 +154,7 @@ it("the decoder gives what a naive decoder gives, whatever the frames and the sp
   )
 })
 
-it("the decoder gives the same frames for input that is split at every byte", () => {
+it("the decoder gives the same frames if the input is split at every byte", () => {
   const recorded = concat([
     fromHex("0000051200000003 68656c6c6f 0000042000000003 00040000 0000031100000003 616263 000000f000000000"),
     fromHex("0000001000000005 0000040080000003 80000006 0000044f00000009 01020304 0000001300000007"),
@@ -166,7 +166,7 @@ it("the decoder gives the same frames for input that is split at every byte", ()
   check([recorded])
 })
 
-it("the decoder gives back what the encoder wrote, with a sentinel behind it", () => {
+it("the decoder returns the frames that the encoder wrote, followed by a sentinel", () => {
   const frames = fc.array(wellFormed, { maxLength: 6 })
   fc.assert(
     fc.property(frames, sizes, (parts, sizes) => {

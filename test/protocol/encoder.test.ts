@@ -9,7 +9,7 @@ import { bytesOf } from "../support/protocol/text.js"
 
 const hexOf = (...frames: ReadonlyArray<Frame>): string => toHex(concat(encode(frames)))
 
-describe("the vectors of the wire", () => {
+describe("the test vectors of the wire", () => {
   const vectors: ReadonlyArray<readonly [string, Frame, string]> = [
     ["DATA+SYN+FIN", data(3, bytesOf("hello"), { syn: true, fin: true }), "000005130000000368656c6c6f"],
     ["DATA+SYN", data(3, bytesOf("hello"), { syn: true }), "000005120000000368656c6c6f"],
@@ -35,7 +35,7 @@ describe("the vectors of the wire", () => {
     assert.strictEqual(encodedLength(frame), hex.length / 2)
   })
 
-  it("are encoded behind one another, in one chunk", () => {
+  it("are encoded one after another in one chunk", () => {
     const chunks = encode(vectors.map(([, frame]) => frame))
     assert.lengthOf(chunks, 1)
     assert.strictEqual(toHex(concat(chunks)), vectors.map(([, , hex]) => hex).join(""))
@@ -47,7 +47,7 @@ describe("the chunks of a batch", () => {
     assert.deepStrictEqual(encode([]), [])
   })
 
-  it("a payload of up to 8 KiB is copied behind its header", () => {
+  it("a payload of up to 8 KiB is copied after its header", () => {
     const payload = pattern(8192)
     const [chunk, ...more] = encode([data(3, payload)])
     assert.lengthOf(more, 0)
@@ -56,7 +56,7 @@ describe("the chunks of a batch", () => {
     assert.strictEqual(chunk?.buffer.byteLength, 8200)
   })
 
-  it("a larger payload is passed on by reference, and the other frames share one buffer of their size", () => {
+  it("a larger payload is passed by reference, and the other frames share one buffer of their size", () => {
     const large = pattern(8193)
     const larger = pattern(20_000, 7)
     const frames = [
@@ -84,14 +84,14 @@ describe("the chunks of a batch", () => {
     assert.strictEqual(before?.buffer.byteLength, 12 + 8 + 8 + 12 + 9)
   })
 
-  it("a batch that ends with a large payload has no empty chunk behind it", () => {
+  it("a batch that ends with a large payload has no empty last chunk", () => {
     const payload = pattern(8193)
     const chunks = encode([data(3, payload)])
     assert.lengthOf(chunks, 2)
     assert.strictEqual(chunks[1], payload)
   })
 
-  it("a payload of 16 MiB - 1 is announced with all 24 bits", () => {
+  it("a payload of 16 MiB - 1 sets all 24 bits of the length", () => {
     const [header, payload] = encode([data(3, new Uint8Array(0xffffff))])
     assert.strictEqual(toHex(header ?? bytesOf("")), "ffffff1000000003")
     assert.strictEqual(payload?.length, 0xffffff)
@@ -147,7 +147,7 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
     .map(([type, flags, streamId]): Frame => ({ _tag: "Unknown", type, flags, streamId, length: 0 }))
 )
 
-it("the encoder gives the bytes of a naive encoder, whatever the batch", () => {
+it("the encoder gives the bytes of a naive encoder for any batch", () => {
   fc.assert(
     fc.property(fc.array(frame, { maxLength: 8 }), (frames) => {
       const chunks = encode(frames)

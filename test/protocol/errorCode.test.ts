@@ -34,7 +34,7 @@ it("every known code has its name", () => {
   )
 })
 
-it("a code that nobody named is shown in hexadecimal", () => {
+it("a code without a name is shown in hexadecimal", () => {
   assert.strictEqual(errorCodeName(16), "0x10")
   assert.strictEqual(errorCodeName(0xff), "0xff")
   assert.strictEqual(errorCodeName(0xffffffff), "0xffffffff")

@@ -29,14 +29,14 @@ it("data without payload and flags is a whole empty frame", () => {
   })
 })
 
-it("data keeps its payload by reference, and announces its length", () => {
+it("data keeps its payload by reference, and has its length", () => {
   const payload = pattern(5)
   const frame = Frame.data(4, payload)
   assert.strictEqual(frame.payload, payload)
   assert.strictEqual(frame.length, 5)
 })
 
-it("data carries exactly the flags that it is given", () => {
+it("data has exactly the flags of its argument", () => {
   const flags = (given: { readonly syn?: boolean; readonly fin?: boolean }) => {
     const { fin, syn } = Frame.data(3, pattern(1), given)
     return [syn, fin]
@@ -63,6 +63,6 @@ it("goAway makes a GOAWAY frame, with and without debug bytes", () => {
   assert.deepStrictEqual(Frame.goAway(0, 0), { _tag: "GoAway", lastStreamId: 0, code: 0, debug: new Uint8Array(0) })
 })
 
-it("the filler behind a GOAWAY is an empty frame of type 15 on stream 0", () => {
+it("the filler after a GOAWAY is an empty frame of type 15 on stream 0", () => {
   assert.deepStrictEqual(Frame.goAwayFiller, { _tag: "Unknown", type: 15, flags: 0, streamId: 0, length: 0 })
 })

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 
 const burst = fileURLToPath(new URL("../support/protocol/burst.ts", import.meta.url))
 
-it("streams that have ended do not stay until the next full collection", () => {
+it("ended streams do not stay in memory until the next full collection", () => {
   const said = execFileSync(process.execPath, ["--expose-gc", "--import", "tsx", burst], { encoding: "utf8" })
   // it was 877 bytes a stream, which is all of one
   assert.isBelow(Number(said), 200)

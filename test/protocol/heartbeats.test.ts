@@ -41,7 +41,7 @@ const taken = (owners: Owners): ReadonlyArray<number> =>
   owners.scheduler.take(Infinity).flatMap((frame) => (frame._tag === "Data" ? [...frame.payload] : []))
 
 describe("heartbeats of this side", () => {
-  it("take their bytes from the window and from the capacity, until they leave", () => {
+  it("use bytes of the window, and of the capacity until they are sent", () => {
     const owners = make()
     const stream = open(owners)
     assert.isUndefined(owners.heartbeats.stream)
@@ -53,7 +53,7 @@ describe("heartbeats of this side", () => {
     assert.strictEqual(owners.capacity.queued, 0)
   })
 
-  it("a number that waits for its answer is not sent again, and costs nothing", () => {
+  it("a pending number is not sent again, and uses no credit", () => {
     const owners = make()
     const stream = open(owners)
     owners.heartbeats.send(stream, 7)
@@ -62,7 +62,7 @@ describe("heartbeats of this side", () => {
     assert.strictEqual(owners.capacity.queued, 4)
   })
 
-  it("an answer tells the round trip, and that the peer knows heartbeats", () => {
+  it("an answer gives the round trip, and shows that the peer knows heartbeats", () => {
     const owners = make()
     const stream = open(owners)
     owners.heartbeats.send(stream, 7)
@@ -77,7 +77,7 @@ describe("heartbeats of this side", () => {
     assert.strictEqual(owners.received.held, 0)
   })
 
-  it("are lost with their stream, with the reason; only a refusal of the peer says that it knows them", () => {
+  it("are lost with their stream and its reason; only a reset by the peer shows that it knows them", () => {
     for (const initiator of ["Local", "Remote"] as const) {
       const owners = make()
       const stream = open(owners)
@@ -94,7 +94,7 @@ describe("heartbeats of this side", () => {
     }
   })
 
-  it("are lost once when the session is closed, at once, although their stream is still flushed", () => {
+  it("are lost once and at once when the session is closed, although their stream is still sent", () => {
     const owners = make()
     const stream = open(owners)
     owners.heartbeats.send(stream, 7)
@@ -104,7 +104,7 @@ describe("heartbeats of this side", () => {
     assert.deepStrictEqual(events(owners), ["Ended: Closed"])
   })
 
-  it("another stream that ends does not lose them", () => {
+  it("are not lost if another stream ends", () => {
     const owners = make()
     const stream = open(owners)
     owners.heartbeats.send(stream, 7)
@@ -113,7 +113,7 @@ describe("heartbeats of this side", () => {
     assert.strictEqual(owners.heartbeats.stream, stream)
   })
 
-  it("a stream without credit for one more is replaced: what waits on it is lost, and the next goes out", () => {
+  it("a stream without credit is replaced: its pending heartbeats are lost, and the next one is sent", () => {
     const client = new Scripted("client", { typed: true, peerWindow: 12 })
     const ping = (nonce: number): boolean => client.connection.ping(nonce, client.now)
     assert.isTrue(ping(1) && ping(2))
@@ -129,7 +129,7 @@ describe("heartbeats of this side", () => {
 })
 
 describe("heartbeats of the peer", () => {
-  it("are answered on one stream: a second is refused until the first has left, with what it held", () => {
+  it("are answered on one stream: a second is refused until the first has left with its bytes", () => {
     const owners = make({ peerWindow: 8 })
     const { heartbeats } = owners
     const [first, second] = [opened(owners, 3, 8), opened(owners, 5, 8)]
@@ -145,7 +145,7 @@ describe("heartbeats of the peer", () => {
     assert.deepStrictEqual(events(owners), [])
   })
 
-  it("wait where the answers have no credit, and are answered when it comes", () => {
+  it("wait if their answers have no credit, and are answered when it arrives", () => {
     const owners = make()
     const stream = opened(owners, 3, 6)
     owners.heartbeats.begin(stream)
@@ -157,7 +157,7 @@ describe("heartbeats of the peer", () => {
     assert.strictEqual(owners.received.held, 0)
   })
 
-  it("do not make more than 1 KiB of answers wait", () => {
+  it("cause at most 1 KiB of unsent answers", () => {
     const owners = make()
     const stream = opened(owners, 3)
     owners.heartbeats.begin(stream)
@@ -185,7 +185,7 @@ const step = fc.oneof(
   fc.constant({ _tag: "take" as const })
 )
 
-it("answers are what arrived, in order, whole, within the window and 1 KiB, and all of them in the end", () => {
+it("heartbeats are all answered in order, with complete numbers, within the window and 1 KiB", () => {
   fc.assert(
     fc.property(fc.nat(600), fc.array(step, { maxLength: 40 }), (peerWindow, steps) => {
       const owners = make()

@@ -71,7 +71,7 @@ describe("the phase of a session", () => {
   for (const [name, phase] of Object.entries(PHASES)) {
     for (const path of phase.paths) {
       const reached = path.length === 0 ? "at first" : `by ${path.join(", ")}`
-      it(`${name}, ${reached}, answers every question`, () => {
+      it(`${name}, ${reached}, gives the right answer for every query`, () => {
         assert.deepStrictEqual(answers(at(path)), phase.answers)
       })
       for (const command of ["drain", "close", "finish"] as const) {
@@ -85,7 +85,7 @@ describe("the phase of a session", () => {
     }
   }
 
-  it("a session that drains is seen with nothing left to do once", () => {
+  it("a draining session is seen idle once", () => {
     const lifecycle = at(["drain"])
     lifecycle.seeIdle()
     assert.isFalse(lifecycle.awaitsIdle)
@@ -99,8 +99,8 @@ describe("the phase of a session", () => {
   })
 })
 
-describe("what the two sides say", () => {
-  it("the first reason that says something stays, in every phase", () => {
+describe("the reasons of the two sides", () => {
+  it("the first reason with a code or text stays, in every phase", () => {
     const lifecycle = new Lifecycle()
     lifecycle.say(ErrorCode.NoError, "")
     assert.deepStrictEqual(lifecycle.closed, { _tag: "Closed" })
@@ -111,7 +111,7 @@ describe("what the two sides say", () => {
     assert.deepStrictEqual(lifecycle.refusal, lifecycle.closed)
   })
 
-  it("after the first GOAWAY no streams are taken, but may be opened, and the last id is never raised", () => {
+  it("after our first GOAWAY streams are not accepted but may be opened, and the last id is never raised", () => {
     const lifecycle = new Lifecycle()
     assert.strictEqual(lifecycle.goAwayFrame(7, ErrorCode.NoError, "").lastStreamId, 7)
     assert.isFalse(lifecycle.takesStreams)
@@ -165,7 +165,7 @@ const phaseOf = (lifecycle: Lifecycle): number => {
   return fits.indexOf(true)
 }
 
-it("no commands in any order leave two phases, lead back, or lose what was said first", () => {
+it("no order of commands leads back to an earlier phase, or loses the first reason", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       const lifecycle = new Lifecycle()

@@ -15,14 +15,14 @@ const ITEMS = 6
 
 const names = (queue: LinkedQueue<Item>): ReadonlyArray<number> => queue.values().map(({ name }) => name)
 
-it("a linked queue is empty at first, and gives nothing", () => {
+it("a new linked queue is empty, and returns nothing", () => {
   const queue = new LinkedQueue<Item>()
   assert.strictEqual(queue.size, 0)
   assert.isUndefined(queue.shift())
   assert.deepStrictEqual(queue.values(), [])
 })
 
-it("an item that joins another linked queue leaves the first", () => {
+it("an item that is added to another linked queue leaves the first", () => {
   const [a, b] = [new LinkedQueue<Item>(), new LinkedQueue<Item>()]
   const item = new Item(0)
   a.add(item)
@@ -33,7 +33,7 @@ it("an item that joins another linked queue leaves the first", () => {
   assert.strictEqual(b.size, 1)
 })
 
-it("an item that has left a linked queue keeps nothing alive", () => {
+it("an item that was removed from a linked queue keeps no other item alive", () => {
   const queue = new LinkedQueue<Item>()
   const items = [new Item(0), new Item(1), new Item(2)]
   for (const item of items) queue.add(item)

@@ -34,7 +34,7 @@ describe("the time limits of a heartbeat", () => {
     assert.strictEqual(check(liveness, 10_000), "Probe")
   })
 
-  it("a peer that does not answer is dead at interval and tolerance, not before", () => {
+  it("a peer that does not answer is dead after interval plus tolerance, not before", () => {
     const liveness = make()
     check(liveness, 10_000)
     assert.strictEqual(next(liveness), 25_000)
@@ -42,7 +42,7 @@ describe("the time limits of a heartbeat", () => {
     assert.deepStrictEqual(check(liveness, 25_000), dead("Heartbeat", 25_000, 0))
   })
 
-  it("a heartbeat is not sent twice while the answer is waited for", () => {
+  it("a heartbeat is not sent twice while its answer is pending", () => {
     const liveness = make()
     assert.deepStrictEqual(
       [10_000, 10_001, 20_000].map((at) => check(liveness, at)),
@@ -50,7 +50,7 @@ describe("the time limits of a heartbeat", () => {
     )
   })
 
-  it("any byte is proof of life, before the probe and after it", () => {
+  it("any byte is proof of life, before the heartbeat and after it", () => {
     const liveness = make()
     liveness.heard(false, START + 9_999)
     assert.strictEqual(liveness.lastHeard, START + 9_999)
@@ -64,7 +64,7 @@ describe("the time limits of a heartbeat", () => {
     assert.deepStrictEqual(check(liveness, 59_998), dead("Heartbeat", 25_000, 34_998))
   })
 
-  it("a probe that left late counts from when it left", () => {
+  it("the tolerance starts when the heartbeat is sent, even if that is late", () => {
     const liveness = make()
     assert.strictEqual(check(liveness, 10_700), "Probe")
     assert.strictEqual(next(liveness), 25_700)
@@ -72,7 +72,7 @@ describe("the time limits of a heartbeat", () => {
     assert.deepStrictEqual(check(liveness, 25_700), dead("Heartbeat", 25_700, 0))
   })
 
-  it("a check that is a second late was delayed on this side: the peer is probed anew instead of declared dead", () => {
+  it("if a check runs a second late, the peer gets another heartbeat and is not declared dead", () => {
     const liveness = make()
     check(liveness, 10_000)
     assert.strictEqual(check(liveness, 26_000), "Probe")
@@ -80,19 +80,19 @@ describe("the time limits of a heartbeat", () => {
     assert.deepStrictEqual(check(liveness, 41_999), dead("Heartbeat", 41_999, 0))
   })
 
-  it("a check that is less than a second late still counts", () => {
+  it("a check that runs less than a second late still counts", () => {
     const liveness = make()
     check(liveness, 10_000)
     assert.deepStrictEqual(check(liveness, 25_999), dead("Heartbeat", 25_999, 0))
   })
 
-  it("a process that slept for hours before its first probe probes", () => {
+  it("a process that slept for hours before its first heartbeat sends it", () => {
     const liveness = make()
     assert.strictEqual(check(liveness, 36_000_000), "Probe")
     assert.strictEqual(next(liveness), 36_015_000)
   })
 
-  it("silence is no fault where no heartbeat is sent", () => {
+  it("silence does not make the peer dead if no heartbeat is sent", () => {
     const liveness = make(silent)
     assert.strictEqual(next(liveness), Infinity)
     assert.strictEqual(check(liveness, 1e12), "Alive")
@@ -100,7 +100,7 @@ describe("the time limits of a heartbeat", () => {
 })
 
 describe("the time limit of a write", () => {
-  it("a write that the transport does not take stalls at its limit, not before", () => {
+  it("a write that the transport does not accept stalls at its limit, not before", () => {
     const liveness = make(silent)
     liveness.writeBegan(START + 500)
     assert.strictEqual(next(liveness), 30_500)
@@ -108,7 +108,7 @@ describe("the time limit of a write", () => {
     assert.deepStrictEqual(check(liveness, 30_500), dead("WriteStalled", 30_000, 500))
   })
 
-  it("a write that was taken has no limit any more", () => {
+  it("an accepted write has no limit", () => {
     const liveness = make(silent)
     liveness.writeBegan(START)
     liveness.writeEnded()
@@ -116,7 +116,7 @@ describe("the time limit of a write", () => {
     assert.strictEqual(check(liveness, 30_000), "Alive")
   })
 
-  it("a write behind one that was not taken does not put off its limit", () => {
+  it("a second batch does not extend the limit of an unfinished write", () => {
     const liveness = make(silent)
     liveness.writeBegan(START)
     liveness.writeBegan(START + 20_000)
@@ -124,14 +124,14 @@ describe("the time limit of a write", () => {
     assert.deepStrictEqual(check(liveness, 30_000), dead("WriteStalled", 30_000, 0))
   })
 
-  it("a write stalls although bytes arrive", () => {
+  it("a write stalls even if bytes arrive", () => {
     const liveness = make()
     liveness.writeBegan(START)
     liveness.heard(false, START + 29_000)
     assert.deepStrictEqual(check(liveness, 30_999), dead("WriteStalled", 30_999, 0))
   })
 
-  it("a write that is judged a second late gets its limit anew, and then the peer is dead", () => {
+  it("a write that is checked a second late gets its limit again, and then the peer is dead", () => {
     const liveness = make(silent)
     liveness.writeBegan(START)
     assert.strictEqual(check(liveness, 31_000), "Alive")
@@ -142,7 +142,7 @@ describe("the time limit of a write", () => {
 })
 
 describe("the time limit of an unfinished frame", () => {
-  it("an unfinished frame is dead at its limit after the last byte, not before", () => {
+  it("an unfinished frame makes the peer dead at its limit after the last byte, not before", () => {
     const liveness = make(silent)
     assert.strictEqual(next(liveness), Infinity)
     liveness.heard(true, START + 300)
@@ -151,7 +151,7 @@ describe("the time limit of an unfinished frame", () => {
     assert.deepStrictEqual(check(liveness, 40_300), dead("PartialFrame", 40_000, 300))
   })
 
-  it("a frame that goes on has its limit put off, and one that ends has none", () => {
+  it("each byte of a frame restarts its limit, and a complete frame has none", () => {
     const liveness = make(silent)
     liveness.heard(true, START)
     liveness.heard(true, START + 39_999)
@@ -162,7 +162,7 @@ describe("the time limit of an unfinished frame", () => {
     assert.strictEqual(check(liveness, 1e12), "Alive")
   })
 
-  it("a frame that is judged a second late gets its limit anew, and then the peer is dead, silent since its last byte", () => {
+  it("a frame that is checked a second late gets its limit again, and then the peer is dead, silent since its last byte", () => {
     const liveness = make(silent)
     liveness.heard(true, START)
     assert.strictEqual(check(liveness, 41_000), "Alive")
@@ -170,7 +170,7 @@ describe("the time limit of an unfinished frame", () => {
     assert.deepStrictEqual(check(liveness, 81_000), dead("PartialFrame", 81_000, 0))
   })
 
-  it("a frame that is judged less than a second late is dead", () => {
+  it("a frame that is checked less than a second late makes the peer dead", () => {
     const liveness = make(silent)
     liveness.heard(true, START)
     assert.deepStrictEqual(check(liveness, 40_999), dead("PartialFrame", 40_999, 0))
@@ -196,7 +196,7 @@ it("the earliest of the three limits is next", () => {
   assert.strictEqual(next(liveness), 33_000)
 })
 
-it("a late check after a long sleep spares a peer that stalled in every way at once", () => {
+it("a late check after a long sleep does not make a peer dead that has reached every limit", () => {
   const liveness = make()
   liveness.heard(true, START)
   liveness.writeBegan(START)
@@ -205,7 +205,7 @@ it("a late check after a long sleep spares a peer that stalled in every way at o
   assert.strictEqual(next(liveness), 3_615_000)
 })
 
-it("checked on time, a peer is never declared dead within a limit, and always at it", () => {
+it("with checks on time, a peer is never dead before a limit, and always at it", () => {
   const event = fc.record({
     wait: fc.integer({ min: 1, max: 9_000 }),
     what: fc.constantFrom("heard" as const, "partial" as const, "write" as const, "written" as const)

@@ -24,7 +24,7 @@ const headers = (frames: ReadonlyArray<Frame>): ReadonlyArray<string> =>
     .map(({ fin, length, streamId, syn }) => `${streamId}:${length}${syn ? " SYN" : ""}${fin ? " FIN" : ""}`)
 
 describe("large DATA frames of one stream", () => {
-  it("that follow one another go as one frame, whose bytes are passed by reference", () => {
+  it("that are consecutive become one frame, whose bytes are passed by reference", () => {
     const frames = [data(3, large), data(3, large), data(3, pattern(10))]
     assert.deepStrictEqual(headers(frames), [`3:${128 * KIB + 10}`])
     const chunks = encode(mergeFrames(frames))
@@ -32,30 +32,30 @@ describe("large DATA frames of one stream", () => {
     assert.strictEqual(chunks[2], large)
   })
 
-  it("and the one that has the FIN: it is that of all of them, and nothing is joined behind it", () => {
+  it("are merged up to the one with FIN, which becomes the FIN of the merged frame", () => {
     const frames = [data(3, large), data(3, undefined, { fin: true }), data(3, large)]
     assert.deepStrictEqual(headers(frames), [`3:${64 * KIB} FIN`, `3:${64 * KIB}`])
   })
 
-  it("are not joined over a frame of another stream, or of another kind", () => {
+  it("are not merged across a frame of another stream, or of another type", () => {
     const frames = [data(3, large), data(5, large), data(3, large), windowIncrement(5, 1), data(3, large), rst(3, 6)]
     assert.deepStrictEqual(headers(frames), [`3:${64 * KIB}`, `5:${64 * KIB}`, `3:${64 * KIB}`, `3:${64 * KIB}`])
   })
 
-  it("do not grow beyond what a length of 24 bits can say", () => {
+  it("are not merged beyond a length of 24 bits", () => {
     const sixMebibytes = pattern(6 * KIB * KIB)
     const frames = [data(3, sixMebibytes), data(3, sixMebibytes), data(3, sixMebibytes)]
     assert.deepStrictEqual(headers(frames), [`3:${12 * KIB * KIB}`, `3:${6 * KIB * KIB}`])
   })
 })
 
-it("small frames, and the SYN with what comes behind it, stay what they are", () => {
+it("small frames, and a SYN with the frames after it, are not merged", () => {
   const frames = [data(2, pattern(4)), data(2, pattern(4)), data(3, large, { syn: true }), data(3, large)]
   assert.strictEqual(mergeFrames([]).length, 0)
   assert.deepStrictEqual(mergeFrames(frames), frames)
 })
 
-it("merged frames hold the same bytes and the same flags, stream by stream, in fewer bytes on the wire", () => {
+it("merged frames have the same payload bytes and flags for each stream, in fewer bytes on the wire", () => {
   const frame = fc.record({
     streamId: fc.constantFrom(3, 5),
     length: fc.constantFrom(0, 1, 8 * KIB - 1, 8 * KIB, 8 * KIB + 1, 64 * KIB),

@@ -114,7 +114,7 @@ const perform = (world: World, { amount, client, what, which }: Operation): void
 }
 
 describe("two cores over a link", () => {
-  it("keep every invariant after every random step, and come to rest", () => {
+  it("keep every invariant after every random step, and end with nothing left", () => {
     fc.assert(
       fc.property(options, fc.array(operation, { maxLength: 120, size: "max" }), (chosen, operations) => {
         const world = new World(chosen)

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 const bulk = fileURLToPath(new URL("../support/protocol/bulk.ts", import.meta.url))
 
 describe("optimised code", () => {
-  it("is not thrown away after 2 GiB, when a count of bytes is no small integer any more", () => {
+  it("is not discarded after 2 GiB, when a byte count is no longer a small integer", () => {
     const said = execFileSync(process.execPath, ["--trace-deopt", "--import", "tsx", bulk], {
       encoding: "utf8",
       maxBuffer: 64 * 1024 * 1024

@@ -58,7 +58,7 @@ describe("ids of the peer in order", () => {
 })
 
 describe("ids of the peer out of order", () => {
-  it("a skipped id is new once, and the highest stays", () => {
+  it("a skipped id is new once, and does not change the highest id", () => {
     const ids = new PeerStreamIds("odd", MAX_INTERVALS)
     assert.strictEqual(ids.use(5), "New")
     assert.strictEqual(ids.use(3), "New")
@@ -67,7 +67,7 @@ describe("ids of the peer out of order", () => {
     assert.strictEqual(ids.use(5), "Used")
   })
 
-  it("a gap is used up from its front, from its end, and split in the middle", () => {
+  it("a gap shrinks from its start and its end, and is split in the middle", () => {
     const ids = new PeerStreamIds("even", MAX_INTERVALS)
     ids.use(20) // 2 to 18 are skipped
     assert.strictEqual(ids.use(2), "New")
@@ -86,7 +86,7 @@ describe("ids of the peer out of order", () => {
     assert.strictEqual(ids.size, 0)
   })
 
-  it("the highest id there is can come first", () => {
+  it("the highest possible id can come first", () => {
     const ids = new PeerStreamIds("odd", MAX_INTERVALS)
     assert.strictEqual(ids.use(MAX_UINT31), "New")
     assert.strictEqual(ids.highest, MAX_UINT31)
@@ -96,12 +96,12 @@ describe("ids of the peer out of order", () => {
   })
 })
 
-describe("the bound on gaps between ids", () => {
+describe("the limit on gaps between ids", () => {
   it("is 1024", () => {
     assert.strictEqual(MAX_INTERVALS, 1024)
   })
 
-  it("one gap more at the top is too many, and changes nothing", () => {
+  it("one more gap above the highest id is too many, and changes nothing", () => {
     const ids = full()
     const { highest } = ids
     assert.strictEqual(ids.use(highest + 4), "TooManyGaps")
@@ -111,7 +111,7 @@ describe("the bound on gaps between ids", () => {
     assert.strictEqual(ids.size, MAX_INTERVALS)
   })
 
-  it("one gap more by a split is too many, and changes nothing", () => {
+  it("one more gap by a split is too many, and changes nothing", () => {
     const ids = new PeerStreamIds("odd", MAX_INTERVALS)
     ids.use(9) // 1 to 7 are skipped: splitting them needs one gap more
     for (let i = 1; i < MAX_INTERVALS; i++) ids.use(9 + 4 * i)
@@ -125,7 +125,7 @@ describe("the bound on gaps between ids", () => {
     assert.strictEqual(ids.size, MAX_INTERVALS - 1)
   })
 
-  it("a gap that is closed makes room for another", () => {
+  it("a gap that is filled leaves space for another", () => {
     const ids = full()
     assert.strictEqual(ids.use(7), "New")
     assert.strictEqual(ids.size, MAX_INTERVALS - 1)
@@ -133,7 +133,7 @@ describe("the bound on gaps between ids", () => {
     assert.strictEqual(ids.use(ids.highest + 4), "TooManyGaps")
   })
 
-  it("ids from the top downwards with gaps between them are taken up to the bound", () => {
+  it("descending ids with gaps between them are accepted up to the limit", () => {
     const ids = new PeerStreamIds("odd", MAX_INTERVALS)
     let id = MAX_UINT31
     let taken = 0
@@ -146,7 +146,7 @@ describe("the bound on gaps between ids", () => {
   })
 })
 
-it("the ids of the peer behave as a set of used ids, whatever their order", () => {
+it("the ids of the peer behave like a set of used ids, in any order", () => {
   const parity = fc.constantFrom("odd" as const, "even" as const)
   fc.assert(
     fc.property(parity, fc.array(fc.nat(60), { maxLength: 120 }), (parity, picks) => {

@@ -4,7 +4,7 @@ import { PendingHeartbeats } from "../../src/protocol/pendingHeartbeats.js"
 import { encodeUint32, HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.js"
 import { concat, fromHex, toHex } from "../support/bytes.js"
 
-it("the type and the length are those that Go and Rust use", () => {
+it("the type and the length of heartbeats are those of Go and Rust", () => {
   assert.strictEqual(HEARTBEAT_TYPE, 0xffffffff)
   assert.strictEqual(HEARTBEAT_LENGTH, 4)
 })
@@ -17,7 +17,7 @@ describe("encodeUint32", () => {
     assert.strictEqual(toHex(encodeUint32(0)), "00000000")
   })
 
-  it("is what a DataView reads back", () => {
+  it("gives the number that a DataView reads", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 0xffffffff }), (value) => {
         assert.strictEqual(new DataView(encodeUint32(value).buffer).getUint32(0), value)
@@ -26,7 +26,7 @@ describe("encodeUint32", () => {
   })
 })
 
-describe("heartbeats that wait for an answer", () => {
+describe("pending heartbeats", () => {
   it("an answer gives the round trip", () => {
     const pending = new PendingHeartbeats()
     assert.isUndefined(pending.roundTrip)
@@ -35,7 +35,7 @@ describe("heartbeats that wait for an answer", () => {
     assert.strictEqual(pending.roundTrip, 42)
   })
 
-  it("a number that is under way is not sent twice", () => {
+  it("a pending number is not added twice", () => {
     const pending = new PendingHeartbeats()
     assert.isTrue(pending.add(7, 0))
     assert.isFalse(pending.add(7, 5))
@@ -43,7 +43,7 @@ describe("heartbeats that wait for an answer", () => {
     assert.isTrue(pending.add(7, 10))
   })
 
-  it("an answer that comes byte by byte counts when its last byte is there", () => {
+  it("an answer that comes byte by byte counts when its last byte has arrived", () => {
     const pending = new PendingHeartbeats()
     pending.add(0x80000001, 0)
     assert.deepStrictEqual(pending.receive(fromHex("80"), 1), [])
@@ -77,7 +77,7 @@ describe("heartbeats that wait for an answer", () => {
     assert.strictEqual(pending.roundTrip, 15)
   })
 
-  it("a lost stream gives the unanswered numbers once, and its half answer does not spoil the next stream's", () => {
+  it("a lost stream returns the unanswered numbers once, and its half answer does not affect the next stream", () => {
     const pending = new PendingHeartbeats()
     pending.add(1, 0)
     pending.add(2, 0)
@@ -89,7 +89,7 @@ describe("heartbeats that wait for an answer", () => {
     assert.deepStrictEqual(pending.takeLost(), [])
   })
 
-  it("however the answers are split, the same numbers are answered in the same order", () => {
+  it("the same numbers are answered in the same order, for any split of the answers", () => {
     const nonces = fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 12 })
     fc.assert(
       fc.property(nonces, fc.array(fc.integer({ min: 1, max: 7 })), (echoed, splits) => {

@@ -15,7 +15,7 @@ const filled = (...lengths: ReadonlyArray<number>) => {
   return { buffer, streams }
 }
 
-describe("the bound on bytes that wait to be read", () => {
+describe("the limit on unread bytes", () => {
   it("counts bytes until they are taken or dropped", () => {
     const { buffer, streams } = filled(30, 20)
     assert.strictEqual(buffer.held, 50)
@@ -32,7 +32,7 @@ describe("the bound on bytes that wait to be read", () => {
     assert.strictEqual(buffer.held, 0)
   })
 
-  it("resets the streams that hold most, and no more than the room takes", () => {
+  it("resets the streams that hold most, and no more than necessary", () => {
     const { buffer, streams } = filled(10, 50, 30)
     const given: Array<number> = []
     const made = buffer.makeRoom(
@@ -48,14 +48,14 @@ describe("the bound on bytes that wait to be read", () => {
     assert.deepStrictEqual(given, [4])
   })
 
-  it("resets none where that would not be enough, or where there is room", () => {
+  it("resets no stream if that would not be enough, or if there is enough space", () => {
     const { buffer, streams } = filled(60, 30)
     const never = (): boolean => assert.fail("a stream was given up")
     assert.isTrue(buffer.makeRoom(10, () => streams, never))
     assert.isFalse(buffer.makeRoom(50, () => streams.slice(1), never))
   })
 
-  it("stops resetting when its caller says so", () => {
+  it("stops resetting streams when its caller returns false", () => {
     const { buffer, streams } = filled(50, 50)
     let asked = 0
     buffer.makeRoom(

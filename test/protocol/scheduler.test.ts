@@ -11,7 +11,7 @@ const dataOf = (frames: ReadonlyArray<Frame>): ReadonlyArray<Data> =>
   frames.flatMap((frame) => (frame._tag === "Data" ? [frame] : []))
 
 describe("a scheduler at rest", () => {
-  it("gives no frame", () => {
+  it("returns no frame", () => {
     const { capacity, outbound } = makeRig()
     assert.isFalse(outbound.hasFrames)
     assert.isFalse(outbound.hasStreams)
@@ -40,7 +40,7 @@ describe("a control frame", () => {
     assert.isFalse(outbound.hasFrames)
   })
 
-  it("is taken although the budget is used up, and streams are not", () => {
+  it("is taken even if the budget is used up, and streams are not", () => {
     const { outbound, write } = makeRig()
     write(remote(2), 10)
     outbound.reset(6, 1)
@@ -50,7 +50,7 @@ describe("a control frame", () => {
     assert.deepStrictEqual(taken(outbound, 1), ["DATA 2 10"])
   })
 
-  it("one RST waits per stream, the last one", () => {
+  it("for each stream only the last RST is queued", () => {
     const { outbound } = makeRig()
     outbound.reset(3, 6)
     outbound.reset(5, 6)
@@ -64,7 +64,7 @@ describe("a control frame", () => {
     assert.deepStrictEqual(taken(outbound), [])
   })
 
-  it("increments of one stream become one, unless they are of no use any more", () => {
+  it("increments of one stream become one, unless they are cancelled", () => {
     const { outbound } = makeRig()
     outbound.grant(3, 10)
     outbound.grant(5, 1)
@@ -80,7 +80,7 @@ describe("a control frame", () => {
     assert.deepStrictEqual(taken(outbound), [])
   })
 
-  it("heartbeats are taken whole, before streams and beside any budget", () => {
+  it("heartbeats are taken completely, before streams and outside the budget", () => {
     const { capacity, outbound, write } = makeRig()
     const heartbeat = local(3, HEARTBEAT_TYPE)
     write(remote(2), 1000)
@@ -101,7 +101,7 @@ describe("a control frame", () => {
     assert.deepStrictEqual(taken(outbound, 0), ["DATA 4 3000", "DATA 4 3000", "DATA 4 3000"])
   })
 
-  it("heartbeats alone count as frames, not as streams", () => {
+  it("heartbeats count as frames, but not as streams", () => {
     const { outbound, write } = makeRig()
     write(local(3, HEARTBEAT_TYPE), 4)
     assert.isTrue(outbound.hasFrames)
@@ -126,7 +126,7 @@ describe("a SYN that is scheduled", () => {
     assert.isFalse(outbound.hasFrames)
   })
 
-  it("leaves alone where nothing was written: with the type, or empty", () => {
+  it("without written bytes contains only the type, or nothing", () => {
     const { outbound } = makeRig()
     outbound.schedule(local(3, 7))
     outbound.schedule(local(5))
@@ -149,7 +149,7 @@ describe("a SYN that is scheduled", () => {
     assert.strictEqual(frame?.payload, bytes)
   })
 
-  it("carries up to 4 KiB, more follow by reference in a frame of their own", () => {
+  it("carries up to 4 KiB; more bytes follow by reference in another frame", () => {
     const { capacity, outbound, write } = makeRig()
     write(local(3, 1), 4 * KIB)
     assert.deepStrictEqual(taken(outbound), ["DATA 3 4100 syn"])
@@ -167,7 +167,7 @@ describe("a SYN that is scheduled", () => {
     assert.strictEqual(capacity.queued, 0)
   })
 
-  it("never carries FIN, which follows in a frame of its own", () => {
+  it("never has FIN, which follows in another frame", () => {
     const { finish, finished, outbound, write } = makeRig()
     const stream = local(3, 1)
     write(stream, 5)
@@ -182,7 +182,7 @@ describe("a SYN that is scheduled", () => {
 })
 
 describe("a FIN that is scheduled", () => {
-  it("rides on the last byte, and is reported once", () => {
+  it("is sent with the last byte, and reported once", () => {
     const { finish, finished, outbound, write } = makeRig()
     const stream = remote(2)
     write(stream, 3000)
@@ -195,7 +195,7 @@ describe("a FIN that is scheduled", () => {
     assert.deepStrictEqual(finished, [2])
   })
 
-  it("goes alone where the bytes are gone already", () => {
+  it("is sent in an empty frame if the bytes were already sent", () => {
     const { finish, finished, outbound, write } = makeRig()
     const stream = remote(2)
     write(stream, 10)
@@ -208,7 +208,7 @@ describe("a FIN that is scheduled", () => {
 })
 
 describe("a GOAWAY that is scheduled", () => {
-  it("is followed by the 8 bytes that Go's reader swallows", () => {
+  it("is followed by the 8 bytes that Go's reader loses", () => {
     const { outbound } = makeRig()
     const frame = goAway(7, ErrorCode.InternalError, pattern(3))
     outbound.setGoAway(frame, "Now")
@@ -221,7 +221,7 @@ describe("a GOAWAY that is scheduled", () => {
     assert.deepStrictEqual(outbound.take(0), [])
   })
 
-  it("last waits for everything that streams have to send", () => {
+  it("set to Last waits for everything that streams have to send", () => {
     const { finish, outbound, write } = makeRig()
     const stream = remote(2)
     write(stream, 3000)
@@ -235,14 +235,14 @@ describe("a GOAWAY that is scheduled", () => {
     assert.isFalse(outbound.hasFrames)
   })
 
-  it("last goes at once where streams have nothing to send", () => {
+  it("set to Last is sent at once if streams have nothing to send", () => {
     const { outbound } = makeRig()
     outbound.setGoAway(goAway(2, 0), "Last")
     assert.isTrue(outbound.hasFrames)
     assert.deepStrictEqual(taken(outbound, 0), ["GOAWAY 2 0", "filler"])
   })
 
-  it("now goes ahead of streams, and a second one replaces one that waits", () => {
+  it("set to Now is sent before streams, and a second one replaces a queued one", () => {
     const { outbound, write } = makeRig()
     write(remote(2), 10)
     outbound.setGoAway(goAway(2, 0), "Last")
@@ -255,8 +255,8 @@ describe("a GOAWAY that is scheduled", () => {
   })
 })
 
-describe("streams that are over in the scheduler", () => {
-  it("are not sent, and their bytes count no more", () => {
+describe("ended streams in the scheduler", () => {
+  it("are not sent, and their bytes are released", () => {
     const { capacity, outbound, write } = makeRig()
     const [fresh, waiting, heartbeat] = [remote(2), remote(4), local(3, HEARTBEAT_TYPE)]
     write(waiting, 30_000)
@@ -276,7 +276,7 @@ describe("streams that are over in the scheduler", () => {
     assert.deepStrictEqual(taken(outbound), [])
   })
 
-  it("abandon leaves nothing but the GOAWAY", () => {
+  it("abandon drops everything except the GOAWAY", () => {
     const { capacity, outbound, write } = makeRig()
     const waiting = remote(2)
     write(waiting, 30_000)

@@ -63,7 +63,7 @@ describe("the length of scheduled frames", () => {
     assert.deepStrictEqual(taken(rig.outbound, 1), ["DATA 2 65536"])
   })
 
-  it("a turn of small chunks ends with the quantum, and no frame goes beyond it", () => {
+  it("a turn of small chunks ends at 16 KiB, and no frame exceeds it", () => {
     const rig = makeRig()
     const stream = remote(2)
     for (let i = 0; i < 6; i++) rig.write(stream, 5000)
@@ -73,14 +73,14 @@ describe("the length of scheduled frames", () => {
     assert.deepStrictEqual(taken(rig.outbound, 1), ["DATA 4 1"])
   })
 
-  it("the type in a SYN costs its stream a part of its turn", () => {
+  it("the type in a SYN counts against the turn of its stream", () => {
     const rig = makeRig()
     rig.write(local(3, 1), 30_000)
     rig.write(remote(2), 1)
     assert.deepStrictEqual(taken(rig.outbound, 1), ["DATA 3 4 syn", `DATA 3 ${QUANTUM - 12}`])
   })
 
-  it("a SYN with 4 KiB costs its stream as much", () => {
+  it("a SYN with 4 KiB counts 4 KiB against the turn of its stream", () => {
     const rig = makeRig()
     const stream = local(3)
     rig.write(stream, 4000)
@@ -98,7 +98,7 @@ describe("the length of scheduled frames", () => {
 })
 
 describe("the budget of a batch", () => {
-  it("ends it at the first turn that reaches the budget", () => {
+  it("ends the batch after the first turn that reaches it", () => {
     const rig = makeRig()
     for (const id of [2, 4, 6]) rig.write(remote(id), 100)
     assert.deepStrictEqual(taken(rig.outbound, 108), ["DATA 2 100"])
@@ -107,7 +107,7 @@ describe("the budget of a batch", () => {
 })
 
 describe("streams with a backlog", () => {
-  it("take turns in the order of their coming", () => {
+  it("take turns in the order in which they came", () => {
     const rig = makeRig()
     for (const id of [2, 4, 6]) rig.write(remote(id), 50_000)
     const turns = Array.from({ length: 6 }, () => taken(rig.outbound, 1).join())
@@ -121,7 +121,7 @@ describe("streams with a backlog", () => {
     ])
   })
 
-  it("each get their share over any stretch, give or take a quantum", () => {
+  it("each get their share in any interval, within one turn of 16 KiB", () => {
     const many = fc.integer({ min: 2, max: 12 })
     fc.assert(
       fc.property(
@@ -149,7 +149,7 @@ describe("streams with a backlog", () => {
     )
   })
 
-  it("do not go first by writing on while they wait", () => {
+  it("do not become interactive by writing while they wait", () => {
     const rig = makeRig()
     const [first, second] = bulk(rig, 2, 100_000)
     assert(first !== undefined && second !== undefined)
@@ -161,7 +161,7 @@ describe("streams with a backlog", () => {
 })
 
 describe("a small write beside 50 bulk streams", () => {
-  it("goes next", () => {
+  it("is sent next", () => {
     const rig = makeRig()
     bulk(rig, 50, 100_000)
     rig.write(local(3, 7), 1)
@@ -169,7 +169,7 @@ describe("a small write beside 50 bulk streams", () => {
     assert.match(taken(rig.outbound, 1).join(), /16384/)
   })
 
-  it("with others of its kind before it, waits for them and one quantum of bulk for each four of theirs", () => {
+  it("after other interactive streams waits for them, and for one bulk turn for each four of theirs", () => {
     fc.assert(
       fc.property(fc.integer({ min: 0, max: 40 }), fc.integer({ min: 1, max: 16_000 }), (others, size) => {
         const rig = makeRig()
@@ -185,7 +185,7 @@ describe("a small write beside 50 bulk streams", () => {
     )
   })
 
-  it("waits at most one quantum of bulk when the interactive ones have used up their allowance", () => {
+  it("waits for at most one bulk turn when interactive streams have used their 64 KiB", () => {
     const rig = makeRig()
     bulk(rig, 50, 100_000)
     for (let i = 0; i < 4; i++) rig.write(remote(1000 + 2 * i), QUANTUM)
@@ -209,7 +209,7 @@ describe("a small write beside 50 bulk streams", () => {
 })
 
 describe("a flood of interactive streams", () => {
-  it("does not starve bulk: it gets a quantum after every 64 KiB of theirs, and less than a quantum more", () => {
+  it("does not starve bulk, which gets a turn after 64 to 80 KiB of interactive bytes", () => {
     const rig = makeRig()
     const [stream] = bulk(rig, 1, 300 * KIB)
     assert.isDefined(stream)
@@ -226,7 +226,7 @@ describe("a flood of interactive streams", () => {
     assert.isFalse(stream.hasOutput)
   })
 
-  it("goes on without pause where there is no bulk", () => {
+  it("continues without a pause if there is no bulk", () => {
     const rig = makeRig()
     for (let i = 0; i < 20; i++) rig.write(remote(2 + 2 * i), QUANTUM - HEADER)
     const order = Array.from({ length: 20 }, () => taken(rig.outbound, 1).join())

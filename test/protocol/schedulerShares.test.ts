@@ -22,8 +22,8 @@ const shareOf = (size: number, others: number): number => {
   return mine / all
 }
 
-describe("a stream that writes again whenever its bytes are gone", () => {
-  it("gets no more than its share: it does not always go before bulk", () => {
+describe("a stream that writes again each time its bytes are sent", () => {
+  it("gets no more than its share, and does not always go before bulk", () => {
     for (const others of [1, 4, 50]) {
       const fair = 1 / (others + 1)
       for (const size of [QUANTUM - 8, QUANTUM / 2, 1000]) {

@@ -5,8 +5,8 @@ import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 const LIMIT = 8000
 const stream = (id: number): StreamCore => new StreamCore(id, "Local", { window: 1024, peerWindow: 1024 }, 0)
 
-describe("the bound on bytes that wait to be sent", () => {
-  it("keeps an eighth for streams that have nothing waiting", () => {
+describe("the limit on unsent bytes in SendCapacity", () => {
+  it("reserves an eighth for streams without unsent bytes", () => {
     const capacity = new SendCapacity(LIMIT)
     const busy = stream(1)
     busy.outbound.push(new Uint8Array(1))
@@ -17,7 +17,7 @@ describe("the bound on bytes that wait to be sent", () => {
     assert.strictEqual(capacity.queued, 0)
   })
 
-  it("wakes its writers when half of it is free, and not for each frame before that", () => {
+  it("wakes writers when half of it is free, and not for each frame before that", () => {
     const capacity = new SendCapacity(LIMIT)
     const waiting = stream(1)
     capacity.use(LIMIT)
@@ -29,7 +29,7 @@ describe("the bound on bytes that wait to be sent", () => {
     assert.isFalse(capacity.isAwaitedBy(waiting))
   })
 
-  it("wakes its writers when as much as the bound has left, however full it stays", () => {
+  it("wakes writers when as many bytes as the limit were sent, even if it stays full", () => {
     const capacity = new SendCapacity(LIMIT)
     const waiting = stream(1)
     capacity.use(LIMIT)

@@ -117,7 +117,7 @@ const ENDS: Readonly<Record<string, { readonly end: End; readonly is: string; re
 
 describe("a session that ends at once", () => {
   for (const [name, { end, goAway, is }] of Object.entries(ENDS)) {
-    it(`${name}: every stream fails, nothing is left, and nothing follows`, () => {
+    it(`${name}: every stream fails, nothing is left, and no event follows`, () => {
       const world = new World()
       const { owners } = world
       end(owners)
@@ -146,7 +146,7 @@ describe("a session that ends at once", () => {
 })
 
 describe("a session that is closed", () => {
-  it("fails its streams at once, flushes what they had accepted, GOAWAY last, and is over then", () => {
+  it("fails its streams at once, sends their accepted bytes, then GOAWAY, and then ends", () => {
     const world = new World()
     const { sessionEndings } = world.owners
     sessionEndings.close(ErrorCode.InternalError, "restart")
@@ -169,7 +169,7 @@ describe("a session that is closed", () => {
   })
 
   for (const name of ["abort", "a silent peer", "the transport"]) {
-    it(`ends as closed, whatever cuts it short: ${name}`, () => {
+    it(`ends with Closed even if it is cut short: ${name}`, () => {
       const world = new World()
       world.owners.sessionEndings.close(ErrorCode.NoError, "")
       world.events()
@@ -180,7 +180,7 @@ describe("a session that is closed", () => {
     })
   }
 
-  it("twice says what the first said", () => {
+  it("twice keeps the first reason", () => {
     const world = new World()
     world.owners.sessionEndings.close(ErrorCode.NoError, "first")
     world.owners.sessionEndings.close(ErrorCode.InternalError, "second")
@@ -189,7 +189,7 @@ describe("a session that is closed", () => {
 })
 
 describe("a peer that leaves", () => {
-  it("fails what it has not taken, once, and says whether it may have been processed", () => {
+  it("fails the streams above its last id once, with whether they may have been processed", () => {
     const world = new World()
     const { owners } = world
     world.fresh.answered = true
@@ -209,7 +209,7 @@ describe("a peer that leaves", () => {
     assert.strictEqual(world.events().at(-1), `Ended: GoneAway last 0 code 0 "bye"`)
   })
 
-  it("and falls silent is not blamed for a frame that Rust leaves unfinished, but for silence", () => {
+  it("and becomes silent is dead for its silence, but not for a frame that Rust leaves unfinished", () => {
     for (const reason of ["PartialFrame", "Heartbeat"] as const) {
       const world = new World()
       world.owners.sessionEndings.peerLeaves(goAway(99, ErrorCode.NoError, new Uint8Array(0)))
@@ -219,7 +219,7 @@ describe("a peer that leaves", () => {
     }
   })
 
-  it("closes nothing here: a session that is closed fails nothing a second time", () => {
+  it("fails no stream a second time if this side is closing", () => {
     const world = new World()
     world.owners.sessionEndings.close(ErrorCode.NoError, "")
     const before = world.failures()
@@ -230,7 +230,7 @@ describe("a peer that leaves", () => {
   })
 })
 
-it("a peer that is dead was never answered only where no heartbeat was answered or refused", () => {
+it("a dead peer has neverAnswered only if it answered and refused no heartbeat, and sent no GOAWAY", () => {
   const verdicts = [false, true].map((answered) => {
     const world = new World()
     const { heartbeats, sessionEndings } = world.owners
@@ -241,7 +241,7 @@ it("a peer that is dead was never answered only where no heartbeat was answered 
   assert.deepStrictEqual(verdicts, [{ ...silent, neverAnswered: true }, silent])
 })
 
-it("whatever ends a session, in any order, it ends once, for the first reason, and Ended is its last event", () => {
+it("a session ends once, for the first reason, and Ended is its last event, for any endings in any order", () => {
   const soft: Readonly<Record<string, End>> = {
     drain: ({ lifecycle }) => lifecycle.drain(),
     goAway: ({ sessionEndings }) => sessionEndings.goAway(ErrorCode.NoError, "leaving"),

@@ -6,7 +6,7 @@ import type { End } from "../support/protocol/pair.js"
 import { Pair } from "../support/protocol/pair.js"
 
 describe("the queue of stalled senders", () => {
-  it("gives a stream after 10 ms, or after 200 ms where its peer has credit left", () => {
+  it("returns a stream after 10 ms, or after 200 ms if its peer has credit left", () => {
     const watch = new StalledSenders<string>()
     watch.add("out of credit", false, 1000)
     watch.add("with credit", true, 1000)
@@ -18,7 +18,7 @@ describe("the queue of stalled senders", () => {
     assert.strictEqual(watch.next(), Infinity)
   })
 
-  it("goes by the last entry of a stream", () => {
+  it("uses the delay of the last call for a stream", () => {
     const watch = new StalledSenders<string>()
     watch.add("a", true, 0)
     watch.add("a", false, 100)
@@ -29,7 +29,7 @@ describe("the queue of stalled senders", () => {
     assert.strictEqual(watch.next(), 400)
   })
 
-  it("forgets a stream, or all", () => {
+  it("removes one stream, or all", () => {
     const watch = new StalledSenders<string>()
     for (const hasCredit of [true, false]) {
       watch.add("a", hasCredit, 0)
@@ -42,7 +42,7 @@ describe("the queue of stalled senders", () => {
   })
 })
 
-it("a stream of small messages sets off no timer every 10 ms", () => {
+it("a stream of small messages does not set a timer every 10 ms", () => {
   const pair = new Pair()
   const stream = pair.client.open()
   let incoming: StreamCore | undefined

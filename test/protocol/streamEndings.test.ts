@@ -152,7 +152,7 @@ describe("a stream that fails leaves nothing behind, and its late frames are ign
     }
   }
 
-  it("one whose SYN has not left is unknown to the peer: nothing is sent, nothing was processed, the id is used again", () => {
+  it("without a sent SYN it sends nothing, has processed no, and its id is used again", () => {
     const world = new World()
     const stream = world.local("new")
     world.burden(stream)
@@ -166,7 +166,7 @@ describe("a stream that fails leaves nothing behind, and its late frames are ign
     assert.strictEqual(next.inbound.length, 1, "its frames are not taken for late ones of the first")
   })
 
-  it("a refusal says that nothing was processed, unless the peer had answered", () => {
+  it("after a refusal it has processed no, unless the peer had answered", () => {
     for (const answered of [false, true]) {
       const world = new World()
       const stream = world.local()
@@ -176,7 +176,7 @@ describe("a stream that fails leaves nothing behind, and its late frames are ign
     }
   })
 
-  it("one in the backlog keeps its place until it is taken, and can be read", () => {
+  it("in the backlog it keeps its place until it is accepted, and can be read", () => {
     const world = new World()
     const stream = world.remote(3)
     world.owners.streamEndings.resetByPeer(stream, ErrorCode.NoError)
@@ -185,7 +185,7 @@ describe("a stream that fails leaves nothing behind, and its late frames are ign
     assertNothingLeft(world.owners)
   })
 
-  it("one whose type has not come is not shown, and waits for no type any more", () => {
+  it("without a type it is not shown, and has no time limit for its type any more", () => {
     const world = new World({ typed: true })
     const stream = world.remote(3)
     assert.strictEqual(world.owners.untyped.size, 1)
@@ -194,7 +194,7 @@ describe("a stream that fails leaves nothing behind, and its late frames are ign
     assertNothingLeft(world.owners)
   })
 
-  it("resets that a peer does not take are bounded, and end its session", () => {
+  it("RSTs that the peer does not read are limited, and too many end the session", () => {
     const world = new World({ resetBudget: { burst: 1e6, perSecond: 1 }, maxInboundStreams: 10 })
     const { lifecycle, streamEndings } = world.owners
     for (let i = 0; i < 4106; i++) streamEndings.resetUnknown(2 * i + 1, ErrorCode.StreamClosed, "nothing")
@@ -234,7 +234,7 @@ describe("a stream that ends in order leaves nothing behind", () => {
     })
   }
 
-  it("its reader has stopped: it leaves with its FIN, grants all, and the first late DATA draws an RST for nothing", () => {
+  it("if its reader has stopped, it ends with our FIN and grants all credit, and the first late DATA gets a free RST", () => {
     const world = new World()
     const { owners } = world
     const stream = world.local()
@@ -251,7 +251,7 @@ describe("a stream that ends in order leaves nothing behind", () => {
     assert.deepStrictEqual(owners.budgets.charged(0), { resets: 0, refusals: 0, uselessFrames: 0, increments: 0 })
   })
 
-  it("settling one that has left, or has more to do, changes nothing", () => {
+  it("settle does nothing for a removed stream, and for one that has more to do", () => {
     const world = new World()
     const { streamEndings } = world.owners
     const [open, gone] = [world.local(), world.local()]
@@ -272,7 +272,7 @@ describe("a stream that fails when its session is closed", () => {
     return failure(stream)
   }
 
-  it("sends what it had accepted, and stays until then", () => {
+  it("sends its accepted bytes, and stays in the table until then", () => {
     const world = new World()
     const stream = world.local()
     world.burden(stream)
@@ -281,7 +281,7 @@ describe("a stream that fails when its session is closed", () => {
     assert.deepStrictEqual(world.sent().slice(1), [`DATA ${stream.id} (5000)`])
   })
 
-  it("is not begun if it has nothing to send, and then was not processed", () => {
+  it("sends no SYN if it has nothing to send, and then has processed no", () => {
     const world = new World()
     assert.strictEqual(flush(world, world.local("new")), "SessionEnded (Closed), processed no")
     assert.deepStrictEqual(world.sent(), [])
@@ -292,8 +292,8 @@ describe("a stream that fails when its session is closed", () => {
   })
 })
 
-describe("room for what a frame announces", () => {
-  it("is made by resetting the streams that hold most, without a charge", () => {
+describe("space for the bytes that a frame announces", () => {
+  it("is freed by resets of the streams that hold most, without a charge", () => {
     const world = new World({ maxReceiveBuffer: 10_000 })
     const { received, streamEndings } = world.owners
     const [small, large] = [world.remote(3), world.remote(5)]
@@ -320,7 +320,7 @@ const stream = fc.record({
   end: fc.constantFrom(...Object.keys(FAILURES), "in order")
 })
 
-it("whatever streams there were and however they ended, every counter is 0, and each has said so once", () => {
+it("after any streams and endings every counter is 0, and each stream has emitted its end once", () => {
   fc.assert(
     fc.property(fc.array(stream, { minLength: 1, maxLength: 12 }), (plan) => {
       const world = new World()

@@ -3,7 +3,7 @@ import * as fc from "fast-check"
 import { MAX_UINT31 } from "../../src/protocol/wire/frame.js"
 import { StreamIdMap } from "../../src/protocol/collections/streamIdMap.js"
 
-it("a map of stream ids takes the highest id and 0 like others", () => {
+it("a map of stream ids accepts the highest id and 0 like others", () => {
   const index = new StreamIdMap<string>()
   index.set(MAX_UINT31, "highest")
   index.set(0, "lowest")
@@ -15,7 +15,7 @@ it("a map of stream ids takes the highest id and 0 like others", () => {
   assert.strictEqual(index.size, 1)
 })
 
-it("a map of stream ids gives its present values in the order in which a side opens its streams", () => {
+it("a map of stream ids returns a copy of its values, in the order of the ids of each side", () => {
   const index = new StreamIdMap<number>()
   for (let id = 2; id < 400; id += 2) index.set(id, id)
   const values = index.values()
@@ -28,7 +28,7 @@ it("a map of stream ids gives its present values in the order in which a side op
   assert.deepStrictEqual(index.values(), [])
 })
 
-it("the order of a map of stream ids does not depend on streams that were there before", () => {
+it("the order of a map of stream ids does not depend on deleted ids", () => {
   const index = new StreamIdMap<number>()
   index.set(1, 1)
   index.set(2, 2)
@@ -48,7 +48,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ what: fc.constant("clear" as const), id }) }
 )
 
-it("a map of stream ids finds what a Map finds", () => {
+it("a map of stream ids behaves like a Map", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const index = new StreamIdMap<number>()

@@ -28,16 +28,16 @@ describe("the state of a stream", () => {
   })
 })
 
-it("the peer may send until its own FIN or a reset, whatever this side did", () => {
+it("the peer may send until its own FIN or a reset, even after the FIN of this side", () => {
   assert.deepStrictEqual((["Open", "HalfClosedLocal", "HalfClosedRemote", "Closed"] as const).filter(canReceive), [
     "Open",
     "HalfClosedLocal"
   ])
 })
 
-it("a move that the wire does not allow throws, and leaves the state as it is", () => {
+it("a transition that the wire does not allow throws, and does not change the state", () => {
   const stream = new StreamCore(3, "Remote", { window: 1024, peerWindow: 1024 }, undefined)
   stream.move("ReceiveFin")
-  assert.throws(() => stream.move("ReceiveFin"), "ReceiveFin is not allowed on stream 3, which is HalfClosedRemote")
+  assert.throws(() => stream.move("ReceiveFin"), "stream 3 is HalfClosedRemote, which does not allow ReceiveFin")
   assert.strictEqual(stream.state, "HalfClosedRemote")
 })

@@ -18,14 +18,14 @@ const ignoresLate = (table: StreamTable, id: number): boolean => table.closed.la
 const counts = (table: StreamTable) => [table.inboundCount, table.outboundCount, table.size]
 
 describe("ids of this side in the stream table", () => {
-  it("a client's are odd and begin with 3, a server's are even and begin with 2", () => {
+  it("of a client are odd and start with 3, of a server even and start with 2", () => {
     const client = tableOf("client")
     assert.deepStrictEqual([client.takeLocalId(), client.takeLocalId(), client.takeLocalId()], [3, 5, 7])
     const server = tableOf("server")
     assert.deepStrictEqual([server.takeLocalId(), server.takeLocalId(), server.takeLocalId()], [2, 4, 6])
   })
 
-  it("end at 2^31-1, and never begin again", () => {
+  it("end at 2^31-1, and do not start again", () => {
     const client = tableOf("client", MAX_UINT31 - 2)
     assert.deepStrictEqual(
       [client.takeLocalId(), client.takeLocalId(), client.takeLocalId(), client.takeLocalId()],
@@ -37,7 +37,7 @@ describe("ids of this side in the stream table", () => {
 })
 
 describe("ids of the peer in the stream table", () => {
-  it("of the wrong parity are refused, and leave no trace", () => {
+  it("of the wrong parity are refused, and change nothing", () => {
     const client = tableOf("client")
     assert.strictEqual(client.useRemoteId(3), "WrongParity")
     const server = tableOf("server")
@@ -46,7 +46,7 @@ describe("ids of the peer in the stream table", () => {
     assert.deepStrictEqual([client.idGaps, server.idGaps], [0, 0])
   })
 
-  it("are used once, in any order, and the highest is remembered", () => {
+  it("can be used once, in any order, and the highest is remembered", () => {
     const client = tableOf("client")
     assert.deepStrictEqual(
       [2, 6, 4, 4, 2, 6].map((id) => client.useRemoteId(id)),
@@ -87,7 +87,7 @@ describe("live streams in the stream table", () => {
     assert.deepStrictEqual([...table.values()], [remote])
   })
 
-  it("are counted by who opened them, and a stream that is removed twice only once", () => {
+  it("are counted for the side that opened them, and removing one twice counts once", () => {
     const table = tableOf("client")
     const [a, b, c] = [stream(3, "Local"), stream(2, "Remote"), stream(4, "Remote")]
     for (const each of [a, b, c]) table.add(each)
@@ -101,7 +101,7 @@ describe("live streams in the stream table", () => {
     assert.deepStrictEqual(counts(table), [0, 0, 0])
   })
 
-  it("heartbeats of this side are in the table and in no count", () => {
+  it("heartbeat streams of this side are in the table, but are not counted", () => {
     const table = tableOf("client")
     const heartbeat = stream(3, "Local", HEARTBEAT_TYPE)
     table.add(heartbeat)
@@ -110,7 +110,7 @@ describe("live streams in the stream table", () => {
     assert.deepStrictEqual(counts(table), [0, 0, 0])
   })
 
-  it("one of the peer that turns out to be a heartbeat counts no more, and is not counted off twice", () => {
+  it("heartbeat streams of the peer are not counted when their type is known, and not subtracted twice", () => {
     const table = tableOf("client")
     const remote = stream(2, "Remote")
     table.add(remote)
@@ -122,7 +122,7 @@ describe("live streams in the stream table", () => {
   })
 })
 
-it("a stream table that was cleared is as a new one, but for the ids that were used", () => {
+it("a cleared stream table is like a new one, except that used ids stay used", () => {
   const table = tableOf("client")
   const remote = stream(2, "Remote")
   table.useRemoteId(2)

@@ -19,7 +19,7 @@ describe("a send window", () => {
     assert.strictEqual(window.credit, 1500)
   })
 
-  it("may stand at 2^31-1 and not above, where the credit stays as it was", () => {
+  it("can reach 2^31-1; a larger increment is refused and does not change the credit", () => {
     const window = new SendWindow(1000)
     assert.isFalse(window.grow(MAX_UINT31 - 999, 0))
     assert.strictEqual(window.credit, 1000)
@@ -29,7 +29,7 @@ describe("a send window", () => {
     assert.strictEqual(window.credit, MAX_UINT31)
   })
 
-  it("bytes that were accepted and not sent still belong to the window", () => {
+  it("accepted bytes that are not sent still count as window", () => {
     const window = new SendWindow(1000)
     window.consume(600)
     assert.isFalse(window.grow(MAX_UINT31 - 999, 600))
@@ -37,7 +37,7 @@ describe("a send window", () => {
     assert.strictEqual(window.credit, MAX_UINT31 - 600)
   })
 
-  it("credit is worth a frame from 1 KiB on, or from a quarter of a smaller window, and never at 0", () => {
+  it("credit is worthwhile from 1 KiB, or from a quarter of a smaller window, and never at 0", () => {
     const worthwhile = (initial: number, credit: number) => {
       const window = new SendWindow(initial)
       window.consume(initial - credit)
@@ -57,7 +57,7 @@ describe("a send window", () => {
 })
 
 describe("a receive window", () => {
-  it("takes what a header announces up to the window, and refuses one byte more without taking any", () => {
+  it("accepts a frame up to the window, and refuses one more byte without accepting any", () => {
     const window = new ReceiveWindow(100)
     assert.strictEqual(window.size, 100)
     assert.isTrue(window.receive(60))
@@ -69,7 +69,7 @@ describe("a receive window", () => {
     assert.isFalse(window.receive(1))
   })
 
-  it("nothing is granted before half of the window was consumed", () => {
+  it("grants nothing before half of the window was consumed", () => {
     const window = new ReceiveWindow(100)
     window.receive(100)
     window.consume(49)
@@ -91,7 +91,7 @@ describe("a receive window", () => {
     assert.strictEqual(window.takeDue(), 128 * KIB)
   })
 
-  it("a window of 0 or 1 bytes grants what there is, and never 0", () => {
+  it("with 0 or 1 bytes grants what was consumed, and never 0", () => {
     const none = new ReceiveWindow(0)
     assert.isFalse(none.receive(1))
     assert.strictEqual(none.takeDue(), 0)
@@ -103,7 +103,7 @@ describe("a receive window", () => {
     assert.isTrue(one.receive(1))
   })
 
-  it("one that has grown grants as it did, or to a near peer at a third", () => {
+  it("that has grown grants at half of its first size, or to a near peer at a third of its size", () => {
     const due = (near: boolean) => (grown: number) => {
       const window = new ReceiveWindow(256 * KIB)
       window.grow(grown)
@@ -117,7 +117,7 @@ describe("a receive window", () => {
     assert.deepStrictEqual(grown.map(due(false)), [128, 128, 128, 128, 128])
   })
 
-  it("everything that was consumed is granted, not the half that made it due", () => {
+  it("grants all consumed bytes, not only the half that made the grant due", () => {
     const window = new ReceiveWindow(100)
     window.receive(90)
     window.consume(90)
@@ -125,7 +125,7 @@ describe("a receive window", () => {
     assert.strictEqual(window.available, 100)
   })
 
-  it("takeAll grants any remainder, and nothing where nothing was consumed", () => {
+  it("takeAll grants any consumed bytes, and 0 if there are none", () => {
     const window = new ReceiveWindow(100)
     window.receive(10)
     assert.strictEqual(window.takeAll(), 0)
@@ -161,19 +161,19 @@ describe("a peer with a smaller window", () => {
     }
   }
 
-  it("that fell silent without having sent anything is granted nothing, and nothing is learned", () => {
+  it("that is silent and has sent nothing gets no grant, and no window is assumed", () => {
     const window = new ReceiveWindow(1000)
     assert.strictEqual(window.takeStalled(), 0)
     assert.strictEqual(dueAt(window), 500)
   })
 
-  it("is granted what is due when it falls silent, and from then on at half of what it sent", () => {
+  it("gets a grant when it becomes silent, and later grants at half of what it had sent", () => {
     const window = stalled(1000, 100)
     assert.strictEqual(dueAt(window), 50)
     assert.strictEqual(dueAt(window), 50)
   })
 
-  it("falling silent later does not raise the guess, falling silent earlier lowers it", () => {
+  it("does not raise the assumed window by a later stop, but lowers it by an earlier one", () => {
     const window = stalled(1000, 100)
     window.receive(70)
     window.consume(70)
@@ -193,7 +193,7 @@ describe("a peer with a smaller window", () => {
     assert.strictEqual(dueAt(grown), 500)
   })
 
-  it("that sent only a few bytes may have had no more to say: nothing is learned", () => {
+  it("that sent only a few bytes does not change the assumed window", () => {
     assert.strictEqual(dueAt(stalled(1000, 1)), 500)
     assert.strictEqual(dueAt(stalled(1000, 62)), 500)
     assert.strictEqual(dueAt(stalled(1000, 63)), 32)
@@ -201,7 +201,7 @@ describe("a peer with a smaller window", () => {
     assert.strictEqual(dueAt(stalled(200_000, 1024)), 512)
   })
 
-  it("that has more under way than the guess allows shows that the guess was wrong", () => {
+  it("that has more in transit than the assumed window resets the assumed window", () => {
     const window = stalled(1000, 100)
     assert.isTrue(window.receive(100))
     window.consume(49)
@@ -213,7 +213,7 @@ describe("a peer with a smaller window", () => {
     assert.strictEqual(window.takeDue(), 500)
   })
 
-  it("after 16 grants in a row at the guess, a window twice as large is tried", () => {
+  it("after 16 consecutive grants at the assumed window gets twice that window assumed", () => {
     const window = stalled(1000, 100)
     const grants = Array.from({ length: 40 }, () => dueAt(window))
     assert.deepStrictEqual(grants, [
@@ -223,13 +223,13 @@ describe("a peer with a smaller window", () => {
     ])
   })
 
-  it("the doubt never goes above the window, where the grants are full ones again", () => {
+  it("never gets a larger window assumed than the conventional one, with full grants again", () => {
     const window = stalled(300, 100)
     const grants = Array.from({ length: 70 }, () => dueAt(window))
     assert.deepStrictEqual([grants[15], grants[16], grants[31], grants[32], grants[69]], [50, 100, 100, 150, 150])
   })
 
-  it("falling silent again starts the count of grants anew", () => {
+  it("restarts the count of grants by becoming silent again", () => {
     const window = stalled(1000, 100)
     for (let i = 0; i < 15; i++) assert.strictEqual(dueAt(window), 50)
     window.receive(100)
@@ -243,7 +243,7 @@ describe("a peer with a smaller window", () => {
     )
   })
 
-  it("a guess that was wrong starts the count of grants anew", () => {
+  it("restarts the count of grants if the assumed window was wrong", () => {
     const window = stalled(1000, 100)
     for (let i = 0; i < 15; i++) dueAt(window)
     window.receive(101)
@@ -265,7 +265,7 @@ const step = fc.oneof(
   fc.record({ op: fc.constantFrom("due" as const, "stalled" as const, "all" as const), n: fc.constant(0) })
 )
 
-it("a receive window loses and makes no credit: available, buffered and consumed bytes are always the window", () => {
+it("a receive window keeps the sum of available, buffered and consumed bytes equal to its size", () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 1000 }), fc.array(step, { maxLength: 100 }), (size, steps) => {
       const window = new ReceiveWindow(size)
@@ -305,7 +305,7 @@ it("a receive window loses and makes no credit: available, buffered and consumed
   )
 })
 
-it("a sender with any window gets through, and few increments are sent to one with the same window", () => {
+it("a sender with any window never hangs, and one with the same window gets few increments", () => {
   const size = fc.oneof(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 9, max: 300 }))
   fc.assert(
     fc.property(size, size, fc.integer({ min: 1, max: 40 }), (ours, theirs, piece) => {

@@ -13,16 +13,16 @@ const selectionOf = (...args: ReadonlyArray<string>) => {
 const faultOf = (...args: ReadonlyArray<string>): string => Either.getOrThrow(Either.flip(parse(args))).message
 
 describe("the arguments of test:runtimes", () => {
-  it("without any, everything is chosen", () => {
+  it("without arguments, everything is chosen", () => {
     assert.deepStrictEqual(selectionOf(), { runtimes: RUNTIMES, media: MEDIA, cases: CASES })
   })
 
-  it("flags narrow, may be repeated, and take lists; the order is the usual one", () => {
+  it("flags narrow the choice, may be repeated, and take lists; the order does not change", () => {
     const selection = selectionOf("--runtime", "deno,bun", "--medium=tls", "--case", "kill-server", "--case", "echo")
     assert.deepStrictEqual(selection, { runtimes: ["bun", "deno"], media: ["tls"], cases: ["echo", "kill-server"] })
   })
 
-  it("a wrong flag or value is named, with what would be right", () => {
+  it("a wrong flag or value is named, with the valid ones", () => {
     assert.strictEqual(faultOf("--runtim", "bun"), "there is no flag --runtim")
     assert.strictEqual(faultOf("bun"), "there is no flag bun")
     assert.strictEqual(
@@ -33,7 +33,7 @@ describe("the arguments of test:runtimes", () => {
     assert.strictEqual(faultOf("--case"), `--case needs a value: ${CASES.join(", ")}`)
   })
 
-  it("help is help, whatever else is said", () => {
+  it("--help prints the help, with any other arguments", () => {
     assert.deepStrictEqual(parse(["--medium", "tcp", "--help"]), Either.right({ _tag: "Help" }))
   })
 })

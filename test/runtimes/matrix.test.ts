@@ -3,7 +3,7 @@ import { matrixOf } from "../../tools/runtimes/matrix.js"
 import { nameOf, planOf } from "../../tools/runtimes/plan.js"
 
 describe("the matrix of test:runtimes", () => {
-  it("has a row for each runtime and medium, and counts what passed, failed and was skipped", () => {
+  it("has a row for each runtime and medium, with the numbers of passed, failed and skipped cases", () => {
     const text = matrixOf([
       { pair: "bun", medium: "tcp", case: "echo", result: "passed" },
       { pair: "bun", medium: "tcp", case: "bulk", result: "failed" },
@@ -23,7 +23,7 @@ describe("the matrix of test:runtimes", () => {
 })
 
 describe("the plan of test:runtimes", () => {
-  it("runs two runtimes with one another only when both are chosen", () => {
+  it("runs two runtimes with each other only if both are chosen", () => {
     const names = (runtimes: Parameters<typeof planOf>[0]["runtimes"]) =>
       planOf({ runtimes, media: ["tcp", "unix"], cases: ["echo"] }).map((row) => `${nameOf(row)} ${row.medium}`)
     assert.deepStrictEqual(names(["bun"]), ["bun tcp", "bun unix"])

@@ -193,7 +193,7 @@ describe("a writer of frames from the application", () => {
       const call = yield* Effect.fork(Effect.exit(client.withStream((stream) => MuxStream.write(stream, "hello"))))
       const closed = yield* client.closed
       assert(closed._tag === "TransportFailed")
-      assert.include(closed.message, "announces 9 bytes of payload, and brings 8")
+      assert.include(closed.message, "announces 9 bytes of payload, but has 8")
       yield* Fiber.join(call)
     }).pipe(scenario)
   )

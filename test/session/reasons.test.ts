@@ -143,8 +143,8 @@ describe("an error hints at a wrong setting:", () => {
         assert.include(error.message, "(the peer has answered none: is its session typed, as this one is?)")
       }).pipe(Effect.scoped, Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
       assert.deepStrictEqual(lines.sort(), [
-        "Are both sides of the session typed? stream 2 begins as heartbeats do: the peer's session seems to be typed, this one is untyped",
-        "Are both sides of the session typed? stream 3 ended before its 4-byte type: the peer's session may be untyped, this one is typed"
+        "Are both sides of the session typed? stream 2 starts with the heartbeat type: the peer seems to be typed, and this side is untyped",
+        "Are both sides of the session typed? stream 3 ended before its 4-byte type: the peer seems to be untyped, and this side is typed"
       ])
     }).pipe(scenario)
   )

@@ -3,6 +3,7 @@ import { assert, describe } from "@effect/vitest"
 import { MuxStream } from "effect-muxado"
 import { SimulatedSessions } from "effect-muxado/testing"
 import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
 import { call, echoWhole, ending, quick, sessionTest } from "../support/session/sessionTest.js"
 
 describe("a session after its end", () => {
@@ -89,6 +90,17 @@ describe("a session's operations twice, or two at once", () => {
       const answers = yield* Effect.forEach(["a", "b", "c", "d"], (data) => call(client, data), { concurrency: 4 })
       assert.deepStrictEqual(answers, ["a", "b", "c", "d"])
       assert.strictEqual(handled, 4)
+    })
+  )
+
+  sessionTest("pings at the same time each have their answer, although Random gives the same number", ({ client }) =>
+    Effect.gen(function* () {
+      const pings = Effect.all(
+        Array.from({ length: 3 }, () => client.ping),
+        { concurrency: 3 }
+      )
+      const same = { ...Random.fixed([7]), nextIntBetween: () => Effect.succeed(0xffffffff) }
+      assert.strictEqual((yield* Effect.withRandom(pings, same)).length, 3)
     })
   )
 

@@ -11,7 +11,7 @@ describe("two simulated cores over a link", () => {
     for (const fault of ["cut", "Corrupt", "Stall", "Lost"]) assert.isAbove(tally.get(`fault: ${fault}`), 0, fault)
   })
 
-  it("do the same again for the same seed, and something else for another", () => {
+  it("give the same run for the same seed, and another run for another seed", () => {
     const hash = (seed: number) => simulate(seed, new Tally()).hash
     assert.strictEqual(hash(7), hash(7))
     assert.notStrictEqual(hash(7), hash(8))

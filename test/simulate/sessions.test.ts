@@ -12,7 +12,7 @@ describe("simulated sessions and their callers", () => {
     assert.isAbove(tally.get("outcome: call done"), 50)
   })
 
-  it("do the same again for the same seed, and something else for another", () => {
+  it("give the same run for the same seed, and another run for another seed", () => {
     const hash = (seed: number) => simulate(seed, new Tally()).hash
     assert.strictEqual(hash(9), hash(9))
     assert.notStrictEqual(hash(9), hash(10))

@@ -23,7 +23,7 @@ const leftBehind = <A>(effect: Effect.Effect<A>, options?: Census.Options) =>
 
 describe("a census", () => {
   it.effect.prop(
-    "finds exactly the fibers that have not ended, children and daemons, however deep",
+    "finds exactly the fibers that have not ended: children and daemons at any depth",
     [fc.array(fc.record({ daemon: fc.boolean(), ends: fc.boolean(), depth: fc.nat(3) }), { maxLength: 8 })],
     ([fibers]) =>
       Effect.gen(function* () {
@@ -73,7 +73,7 @@ describe("a census", () => {
     })
   )
 
-  it.effect("finds a fiber that has not begun to run, in virtual time too", () =>
+  it.effect("finds a fiber that has not started to run, in virtual time too", () =>
     Effect.gen(function* () {
       const census = yield* Census.make()
       const program = Effect.zip(Effect.forkDaemon(Effect.never), census.left)
@@ -88,7 +88,7 @@ describe("a census", () => {
     })
   )
 
-  it.effect("counts a fiber that asks, and not the one that watches", () =>
+  it.effect("counts the fiber that reads `left`, but not the fiber that runs `watch`", () =>
     Effect.gen(function* () {
       const census = yield* Census.make()
       const asking = yield* census.watch(Effect.fork(Effect.zip(Effect.fiberId, census.left)))
@@ -98,7 +98,7 @@ describe("a census", () => {
     })
   )
 
-  it.effect("counts what sessions begin outside of all requests, until they are closed", () =>
+  it.effect("counts the fibers that sessions start outside of all requests, until the sessions are closed", () =>
     Effect.gen(function* () {
       const census = yield* Census.make()
       const scope = yield* Scope.make()
@@ -110,7 +110,7 @@ describe("a census", () => {
     })
   )
 
-  it.effect("two censuses, one inside the other, count each fiber of their own", () =>
+  it.effect("of two nested censuses, each counts its own fibers", () =>
     Effect.gen(function* () {
       const [outer, inner] = [yield* Census.make(), yield* Census.make()]
       const fibers = yield* outer.watch(
@@ -126,7 +126,7 @@ describe("a census", () => {
     })
   )
 
-  it.effect("dies with what was left, and is content with a fiber that ends a little later", () =>
+  it.effect("leavesNothing dies with what is left, and accepts a fiber that ends within a second", () =>
     Effect.gen(function* () {
       let fiber: Fiber.RuntimeFiber<unknown> | undefined
       const error = yield* leftBehind(
@@ -147,7 +147,7 @@ describe("a census", () => {
     })
   )
 
-  it.effect("counts sleeps of virtual time that go on, and none that is over or was interrupted", () =>
+  it.effect("counts pending sleeps of virtual time, and none that has ended or was interrupted", () =>
     Effect.gen(function* () {
       const census = yield* Census.make()
       const fibers = yield* census.watch(
@@ -165,7 +165,7 @@ describe("a census", () => {
     })
   )
 
-  it.effect("leaves the clock of what it watches as it is", () =>
+  it.effect("does not change the clock of the watched effect", () =>
     Effect.gen(function* () {
       const census = yield* Census.make()
       yield* TestClock.adjust("1 minute")
@@ -186,7 +186,7 @@ describe("a census", () => {
     })
   )
 
-  it.live("counts what keeps Node alive where it is asked to, and only what was begun meanwhile", () =>
+  it.live("counts Node's resources if it is asked to, and only those that were opened meanwhile", () =>
     Effect.gen(function* () {
       // vitest has timers of its own that come and go, but no servers
       const listening = Effect.async<Server>((resume) => {
@@ -220,13 +220,13 @@ it.effect("Census names a fiber that was left", () =>
   })
 )
 
-it.effect("leavesNothing works within VirtualTime.run", () =>
+it.effect("leavesNothing works inside VirtualTime.run", () =>
   Effect.gen(function* () {
     assert.strictEqual(yield* ending(VirtualTime.run(Census.leavesNothing(Effect.sleep("30 seconds")))), "ok")
   })
 )
 
-it.effect("leavesNothing within leavesNothing, around a run of virtual time", () =>
+it.effect("leavesNothing works inside leavesNothing, around a VirtualTime.run", () =>
   Effect.gen(function* () {
     const inner = VirtualTime.run(Effect.sleep("30 seconds"))
     assert.strictEqual(yield* ending(Census.leavesNothing(Census.leavesNothing(inner))), "ok")

@@ -80,7 +80,7 @@ const constructors: ReadonlyArray<readonly [string, Start]> = [
   ]
 ]
 
-describe("a test over a link with latency is over by itself", () => {
+describe("a test over a link with latency ends without TestClock.adjust", () => {
   for (const [name, start] of constructors) {
     it.scoped(`it.scoped, with sessions from ${name}`, () =>
       Effect.gen(function* () {
@@ -190,7 +190,7 @@ const heartbeats: Readonly<Record<string, SessionOptions>> = {
 }
 
 for (const [with_, both] of Object.entries(heartbeats)) {
-  describe(`sessions ${with_} are over by themselves`, () => {
+  describe(`sessions ${with_} end without TestClock.adjust`, () => {
     for (const [name, ending] of Object.entries(endings)) {
       if (name === "both sessions are dead" && both.heartbeat === false) continue
       it.scoped(`when a test ends while ${name}`, () =>
@@ -216,7 +216,7 @@ for (const [with_, both] of Object.entries(heartbeats)) {
 }
 
 describe("a test that moves the clock itself", () => {
-  it.scoped("sees a session take its time to close, and no more of it", () =>
+  it.scoped("sees a session close in its normal virtual time", () =>
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const { client, server } = yield* SimulatedSessions.make({

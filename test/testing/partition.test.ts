@@ -16,7 +16,7 @@ class Reports extends RpcGroup.make(Rpc.make("Report", { payload: { name: Schema
 const interval = 2_000
 const tolerance = 3_000
 
-/** Both sessions, 20 ms apart, over a network that cuts what is sent into pieces of up to 99 bytes. */
+/** Both sessions, 20 ms apart, over a network that delivers bytes in chunks of 1 to 99 bytes. */
 const Sessions = SimulatedSessions.layer({
   link: { latency: "20 millis", jitter: "10 millis", chunking: { min: 1, max: 99 }, seed: 7 },
   both: { heartbeat: { interval, tolerance } }
@@ -41,7 +41,7 @@ const Connection = Layer.scoped(
   Effect.flatMap(SimulatedSessions.SimulatedSessions, ({ client }) => Effect.map(client.open(), MuxStream.toSocket))
 )
 
-/** What the server does with a call, and with its session: the two things that the program under test consists of. */
+/** The program under test: the RPC server with its handler, and the protocol of the client. */
 const program = (report: (name: string) => Effect.Effect<string>) =>
   Layer.merge(
     RpcServer.layer(Reports).pipe(
@@ -64,7 +64,7 @@ it.effect("a call goes through", () =>
   )
 )
 
-it.effect("a partition in the middle of a call ends it, on both sides, and leaves nothing", () =>
+it.effect("a partition in the middle of a call ends the call on both sides, and leaves no fiber", () =>
   Effect.gen(function* () {
     const begun = yield* Deferred.make<void>()
     const handled = yield* Deferred.make<Exit.Exit<never>>()
@@ -82,14 +82,14 @@ it.effect("a partition in the middle of a call ends it, on both sides, and leave
       yield* link.blackHole
       const lostAt = yield* Clock.currentTimeMillis
 
-      // the client is told so, with a typed error, as soon as the session can know
+      // the client's call fails with a typed error when the session detects the partition
       const error = yield* Fiber.join(call)
       assert.instanceOf(error, RpcClientError)
       const failedAfter = (yield* Clock.currentTimeMillis) - lostAt
       assert.isAtMost(failedAfter, interval + tolerance)
       assert.isAbove(failedAfter, tolerance)
 
-      // the server does no work for somebody who is not there
+      // the server interrupts the handler
       const exit = yield* Deferred.await(handled)
       assert.isTrue(Exit.isInterrupted(exit))
       assert.isAtMost((yield* Clock.currentTimeMillis) - lostAt, interval + tolerance)

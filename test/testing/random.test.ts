@@ -17,7 +17,7 @@ const tally = (size: number, values: ReadonlyArray<number>): ReadonlyArray<numbe
 }
 
 describe("Random", () => {
-  it("gives the numbers that seeds gave when they were recorded", () => {
+  it("returns the recorded numbers of the recorded seeds", () => {
     const some = new Random(42)
     assert.deepStrictEqual(
       [some.number(), some.number(), some.integer(100), some.integer(100), some.integer(6)],
@@ -30,7 +30,7 @@ describe("Random", () => {
     )
   })
 
-  it("gives the same run for the same seed, and another for each of 10,000 seeds", () => {
+  it("returns the same run for the same seed, and another run for each of 10,000 seeds", () => {
     fc.assert(
       fc.property(fc.integer(), (seed) => {
         const [one, other] = [new Random(seed), new Random(seed)]

@@ -22,7 +22,7 @@ const ask = (stream: MuxStream.MuxStream) =>
 const scenario = <A, E, R>(effect: Effect.Effect<A, E, R>) => Census.leavesNothing(VirtualTime.run(effect))
 
 describe("simulated sessions", () => {
-  it.effect("joins two sessions by a link, both ways", () =>
+  it.effect("connects two sessions by a link, in both directions", () =>
     Effect.gen(function* () {
       const { client, server } = yield* SimulatedSessions.SimulatedSessions
       assert.deepStrictEqual([client.role, server.role], ["client", "server"])
@@ -33,7 +33,7 @@ describe("simulated sessions", () => {
     }).pipe(Effect.provide(SimulatedSessions.layer({ link: { latency: "30 millis", chunking: "byte" } })), scenario)
   )
 
-  it.effect("gives each side its options, those of one side first", () =>
+  it.effect("gives each side its options: those of the side replace those of both", () =>
     Effect.gen(function* () {
       const { client, server } = yield* SimulatedSessions.make({
         both: { maxOutboundStreams: 1, heartbeat: false },
@@ -84,7 +84,7 @@ describe("simulated sessions", () => {
     return yield* link.trace
   }).pipe(scenario)
 
-  it.effect("repeats a conversation over a bad network byte by byte, moment by moment", () =>
+  it.effect("repeats a conversation over a bad network with the same bytes at the same times", () =>
     Effect.gen(function* () {
       const first = yield* conversation
       assert.isAbove(first.events.length, 30)
@@ -92,7 +92,7 @@ describe("simulated sessions", () => {
     })
   )
 
-  it.effect("a byte that was corrupted on the way ends the session on both sides, and can be played again", () =>
+  it.effect("a corrupted byte ends the session on both sides, and the failure can be replayed", () =>
     Effect.gen(function* () {
       const { end, trace } = yield* Effect.gen(function* () {
         // the stream id of the first frame: 2 is not the client's to open
@@ -121,7 +121,7 @@ describe("simulated sessions", () => {
     ["server", "neverEnd"],
     ["client", "neverWrite"]
   ] as const) {
-    it.effect(`a session closes although ${operation} holds for the transport of the ${side}`, () =>
+    it.effect(`a session closes even if ${operation} applies to the transport of the ${side}`, () =>
       Effect.gen(function* () {
         const { client, link, server } = yield* SimulatedSessions.make({ link: { latency: 5 } })
         yield* Effect.fork(server.serve(echo))
@@ -133,7 +133,7 @@ describe("simulated sessions", () => {
     )
   }
 
-  it.effect("a direction that is lost is noticed by the side that hears nothing", () =>
+  it.effect("the side that receives nothing notices that its direction is lost", () =>
     Effect.gen(function* () {
       const { client, link, server } = yield* SimulatedSessions.make({
         both: { heartbeat: { interval: "1 second", tolerance: "1 second" } }

@@ -20,8 +20,8 @@ const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) => {
   return Effect.as(Effect.provide(effect, Logger.add(logger)), lines)
 }
 
-describe("a TestClock that stands still while a link waits for time", () => {
-  it.scoped("is warned of once, with what waits and what to do", () =>
+describe("a TestClock that does not move while a link waits for time", () => {
+  it.scoped("gives one warning, with what waits and what to do", () =>
     Effect.gen(function* () {
       const lines = yield* logged(
         Effect.scoped(
@@ -39,16 +39,16 @@ describe("a TestClock that stands still while a link waits for time", () => {
         lines.map((line) => line.split("\n  ")),
         [
           [
-            "A simulated link waits for time to pass, but the TestClock stands still at 0 ms",
+            "A simulated link waits for time, but the TestClock does not move (it is at 0 ms)",
             "server: its read waits until 20 ms: bytes from the peer are on their way",
-            "Let time pass: fork the program and call TestClock.adjust, or run the program with VirtualTime.run"
+            "Advance the clock: fork the program and call TestClock.adjust, or run the program with VirtualTime.run"
           ]
         ]
       )
     })
   )
 
-  it.scoped("is warned of on the console where no logger is left, as in it.effect", () =>
+  it.scoped("gives its warning on the console if there is no logger, as in it.effect", () =>
     Effect.gen(function* () {
       const lines: Array<unknown> = []
       const console: Console.Console = {
@@ -64,11 +64,11 @@ describe("a TestClock that stands still while a link waits for time", () => {
         })
       ).pipe(Effect.withConsole(console))
       assert.strictEqual(lines.length, 1)
-      assert.include(String(lines[0]), "server: its read waits: a black hole swallows what is sent to it")
+      assert.include(String(lines[0]), "server: its read waits: a black hole drops what the peer sends")
     })
   )
 
-  it.scoped("is no matter where nothing is on its way, nor where the clock moves", () =>
+  it.scoped("gives no warning if nothing is in transit, or if the clock moves", () =>
     Effect.gen(function* () {
       const lines = yield* logged(
         Effect.scoped(
@@ -86,7 +86,7 @@ describe("a TestClock that stands still while a link waits for time", () => {
     })
   )
 
-  it.effect("is no matter in VirtualTime.run", () =>
+  it.effect("gives no warning inside VirtualTime.run", () =>
     Effect.gen(function* () {
       const lines = yield* logged(
         Effect.scoped(

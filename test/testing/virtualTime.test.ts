@@ -19,7 +19,7 @@ const notDone = <A>(effect: Effect.Effect<A>) =>
   })
 
 describe("VirtualTime.run", () => {
-  it.effect("has time pass for as long as it is needed, and no longer", () =>
+  it.effect("advances time until the program is done, and no further", () =>
     Effect.gen(function* () {
       const seen: Array<number> = []
       const ticking = Effect.forEach([5, 1000, 0.5, 1_800_000], (millis) =>
@@ -35,7 +35,7 @@ describe("VirtualTime.run", () => {
     })
   )
 
-  it.effect("waits for what happens in real time, too", () =>
+  it.effect("waits for work in real time, too", () =>
     VirtualTime.run(
       Effect.zipRight(
         Effect.sleep("1 minute"),
@@ -51,7 +51,7 @@ describe("VirtualTime.run", () => {
     })
   )
 
-  it.effect("finds what hangs for ever, and interrupts it", () =>
+  it.effect("finds a program that hangs, and interrupts it", () =>
     Effect.gen(function* () {
       const interrupted = yield* Deferred.make<void>()
       const hanging = Effect.sleep("1 minute").pipe(
@@ -60,12 +60,12 @@ describe("VirtualTime.run", () => {
       )
       const error = yield* notDone(VirtualTime.run(hanging))
       assert.deepStrictEqual([error.reason, error.after], ["Deadlock", 60_000])
-      assert.include(error.message, "this hangs")
+      assert.include(error.message, "the program hangs")
       yield* Deferred.await(interrupted)
     })
   )
 
-  it.effect("has no more time pass than its limit", () =>
+  it.effect("advances time at most to its limit", () =>
     Effect.gen(function* () {
       const error = yield* notDone(VirtualTime.run(Effect.forever(Effect.sleep("4 seconds")), { limit: "10 seconds" }))
       assert.deepStrictEqual([error.reason, error.after], ["Limit", 8000])
@@ -73,7 +73,7 @@ describe("VirtualTime.run", () => {
     })
   )
 
-  it.effect("interrupts what it runs when it is interrupted", () =>
+  it.effect("interrupts the program when it is interrupted", () =>
     Effect.gen(function* () {
       const interrupted = yield* Deferred.make<void>()
       const running = yield* Effect.never.pipe(
@@ -99,7 +99,7 @@ describe("VirtualTime.run", () => {
     })
   )
 
-  it.effect("leaves to the TestClock what still sleeps when the program is done", () =>
+  it.effect("moves sleeps that are pending at its end to the TestClock", () =>
     Effect.gen(function* () {
       const sleeping = yield* VirtualTime.run(
         Effect.zipLeft(Effect.forkDaemon(Effect.zipRight(Effect.sleep(100), Effect.sleep(50))), Effect.sleep(30))
@@ -111,7 +111,7 @@ describe("VirtualTime.run", () => {
     })
   )
 
-  it.effect("an adjust that is under way when the program is done completes on the TestClock", () =>
+  it.effect("an adjust that is not complete when the program is done completes on the TestClock", () =>
     Effect.gen(function* () {
       const adjusting = yield* VirtualTime.run(
         Effect.zipLeft(Effect.forkDaemon(TestClock.adjust(100)), Effect.sleep(30))
@@ -158,7 +158,7 @@ describe("VirtualTime.run", () => {
       })
   )
 
-  it.effect("lets a program adjust the clock itself, and what happens meanwhile happens in order", () =>
+  it.effect("lets a program adjust the clock itself, and sleeps end in order meanwhile", () =>
     Effect.gen(function* () {
       const seen: Array<number> = []
       const ticking = Effect.forever(
@@ -216,7 +216,7 @@ describe("sessions with heartbeats, in virtual time", () => {
     ["an hour", 1, 10_000],
     ["a day", 24, 60_000]
   ] as const) {
-    it.effect(`send exactly as many as they should in ${name}`, () =>
+    it.effect(`send exactly the expected number in ${name}`, () =>
       Effect.gen(function* () {
         const trace = yield* idle(hours, interval)
         const end = hours * 3_600_000
@@ -238,7 +238,7 @@ describe("sessions with heartbeats, in virtual time", () => {
     )
   }
 
-  it.effect("do the same each time", () =>
+  it.effect("give the same run each time", () =>
     Effect.gen(function* () {
       const conversation = Effect.gen(function* () {
         const { client, link, server } = yield* SimulatedSessions.make({
@@ -304,13 +304,13 @@ describe("the error NotDone", () => {
         }).pipe(Effect.scoped, Effect.orDie, VirtualTime.run)
       )
       assert.deepStrictEqual(error.message.split("\n  "), [
-        "Not done after 0 ms of virtual time, and nothing sleeps any more: this hangs",
-        "link 1, client: its write waits: 20 bytes left to write, and the link's buffer is full (10 of 10 bytes): the peer does not read",
+        "Not done after 0 ms of virtual time, and no sleep is pending: the program hangs",
+        "link 1, client: its write waits: 20 bytes not written yet, and the link's buffer is full (10 of 10 bytes): the peer does not read",
         "link 1, client: its read waits: the peer has sent nothing",
-        "link 2, client: its write waits: 5 bytes left to write, and a fault (stallWrites) lets it write no more",
-        "link 2, client: its read waits: a black hole swallows what is sent to it (7 bytes so far)",
+        "link 2, client: its write waits: 5 bytes not written yet, and a fault (stallWrites) blocks further writes",
+        "link 2, client: its read waits: a black hole drops what the peer sends (7 bytes so far)",
         "link 2, server: its read waits: the peer has sent nothing",
-        "link 2, server: its end waits: a black hole swallows the end"
+        "link 2, server: its end waits: a black hole drops the end"
       ])
     })
   )
@@ -339,7 +339,7 @@ it.effect("VirtualTime.run outside of a TestClock says what it needs", () =>
   }).pipe(Effect.withClock(Clock.make()))
 )
 
-it.effect("a session that hangs ends its VirtualTime.run with what it waits for", () =>
+it.effect("VirtualTime.run of a session that hangs dies with what the session waits for", () =>
   Effect.gen(function* () {
     const exit = yield* Effect.exit(
       SimulatedSessions.make({ both: { ...quick, heartbeat: false } }).pipe(

@@ -66,7 +66,7 @@ const messageOf = (error: TransportFailed) => (error.cause instanceof Error ? er
 
 describe("a transport over a Socket", () => {
   describe("reading", () => {
-    it.effect("loses no message that comes in the very step of the connection, before a fiber has had a turn", () =>
+    it.effect("loses no message that arrives in the step in which the connection opens", () =>
       Effect.gen(function* () {
         const { push, socket } = makeFakeSocket()
         const first = Effect.runFork(
@@ -95,7 +95,7 @@ describe("a transport over a Socket", () => {
       })
     )
 
-    it.scoped("never gives an empty chunk", () =>
+    it.scoped("never returns an empty chunk", () =>
       Effect.gen(function* () {
         const { push, socket } = makeFakeSocket()
         const transport = yield* Transport.fromSocket(socket)
@@ -164,7 +164,7 @@ describe("a transport over a Socket", () => {
   })
 
   describe("writing", () => {
-    it.scoped("makes one message of one write", () =>
+    it.scoped("sends each write as one message", () =>
       Effect.gen(function* () {
         const { socket, written } = makeFakeSocket()
         const transport = yield* Transport.fromSocket(socket)
@@ -271,7 +271,7 @@ describe("a transport over a Socket", () => {
       })
     )
 
-    it.scoped("does not wait for the socket when it is destroyed, and ends what waits", () =>
+    it.scoped("does not wait for the socket when it is destroyed, and ends the operations that wait", () =>
       Effect.gen(function* () {
         const { isClosed, push, socket, written } = makeFakeSocket({
           write: () => Effect.never,
@@ -341,7 +341,7 @@ describe("a transport over a WebSocket", () => {
     ["an orderly close", 1000, "Ended"],
     ["a peer that goes away", 1001, "Ended"],
     ["an internal error of the peer", 1011, "Read"]
-  ] as const)("tells %s", ([, code, reason]) =>
+  ] as const)("reports %s", ([, code, reason]) =>
     Effect.gen(function* () {
       const server = yield* NodeSocketServer.makeWebSocket({ port: 0, host: "127.0.0.1" })
       yield* Effect.forkScoped(
@@ -365,7 +365,7 @@ describe("a transport over a WebSocket", () => {
     })
   )
 
-  it.scopedLive("does not take a connection that broke off for an orderly end", () =>
+  it.scopedLive("does not report a broken connection as an orderly end", () =>
     Effect.gen(function* () {
       const server = yield* NodeSocketServer.make({ port: 0, host: "127.0.0.1" })
       yield* Effect.forkScoped(server.run(shakeHandsAndLeave))
@@ -477,7 +477,7 @@ describe("the options of a Socket's transport", () => {
   ]
   for (const option of options) {
     const [name = ""] = Object.keys(option)
-    it.scoped(`${name} that makes no sense fails with Open and is named`, () =>
+    it.scoped(`an invalid ${name} fails with Open, and the message names it`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(Transport.fromSocket(wrong({}), wrong(option)))
         assert.include(error.message, name)

@@ -99,7 +99,7 @@ describe("a Socket whose writer", () => {
       })
     )
 
-    it.scoped(`${fault} when it is to end fails the transport: end completes`, () =>
+    it.scoped(`${fault} on the close event fails the transport, and end completes`, () =>
       Effect.gen(function* () {
         const { socket } = makeSocket({ send: (chunk) => (Socket.isCloseEvent(chunk) ? effect() : Effect.void) })
         const transport = yield* Transport.fromSocket(socket)
@@ -109,7 +109,7 @@ describe("a Socket whose writer", () => {
     )
   }
 
-  it.scoped("is never there does not become a transport, after openTimeout", () =>
+  it.scoped("never becomes available fails with Open after openTimeout", () =>
     Effect.gen(function* () {
       const { socket } = makeSocket({ writer: () => Effect.never })
       const opening = yield* Effect.fork(Effect.flip(Transport.fromSocket(socket, { openTimeout: "3 seconds" })))
@@ -119,7 +119,7 @@ describe("a Socket whose writer", () => {
     })
   )
 
-  it.effect("cannot be released does not hold up the scope's end", () =>
+  it.effect("cannot be released does not delay the end of the scope", () =>
     Effect.gen(function* () {
       for (const release of [Effect.never, Effect.die(broken), Effect.interrupt]) {
         const writer = Effect.as(
@@ -170,7 +170,7 @@ describe("a Socket whose run", () => {
     })
   )
 
-  it.scoped("never opens does not become a transport, after openTimeout", () =>
+  it.scoped("never opens fails with Open after openTimeout", () =>
     Effect.gen(function* () {
       const opening = yield* Effect.fork(
         Effect.flip(Transport.fromSocket(makeSocket({ run: () => Effect.never }).socket))
@@ -181,7 +181,7 @@ describe("a Socket whose run", () => {
     })
   )
 
-  it.effect("cannot be interrupted does not hold up the scope's end", () =>
+  it.effect("cannot be interrupted does not delay the end of the scope", () =>
     Effect.gen(function* () {
       const release = yield* Deferred.make<void>()
       const run = (opened: Effect.Effect<void>) =>
@@ -197,7 +197,7 @@ describe("a Socket whose run", () => {
   )
 })
 
-describe("what is given to a transport over a Socket", () => {
+describe("a value that is given to a transport over a Socket", () => {
   const wrong: ReadonlyArray<readonly [string, unknown, string]> = [
     ["a string", ["hello"], "not a string of 5 characters"],
     ["an ArrayBuffer", [one, new ArrayBuffer(5)], "not an ArrayBuffer of 5 bytes"],
@@ -206,7 +206,7 @@ describe("what is given to a transport over a Socket", () => {
     ["no array", one, "Uint8Array of 1 bytes"],
     ["null", null, "not null"]
   ]
-  it.scoped.each(wrong)("fails that write if it is %s, and sends nothing of it", ([, chunks, message]) =>
+  it.scoped.each(wrong)("fails its write if it is %s, and no part of it is sent", ([, chunks, message]) =>
     Effect.gen(function* () {
       const sent: Array<unknown> = []
       const { socket } = makeSocket({ send: (chunk) => Effect.sync(() => void sent.push(chunk)) })
@@ -221,7 +221,7 @@ describe("what is given to a transport over a Socket", () => {
     })
   )
 
-  it.scoped("fails that write if its memory is transferred before it runs, alone and among others", () =>
+  it.scoped("fails its write if its memory is transferred before the write runs, alone and among others", () =>
     Effect.gen(function* () {
       const sent: Array<unknown> = []
       const { socket } = makeSocket({ send: (chunk) => Effect.sync(() => void sent.push(chunk)) })
@@ -275,7 +275,7 @@ describe("what is given to a transport over a Socket", () => {
     })
   )
 
-  it.scoped("fails reading, and leaves no gap, if the Socket transfers what it has delivered", () =>
+  it.scoped("fails reading, and leaves no gap, if the Socket transfers memory that it has delivered", () =>
     Effect.gen(function* () {
       const { push, socket } = makeSocket()
       const transport = yield* Transport.fromSocket(socket)
@@ -320,7 +320,7 @@ describe("what is given to a transport over a Socket", () => {
     ["gives NaN", () => NaN, "not NaN"],
     ["gives less than nothing", () => -1, "not -1"]
   ]
-  it.scoped.each(amounts)("ends that transport alone if its bufferedAmount %s", ([, bufferedAmount, message]) =>
+  it.scoped.each(amounts)("ends only its own transport if its bufferedAmount %s", ([, bufferedAmount, message]) =>
     Effect.gen(function* () {
       const transport = yield* Transport.fromSocket(makeSocket().socket, { bufferedAmount })
       const other = yield* Transport.fromSocket(makeSocket().socket)
@@ -333,7 +333,7 @@ describe("what is given to a transport over a Socket", () => {
   )
 })
 
-it.scopedLive("a Socket whose write throws is said to have failed while writing", () =>
+it.scopedLive("the error of a Socket whose write throws has the reason Write", () =>
   Effect.gen(function* () {
     const socket = wrong<Socket.Socket>({
       [Socket.TypeId]: Socket.TypeId,

@@ -48,7 +48,7 @@ const exchange = (link: SimulatedTransport.Options, seed: number) =>
 
 describe("a simulated link in disorder", () => {
   it.effect.prop(
-    "delivers every byte once and in order, whatever the jitter, the stalls and the chunks are",
+    "delivers every byte once and in order, with any jitter, stalls and chunks",
     [links, fc.nat()],
     ([link, seed]) =>
       Effect.map(exchange(link, seed), ({ sent, toClient, toServer }) => {
@@ -72,7 +72,7 @@ describe("a simulated link in disorder", () => {
     { fastCheck: { numRuns: 10 } }
   )
 
-  it.effect("goes another way with another seed", () =>
+  it.effect("runs differently with another seed", () =>
     Effect.gen(function* () {
       const link = { latency: 5, jitter: 50, chunking: { min: 1, max: 500 } }
       const first = yield* exchange({ ...link, seed: 1 }, 1)
@@ -82,7 +82,7 @@ describe("a simulated link in disorder", () => {
   )
 
   it.effect.prop(
-    "stands still once in every stretch, for no longer than that, and keeps the order",
+    "stalls once in each period, for at most the given time, and keeps the order",
     [fc.integer(), fc.integer({ min: 1, max: 1000 }), fc.double({ min: 0.01, max: 1, noNaN: true })],
     ([seed, every, part]) =>
       Effect.sync(() => {
@@ -101,14 +101,14 @@ describe("a simulated link in disorder", () => {
       })
   )
 
-  it("draws numbers that look alike for no seed and no index", () => {
+  it("has random numbers that differ for all seeds and indexes, with a mean of about 0.5", () => {
     const drawn = Array.from({ length: 1000 }, (_, i) => fraction(i % 10, Math.floor(i / 10)))
     assert.strictEqual(new Set(drawn).size, 1000)
     assert.isTrue(drawn.every((value) => value >= 0 && value < 1))
     assert.closeTo(drawn.reduce((sum, value) => sum + value, 0) / 1000, 0.5, 0.05)
   })
 
-  it.scoped("jitter delays each write by itself, by no more than it says", () =>
+  it.scoped("jitter delays each write separately, by at most its value", () =>
     Effect.gen(function* () {
       const { client, server } = yield* SimulatedTransport.makePair({ latency: 100, jitter: 40, seed: 5 })
       const arrivals: Array<number> = []
@@ -132,7 +132,7 @@ describe("a simulated link in disorder", () => {
     })
   )
 
-  it.scoped("jitter has no reset overtake bytes that were sent before it", () =>
+  it.scoped("with jitter, a reset never overtakes bytes that were sent before it", () =>
     Effect.gen(function* () {
       for (let seed = 0; seed < 20; seed++) {
         const { client, server } = yield* SimulatedTransport.makePair({ jitter: "1 second", seed })
@@ -143,7 +143,7 @@ describe("a simulated link in disorder", () => {
     })
   )
 
-  it.scoped("a stall holds up what would arrive meanwhile, and then gives it all together", () =>
+  it.scoped("bytes that would arrive during a stall arrive together at its end", () =>
     Effect.gen(function* () {
       const { client, server, trace } = yield* SimulatedTransport.makePair({
         stalls: { every: "10 seconds", upTo: "10 seconds" },
@@ -166,19 +166,25 @@ describe("a simulated link in disorder", () => {
     })
   )
 
-  it.scoped("joined reads give all that has arrived, of several writes and of a part of one, and no more", () =>
-    Effect.gen(function* () {
-      const { client, server } = yield* SimulatedTransport.makePair({ bandwidth: 1000, latency: 5, chunking: "joined" })
-      yield* client.write([noise(30, 1)])
-      yield* client.write([noise(30, 2)])
-      yield* TestClock.adjust("45 millis")
-      assert.deepStrictEqual(yield* server.read, new Uint8Array([...noise(30, 1), ...noise(10, 2)]))
-      yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual(yield* server.read, noise(30, 2).slice(10))
-    })
+  it.scoped(
+    "joined reads return all bytes that have arrived, of several writes and of a part of one, and no more",
+    () =>
+      Effect.gen(function* () {
+        const { client, server } = yield* SimulatedTransport.makePair({
+          bandwidth: 1000,
+          latency: 5,
+          chunking: "joined"
+        })
+        yield* client.write([noise(30, 1)])
+        yield* client.write([noise(30, 2)])
+        yield* TestClock.adjust("45 millis")
+        assert.deepStrictEqual(yield* server.read, new Uint8Array([...noise(30, 1), ...noise(10, 2)]))
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual(yield* server.read, noise(30, 2).slice(10))
+      })
   )
 
-  it.scoped("joined reads with bounds give no more than these, over the ends of writes", () =>
+  it.scoped("joined reads with bounds return bytes of several writes, within the bounds", () =>
     Effect.gen(function* () {
       const { client, server } = yield* SimulatedTransport.makePair({ chunking: { min: 7, max: 7, joined: true } })
       for (let i = 0; i < 7; i++) yield* client.write([new Uint8Array([i, i])])

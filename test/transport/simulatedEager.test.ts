@@ -33,7 +33,7 @@ const links: fc.Arbitrary<SimulatedTransport.Options> = fc.record({
 
 const ERROR_REASON = <A>(error: { readonly reason: A }): A => error.reason
 
-describe("SimulatedTransport, where a woken fiber goes on inside the call that wakes it", () => {
+describe("SimulatedTransport, if a woken fiber runs inside the call that wakes it", () => {
   it.effect.prop(
     "delivers every byte once and in order, both ways at once, and never holds more than its buffer",
     [links, fc.integer({ min: 1, max: 300 }), fc.nat()],
@@ -86,7 +86,7 @@ describe("SimulatedTransport, where a woken fiber goes on inside the call that w
     })
   )
 
-  test("a write waits while the buffer is full, and goes on when half of it is free", { bufferSize: 10 }, (pair) =>
+  test("a write waits while the buffer is full, and continues when half of it is free", { bufferSize: 10 }, (pair) =>
     Effect.gen(function* () {
       const { client, server } = pair
       const writing = yield* Effect.fork(client.write([noise(10, 1), noise(4, 2)]))
@@ -126,7 +126,7 @@ describe("SimulatedTransport, where a woken fiber goes on inside the call that w
     )
   }
 
-  test("no more bytes are read than those before the cut", {}, ({ client, inject, server }) =>
+  test("only the bytes before the cut are read", {}, ({ client, inject, server }) =>
     Effect.gen(function* () {
       yield* inject({ clientToServer: { cutAt: 12 } })
       const reading = yield* Effect.fork(readToEnd(server))
@@ -140,7 +140,7 @@ describe("SimulatedTransport, where a woken fiber goes on inside the call that w
   )
 
   test(
-    "an end is not undone by a destroy of the writer that it wakes",
+    "an end still arrives if the writer that it wakes destroys its side",
     { bufferSize: 4 },
     ({ client, server, trace }) =>
       Effect.gen(function* () {
@@ -157,7 +157,7 @@ describe("SimulatedTransport, where a woken fiber goes on inside the call that w
       })
   )
 
-  test("a read that waits for the end is told of it once", { latency: 20 }, ({ client, server, trace }) =>
+  test("a read that waits for the end is in the trace once", { latency: 20 }, ({ client, server, trace }) =>
     Effect.gen(function* () {
       const reading = yield* Effect.fork(readToEnd(server))
       yield* client.end
@@ -190,7 +190,7 @@ describe("SimulatedTransport, where a woken fiber goes on inside the call that w
   )
 
   test(
-    "a fiber that a destroy wakes finds the transport destroyed, and destroys it again in vain",
+    "a fiber that a destroy wakes finds the transport destroyed, and a second destroy does nothing",
     {},
     ({ client, server, trace }) =>
       Effect.gen(function* () {
@@ -211,7 +211,7 @@ describe("SimulatedTransport, where a woken fiber goes on inside the call that w
   )
 
   test(
-    "a partition keeps what had arrived, and a cut ends all that waits in it",
+    "a partition keeps bytes that had arrived, and a cut ends all operations that wait in it",
     { bufferSize: 10, latency: 20 },
     (pair) =>
       Effect.gen(function* () {
@@ -235,7 +235,7 @@ describe("SimulatedTransport, where a woken fiber goes on inside the call that w
       })
   )
 
-  it.effect("a replay gives every chunk to a reader that goes on at once", () =>
+  it.effect("a replay gives every chunk to a reader that reads again at once", () =>
     Effect.gen(function* () {
       const recorded = yield* SimulatedTransport.makePair({ latency: 5, chunking: "byte", trace: { bytes: true } })
       const sent = noise(40, 1)

@@ -30,7 +30,7 @@ const chunkings = fc.constantFrom<Array<SimulatedTransport.Options["chunking"]>>
 describe("a simulated link with faults", () => {
   describe("cutAt", () => {
     it.effect.prop(
-      "lets exactly so many bytes through, then resets both sides",
+      "lets exactly the given number of bytes through, then resets both sides",
       [fc.nat(600), chunkings, fc.constantFrom(0, 30), fc.constantFrom(0, 20), fc.constantFrom(10, 100_000)],
       ([cutAt, chunking, latency, jitter, bufferSize]) =>
         Effect.gen(function* () {
@@ -56,7 +56,7 @@ describe("a simulated link with faults", () => {
       { fastCheck: { numRuns: 50 } }
     )
 
-    it.scoped("has the other direction arrive until then, and not after", () =>
+    it.scoped("lets the other direction arrive until the cut, and not after it", () =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair({
           latency: 100,
@@ -70,7 +70,7 @@ describe("a simulated link with faults", () => {
       })
     )
 
-    it.scoped("counts from the first byte when it is injected, and waits for what is on its way", () =>
+    it.scoped("counts from the first byte of the connection when it is injected, and waits for bytes in transit", () =>
       Effect.gen(function* () {
         const { client, inject, server } = yield* SimulatedTransport.makePair({ latency: 100 })
         yield* client.write([new Uint8Array(10)])
@@ -79,7 +79,7 @@ describe("a simulated link with faults", () => {
       })
     )
 
-    it.scoped("does not come to pass when the bytes never arrive", () =>
+    it.scoped("has no effect if the byte never arrives", () =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair({
           faults: { clientToServer: { cutAt: 20, blackHoleAt: 10 } }
@@ -97,7 +97,7 @@ describe("a simulated link with faults", () => {
 
   describe("corruptAt", () => {
     it.effect.prop(
-      "changes exactly these bytes, with what it was given or what the seed gives",
+      "changes exactly these bytes, with the given mask or with one from the seed",
       [fc.uniqueArray(fc.nat(499), { maxLength: 5 }), fc.integer({ min: 1, max: 255 }), chunkings, fc.integer()],
       ([offsets, xor, chunking, seed]) =>
         Effect.gen(function* () {
@@ -125,7 +125,7 @@ describe("a simulated link with faults", () => {
       { fastCheck: { numRuns: 30 } }
     )
 
-    it.scoped("leaves the array of the writer as it is", () =>
+    it.scoped("does not change the array of the writer", () =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair({
           faults: { clientToServer: { corruptAt: { at: 1, xor: 0xff } } }
@@ -139,7 +139,7 @@ describe("a simulated link with faults", () => {
   })
 
   describe("half-open", () => {
-    bothWays("loses one direction, and the other goes on", { clientToServer: { blackHole: true } }, (pair) =>
+    bothWays("loses one direction, and the other continues", { clientToServer: { blackHole: true } }, (pair) =>
       Effect.gen(function* () {
         yield* pair.client.write([new Uint8Array(10)])
         const lost = yield* Effect.fork(pair.server.read)
@@ -154,7 +154,7 @@ describe("a simulated link with faults", () => {
       })
     )
 
-    it.scoped("has a destroy noticed in the direction that is left, by reads and by writes", () =>
+    it.scoped("a destroy is noticed through the direction that is not lost, by reads and by writes", () =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair({
           faults: { clientToServer: { blackHole: true } }
@@ -166,7 +166,7 @@ describe("a simulated link with faults", () => {
       })
     )
 
-    it.scoped("has no side notice a destroy in the direction that is lost", () =>
+    it.scoped("a destroy is not noticed through the direction that is lost", () =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair({
           bufferSize: 10,
@@ -180,25 +180,28 @@ describe("a simulated link with faults", () => {
       })
     )
 
-    it.effect.prop("blackHoleAt has exactly so many bytes arrive", [fc.nat(100), chunkings], ([bytes, chunking]) =>
-      Effect.gen(function* () {
-        const link = { chunking, latency: 5, bufferSize: 200, faults: { serverToClient: { blackHoleAt: bytes } } }
-        const { client, server, stats } = yield* SimulatedTransport.makePair(link)
-        const sent = noise(101, bytes)
-        yield* writeInBatches(server, sent, bytes)
-        const received: Array<number> = []
-        const reading = yield* Effect.fork(
-          Effect.forever(Effect.flatMap(client.read, (chunk) => Effect.sync(() => received.push(...chunk))))
-        )
-        const ending = yield* Effect.fork(server.end)
-        yield* TestClock.adjust("1 hour")
-        assertSameBytes(Uint8Array.from(received), sent.subarray(0, bytes))
-        assert.deepStrictEqual((yield* stats).serverToClient, { written: 101, read: bytes })
-        assert.deepStrictEqual([yield* isDone(reading), yield* isDone(ending)], [false, false])
-      }).pipe(Effect.scoped)
+    it.effect.prop(
+      "blackHoleAt lets exactly the given number of bytes arrive",
+      [fc.nat(100), chunkings],
+      ([bytes, chunking]) =>
+        Effect.gen(function* () {
+          const link = { chunking, latency: 5, bufferSize: 200, faults: { serverToClient: { blackHoleAt: bytes } } }
+          const { client, server, stats } = yield* SimulatedTransport.makePair(link)
+          const sent = noise(101, bytes)
+          yield* writeInBatches(server, sent, bytes)
+          const received: Array<number> = []
+          const reading = yield* Effect.fork(
+            Effect.forever(Effect.flatMap(client.read, (chunk) => Effect.sync(() => received.push(...chunk))))
+          )
+          const ending = yield* Effect.fork(server.end)
+          yield* TestClock.adjust("1 hour")
+          assertSameBytes(Uint8Array.from(received), sent.subarray(0, bytes))
+          assert.deepStrictEqual((yield* stats).serverToClient, { written: 101, read: bytes })
+          assert.deepStrictEqual([yield* isDone(reading), yield* isDone(ending)], [false, false])
+        }).pipe(Effect.scoped)
     )
 
-    it.scoped("begins at a moment, to which bytes that arrive before still come", () =>
+    it.scoped("a black hole with a start time lets earlier bytes arrive", () =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair({
           latency: 100,
@@ -217,7 +220,7 @@ describe("a simulated link with faults", () => {
     )
   })
 
-  it.scoped("cut can be told when, and fails what is pending then", () =>
+  it.scoped("cut may have a start time, and fails the operations that are pending then", () =>
     Effect.gen(function* () {
       const { client, server } = yield* SimulatedTransport.makePair({
         bufferSize: 5,
@@ -239,7 +242,7 @@ describe("a simulated link with faults", () => {
     })
   )
 
-  it.scoped("a later cut does not put off an earlier one", () =>
+  it.scoped("a later cut does not delay an earlier one", () =>
     Effect.gen(function* () {
       const { client, cut, inject } = yield* SimulatedTransport.makePair()
       yield* inject({ cut: "1 second" })
@@ -250,7 +253,7 @@ describe("a simulated link with faults", () => {
   )
 
   describe("stallWrites", () => {
-    it.scoped("of one direction leaves the other alone", () =>
+    it.scoped("of one direction does not change the other", () =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair({
           faults: { clientToServer: { stallWrites: true } }
@@ -263,7 +266,7 @@ describe("a simulated link with faults", () => {
       })
     )
 
-    it.effect.prop("stallWritesAt takes exactly so many bytes", [fc.nat(50)], ([bytes]) =>
+    it.effect.prop("stallWritesAt accepts exactly the given number of bytes", [fc.nat(50)], ([bytes]) =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair({
           chunking: "joined",
@@ -301,7 +304,7 @@ describe("a simulated link with faults", () => {
       })
     )
 
-    it.scoped("neverEnd of one side, from a moment on", () =>
+    it.scoped("neverEnd of one side may have a start time", () =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair({
           faults: { client: { neverEnd: "5 seconds" }, server: { neverEnd: "5 seconds" } }
@@ -315,7 +318,7 @@ describe("a simulated link with faults", () => {
       })
     )
 
-    it.effect("are dropped all the same when the scope closes", () =>
+    it.effect("end when the scope closes", () =>
       Effect.gen(function* () {
         const { client, server } = yield* Effect.scoped(
           SimulatedTransport.makePair({ faults: { client: { neverDestroy: true }, server: { neverDestroy: true } } })

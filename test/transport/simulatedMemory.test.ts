@@ -20,7 +20,7 @@ const links = {
 
 describe("a simulated link owns its memory", () => {
   for (const [name, options] of Object.entries(links)) {
-    it.scoped(`what the reader does to a chunk harms neither the writer nor other chunks, with ${name}`, () =>
+    it.scoped(`a reader that changes a chunk changes neither the writer's memory nor other chunks, with ${name}`, () =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair(options)
         const mine = Buffer.from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
@@ -43,7 +43,7 @@ describe("a simulated link owns its memory", () => {
     )
   }
 
-  it.scoped("a replayed chunk is the reader's own each time", () =>
+  it.scoped("a replayed chunk is a new copy each time", () =>
     Effect.gen(function* () {
       const pair = yield* SimulatedTransport.makePair({ trace: { bytes: true } })
       yield* pair.client.write([new Uint8Array([1, 2])])
@@ -60,7 +60,7 @@ describe("a simulated link owns its memory", () => {
   )
 })
 
-describe("write of what is no bytes", () => {
+describe("a write of a value that is not bytes", () => {
   const cases: ReadonlyArray<readonly [string, unknown, string]> = [
     ["a string", ["hello"], "element 0 is a string"],
     ["an ArrayBuffer", [new Uint8Array(1), new ArrayBuffer(8)], "element 1 is an ArrayBuffer"],
@@ -80,7 +80,7 @@ describe("write of what is no bytes", () => {
 
   for (const [medium, make] of Object.entries(transports)) {
     for (const [name, chunks, said] of cases) {
-      it.scoped(`${medium} refuses ${name}, and says what it was given`, () =>
+      it.scoped(`${medium} refuses ${name}, and the error names the value`, () =>
         Effect.gen(function* () {
           const transport = yield* make
           const error = yield* Effect.flip(writeAnything(transport, chunks))
@@ -94,7 +94,7 @@ describe("write of what is no bytes", () => {
     }
   }
 
-  it.scoped("bytes of another realm are bytes", () =>
+  it.scoped("bytes of another realm are accepted", () =>
     Effect.gen(function* () {
       const { client, server } = yield* SimulatedTransport.makePair()
       const foreign: unknown = runInNewContext("new Uint8Array([1, 2])")

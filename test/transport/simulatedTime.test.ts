@@ -56,7 +56,7 @@ const amountFor = (link: SimulatedTransport.Options, fillings: number) =>
 
 describe("a simulated link", () => {
   it.effect.prop(
-    "delivers every byte once and in order, whatever the link is like and however reads are interrupted",
+    "delivers every byte once and in order, with any options and any interruptions of reads",
     [options, fc.double({ min: 0, max: 9, noNaN: true }), fc.nat(), fc.nat(20)],
     ([link, fillings, seed, interruptions]) =>
       Effect.gen(function* () {
@@ -72,7 +72,7 @@ describe("a simulated link", () => {
   )
 
   it.effect.prop(
-    "delivers a prefix of what an interrupted write was given, once",
+    "delivers a prefix of the bytes of an interrupted write, once",
     [options, fc.double({ min: 0, max: 9, noNaN: true }), fc.nat(20)],
     ([link, fillings, turns]) =>
       Effect.gen(function* () {
@@ -114,7 +114,7 @@ describe("a simulated link", () => {
     })
   )
 
-  it.scoped("delivers as many bytes a second as the bandwidth, after the latency", () =>
+  it.scoped("delivers bytes at the rate of the bandwidth, after the latency", () =>
     Effect.gen(function* () {
       const { client, server } = yield* SimulatedTransport.makePair({
         latency: "50 millis",
@@ -141,7 +141,7 @@ describe("a simulated link", () => {
     })
   )
 
-  it.scoped("gives the chunks that were asked for, and the same ones for the same seed", () =>
+  it.scoped("reads return chunks as the option says, and the same chunks for the same seed", () =>
     Effect.gen(function* () {
       const sizes = (chunking: SimulatedTransport.Options["chunking"], seed: number) =>
         Effect.gen(function* () {
@@ -220,7 +220,7 @@ describe("a simulated link", () => {
       })
     )
 
-    it.scoped("loses what the line had not sent yet", () =>
+    it.scoped("loses bytes that the line had not sent yet", () =>
       Effect.gen(function* () {
         const { client, server } = yield* SimulatedTransport.makePair({ bandwidth: 1000, chunking: "byte" })
         yield* client.write([noise(100, 1)])
@@ -245,7 +245,7 @@ describe("a simulated link", () => {
   })
 
   describe("cut", () => {
-    it.scoped("fails pending reads and writes of both sides at once, and drops what is unread", () =>
+    it.scoped("fails pending reads and writes of both sides at once, and drops unread bytes", () =>
       Effect.gen(function* () {
         const { client, cut, server } = yield* SimulatedTransport.makePair({ latency: "1 second", bufferSize: 10 })
         const reading = yield* Effect.fork(Effect.flip(client.read))
@@ -261,7 +261,7 @@ describe("a simulated link", () => {
       })
     )
 
-    it.scoped("ends what waits behind a black hole", () =>
+    it.scoped("ends operations that wait behind a black hole", () =>
       Effect.gen(function* () {
         const { blackHole, client, cut, server } = yield* SimulatedTransport.makePair()
         yield* blackHole
@@ -277,7 +277,7 @@ describe("a simulated link", () => {
   })
 
   describe("blackHole", () => {
-    it.scoped("keeps what had arrived, loses the rest, and no side notices", () =>
+    it.scoped("keeps bytes that had arrived, loses the rest, and no side notices", () =>
       Effect.gen(function* () {
         const { blackHole, client, server, stats } = yield* SimulatedTransport.makePair({
           latency: "50 millis",
@@ -305,7 +305,7 @@ describe("a simulated link", () => {
       })
     )
 
-    it.scoped("swallows an end and a reset that are on their way", () =>
+    it.scoped("drops an end and a reset that are in transit", () =>
       Effect.gen(function* () {
         const { blackHole, client, server } = yield* SimulatedTransport.makePair({ latency: "50 millis" })
         yield* client.end
@@ -318,7 +318,7 @@ describe("a simulated link", () => {
     )
   })
 
-  it.scoped("stallWrites suspends writes, until a destroy, and leaves reads alone", () =>
+  it.scoped("stallWrites suspends writes until a destroy, and does not change reads", () =>
     Effect.gen(function* () {
       const { client, server, stallWrites } = yield* SimulatedTransport.makePair()
       yield* client.write([new Uint8Array([1])])
@@ -334,7 +334,7 @@ describe("a simulated link", () => {
     })
   )
 
-  it.scoped("neverEnd has an end that sends nothing and never completes", () =>
+  it.scoped("with neverEnd, end sends nothing and never completes", () =>
     Effect.gen(function* () {
       const { client, neverEnd, server } = yield* SimulatedTransport.makePair()
       yield* neverEnd

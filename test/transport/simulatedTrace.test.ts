@@ -28,7 +28,7 @@ const readAll = (transport: TransportService) =>
 const hello = new TextEncoder().encode("hello")
 
 describe("the trace of a simulated link", () => {
-  it.scoped("says what happened, when, in which direction, and with which bytes", () =>
+  it.scoped("has each event, its time, its direction and its bytes", () =>
     Effect.gen(function* () {
       const pair = yield* SimulatedTransport.makePair({
         latency: 20,
@@ -77,7 +77,7 @@ describe("the trace of a simulated link", () => {
     })
   )
 
-  it.scoped("has no bytes unless it is asked for them, and tells of those that are lost or refused", () =>
+  it.scoped("has no bytes unless it is asked for them, and has events of lost bytes and refused writes", () =>
     Effect.gen(function* () {
       const pair = yield* SimulatedTransport.makePair({ faults: { clientToServer: { blackHoleAt: 2 } } })
       yield* pair.client.write([hello])
@@ -120,7 +120,7 @@ describe("the trace of a simulated link", () => {
 
 describe("a replayed trace", () => {
   it.effect.prop(
-    "gives the same bytes, in the same chunks, at the same times, with the same end",
+    "returns the same bytes, in the same chunks, at the same times, with the same end",
     [
       fc.record({
         latency: fc.constantFrom(0, 7),
@@ -166,7 +166,7 @@ describe("a replayed trace", () => {
     return yield* pair.trace
   })
 
-  it.scoped("is silent where the trace stops, or ends as it is told to", () =>
+  it.scoped("is silent after the last event of the trace, or ends as the option says", () =>
     Effect.gen(function* () {
       const trace = yield* recorded
       const play = (ending: SimulatedTransport.ReplayOptions["ending"]) =>
@@ -190,7 +190,7 @@ describe("a replayed trace", () => {
     })
   )
 
-  it.scoped("keeps what is written, and takes no more after an end", () =>
+  it.scoped("records written bytes, and accepts no more after an end", () =>
     Effect.gen(function* () {
       const { transport, written } = yield* SimulatedTransport.replay(yield* recorded, { direction: "serverToClient" })
       yield* transport.write([hello, hello])
@@ -230,7 +230,7 @@ describe("a replayed trace", () => {
   )
 })
 
-it.effect("a link that is used after its scope fails, and its trace is still there", () =>
+it.effect("a link that is used after its scope fails, and its trace can still be read", () =>
   Effect.gen(function* () {
     const link = yield* Effect.scoped(SimulatedTransport.makePair({ trace: { bytes: true } }))
     assert.match(yield* ending(link.client.read), /^fails TransportFailed/)

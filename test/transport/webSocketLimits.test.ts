@@ -159,7 +159,7 @@ const media: Readonly<Record<string, (fake: FakeWebSocket) => Open>> = {
 
 describe("a session over a WebSocket whose peer grants credit and reads nothing", () => {
   for (const [name, open] of Object.entries(media)) {
-    it.effect(`takes a bounded amount, and dies of writeTimeout: ${name}`, () =>
+    it.effect(`buffers a bounded amount, and ends after writeTimeout: ${name}`, () =>
       Effect.gen(function* () {
         const fake = new FakeWebSocket()
         const session = yield* open(fake)
@@ -212,38 +212,40 @@ describe("a session over a WebSocket whose peer grants credit and reads nothing"
 })
 
 describe("the WebSocket under a transport", () => {
-  it.scoped("is never that of the server in whose handler the transport is made, unless it is the same", () =>
-    Effect.gen(function* () {
-      const around = new FakeWebSocket()
-      around.bufferedAmount = 100 * MIB
-      let written = 0
-      let push = (_bytes: Uint8Array): void => {}
-      const runRaw: Socket.Socket["runRaw"] = (handler, run) =>
-        Effect.flatMap(Effect.runtime<never>(), (runtime) => {
-          push = (bytes) => {
-            const effect = handler(bytes)
-            if (Effect.isEffect(effect)) Runtime.runSync(runtime)(effect as Effect.Effect<unknown>)
-          }
-          return Effect.zipRight(run?.onOpen ?? Effect.void, Effect.never)
+  it.scoped(
+    "is not the WebSocket of the server in whose handler the transport is made, unless it is the same one",
+    () =>
+      Effect.gen(function* () {
+        const around = new FakeWebSocket()
+        around.bufferedAmount = 100 * MIB
+        let written = 0
+        let push = (_bytes: Uint8Array): void => {}
+        const runRaw: Socket.Socket["runRaw"] = (handler, run) =>
+          Effect.flatMap(Effect.runtime<never>(), (runtime) => {
+            push = (bytes) => {
+              const effect = handler(bytes)
+              if (Effect.isEffect(effect)) Runtime.runSync(runtime)(effect as Effect.Effect<unknown>)
+            }
+            return Effect.zipRight(run?.onOpen ?? Effect.void, Effect.never)
+          })
+        // over a file, a child process or a TCP connection
+        const other = Socket.Socket.of({
+          [Socket.TypeId]: Socket.TypeId,
+          run: () => Effect.dieMessage("not used"),
+          runRaw,
+          writer: Effect.succeed(() => Effect.sync(() => void written++))
         })
-      // over a file, a child process or a TCP connection
-      const other = Socket.Socket.of({
-        [Socket.TypeId]: Socket.TypeId,
-        run: () => Effect.dieMessage("not used"),
-        runRaw,
-        writer: Effect.succeed(() => Effect.sync(() => void written++))
+        const transport = yield* Transport.fromSocket(other).pipe(
+          Effect.provideService(Socket.WebSocket, around.asWebSocket)
+        )
+        push(anyFrame)
+        yield* transport.write([anyFrame])
+        yield* transport.write([anyFrame])
+        assert.strictEqual(written, 2)
       })
-      const transport = yield* Transport.fromSocket(other).pipe(
-        Effect.provideService(Socket.WebSocket, around.asWebSocket)
-      )
-      push(anyFrame)
-      yield* transport.write([anyFrame])
-      yield* transport.write([anyFrame])
-      assert.strictEqual(written, 2)
-    })
   )
 
-  it.scoped("may be one that its Socket gets from the context", () =>
+  it.scoped("may come from the context of its Socket", () =>
     Effect.gen(function* () {
       const fake = new FakeWebSocket()
       yield* Effect.gen(function* () {
@@ -262,7 +264,7 @@ describe("the WebSocket under a transport", () => {
     })
   )
 
-  it.scoped.each(["pause", "resume"] as const)("fails its own transport alone if its %s throws", (method) =>
+  it.scoped.each(["pause", "resume"] as const)("fails only its own transport if its %s throws", (method) =>
     Effect.gen(function* () {
       const fake = new FakeWebSocket()
       fake[method] = () => {
@@ -277,7 +279,7 @@ describe("the WebSocket under a transport", () => {
     })
   )
 
-  it.scoped("is named by the errors of its transport, without what may be secret", () =>
+  it.scoped("is named in the errors of its transport, without secrets", () =>
     Effect.gen(function* () {
       const url = "wss://user:secret@example.com:7000/path?token=secret#secret"
       const fake = new FakeWebSocket(url)
@@ -287,7 +289,7 @@ describe("the WebSocket under a transport", () => {
     })
   )
 
-  it.scoped("cannot be opened with what is no URL", () =>
+  it.scoped("cannot be opened with an invalid URL", () =>
     Effect.gen(function* () {
       for (const url of ["nonsense", Effect.die(new Error("no URL")), Effect.succeed(5 as unknown as string)]) {
         const error = yield* Effect.flip(
@@ -300,7 +302,7 @@ describe("the WebSocket under a transport", () => {
 })
 
 describe("a server of real WebSockets", () => {
-  it.live("holds a bounded amount for a client that grants 2 GiB and reads nothing, and gives it up", () =>
+  it.live("buffers a bounded amount for a client that grants 2 GiB and reads nothing, and ends its session", () =>
     Effect.gen(function* () {
       let taken = 0
       let most = 0

@@ -35,10 +35,11 @@ export const inWords = (progress: Progress, idle: Idle, verdict: Verdict, kept?:
 npm run soak -- --out docs/soak.svg
 \`\`\`
 
-Two sessions in one process, so that one heap holds whatever either side leaves behind; between them TCP on the loopback
-and a proxy. Both sides open streams, 64 at a time: echoes of 1 byte to 256 KiB, resets from either side, interrupted
-fibers, half-closes, readers that leave, streams without a byte. Heartbeats are on. After each 5,000 streams, when none
-is open, the garbage is collected and a sample is taken. After each 25,000 the connection ends, and a new one is made.
+The soak runs two sessions in one process, so that one heap shows the leaks of both sides. They are connected by TCP on
+the loopback interface, through a proxy. Both sides open streams, 64 at a time: echoes of 1 byte to 256 KiB, resets from
+either side, interrupted fibers, half-closes, readers that stop before the end, and streams without a byte. Heartbeats
+are on. After every 5,000 streams, when no stream is open, the soak collects garbage and takes a sample. After every
+25,000 streams, it ends the connection and makes a new one.
 
 | | |
 | --- | --: |
@@ -52,34 +53,33 @@ is open, the garbage is collected and a sample is taken. After each 25,000 the c
 | | after ${count(first?.streams ?? 0)} | after ${count(half?.streams ?? 0)} | after ${count(last?.streams ?? 0)} |
 | --- | --: | --: | --: |
 ${row("heap without code, MiB", ({ code, heapUsed }) => mib(heapUsed - code))}
-${row("code and what the engine knows of it, MiB", ({ code }) => mib(code))}
+${row("compiled code and its metadata, MiB", ({ code }) => mib(code))}
 ${row("external, MiB", ({ external }) => mib(external))}
 ${row("array buffers, MiB", ({ arrayBuffers }) => mib(arrayBuffers))}
 ${row("resident set, MiB", ({ rss }) => mib(rss))}
 ${row("handles", ({ handles }) => `${handles}`)}
 ${row("fibers", ({ fibers }) => `${fibers}`)}
-${row("streams open, bytes held, gaps in ids", (s) => `${s.streamsOpen}, ${s.bytesHeld}, ${s.gapsInIds}`)}
+${row("open streams, held bytes, gaps in ids", (s) => `${s.streamsOpen}, ${s.bytesHeld}, ${s.gapsInIds}`)}
 
-Over the second half of the samples the heap without code grows by **${kib(line.slope)} KiB in a million streams**; at 99 %
-confidence the true slope is between ${kib(line.slope - line.margin)} and ${kib(line.slope + line.margin)} KiB, which is at most
-${((line.slope + line.margin) / 1_000_000).toFixed(2)} bytes a stream. The interval is widened by how much successive samples
-are alike. The resident set takes one step, where the first snapshot of the heap is written: what the engine needed for
-that, the process keeps.
+Over the second half of the samples, the heap without code grows by **${kib(line.slope)} KiB in a million streams**. At 99 %
+confidence the true growth is between ${kib(line.slope - line.margin)} and ${kib(line.slope + line.margin)} KiB, which is at most
+${((line.slope + line.margin) / 1_000_000).toFixed(2)} bytes for each stream. The interval accounts for the correlation between successive samples.
+The resident set grows once, when the soak writes the first heap snapshot, because the process keeps that memory.
 ${kept === undefined ? "" : keptInWords(kept)}
 The soak fails when
 
-- all of the interval is above ${kib(SLOPE_BOUND)} KiB, which is a quarter of a byte a stream: a single number that stays in
-  a table takes some 16;
-- of a class of objects there is one more for ${count(STREAMS_PER_OBJECT)} streams, or fewer, between the two snapshots, a hundred
-  aside;
-- there are more handles or fibers in the last quarter of the samples than there ever were in the first;
-- a stream, a byte or a gap in the ids is left in a session at rest. One gap is always there: clients begin with stream
-  3, and a server remembers that 1 was left out;
-- more than ${IDLE_BOUND} bytes stay of each idle stream, half a MiB of noise aside.
+- the whole confidence interval is above ${kib(SLOPE_BOUND)} KiB for a million streams, which is 0.25 bytes for each stream (a number
+  that stays in a table needs about 16 bytes);
+- a class of objects of the program gains one object or more for every ${count(STREAMS_PER_OBJECT)} streams between the two snapshots,
+  not counting the first 100 objects;
+- a sample in the last quarter has more handles or fibers than every sample in the first quarter;
+- an idle session still has a stream, a held byte, or more than one gap in the ids. One gap always exists: clients begin
+  with stream 3, so a server remembers the unused id 1;
+- more than ${IDLE_BOUND} bytes remain of each idle stream, after a deduction of 0.5 MiB for noise.
 
 ${idleInWords(idle)}
 
-${faults.length === 0 ? "No limit was passed." : faults.map((fault) => `**It failed**: ${fault}.`).join("\n")}
+${faults.length === 0 ? "The run exceeded no limit." : faults.map((fault) => `**It failed**: ${fault}.`).join("\n")}
 `
 }
 
@@ -93,23 +93,23 @@ const keptInWords = ({ growth, streams }: Kept): string => {
       .map((each) => `| ${each.name.replaceAll("|", "/").slice(0, 60)} | ${each.count} | ${count(each.bytes)} |`)
       .join("\n")
   return `
-What there is more of, by class, between a snapshot of the heap when half is done and one in the end, ${count(streams)} streams
-later: of the program's objects ${kib(sum(program))} KiB, of the engine's (code, feedback, shapes) ${kib(sum(engine))} KiB.
+The tables show the growth by class between two heap snapshots: one at half of the run, and one at its end, ${count(streams)} streams
+later. Objects of the program grew by ${kib(sum(program))} KiB, and objects of V8 itself (code, feedback, shapes) by ${kib(sum(engine))} KiB.
 
-| of the program | objects more | bytes more |
+| class of the program | more objects | more bytes |
 | --- | --: | --: |
 ${rows(program)}
 
-| of the engine | more | bytes more |
+| class of V8 | more objects | more bytes |
 | --- | --: | --: |
 ${rows(engine)}
 `
 }
 
 const idleInWords = ({ after, before, open, streams }: Idle): string =>
-  `${count(streams)} streams that are open and idle take ${count((open - before) / Math.max(1, streams))} bytes of heap each ` +
-  `(both ends, their scopes, and the fiber that waits in the handler):\n${mib(before)} MiB before, ${mib(open)} MiB while ` +
-  `they are open, ${mib(after)} MiB when they have ended.`
+  `Each of ${count(streams)} open and idle streams needs ${count((open - before) / Math.max(1, streams))} bytes of heap ` +
+  `(both ends, their scopes, and the fiber of the handler).\nThe heap has ${mib(before)} MiB before, ${mib(open)} MiB while ` +
+  `the streams are open, and ${mib(after)} MiB after they have ended.`
 
 export const asJson = ({ connections, endings, samples, streams }: Progress, idle?: Idle): string => {
   const all = { streams, connections, endings: Object.fromEntries(endings), idle, samples: samples.all() }

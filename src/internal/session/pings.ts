@@ -13,15 +13,18 @@ type Failure = SessionError | StreamReset
 export class Pings {
   private readonly waiting = new Map<number, Resume<number, Failure>>()
 
-  /** `send` sends a heartbeat, or says that it cannot; `refused` is why not. */
+  /** `send` sends a heartbeat with a number that is not in use. False if it cannot, and `refused` is why not. */
   constructor(
+    private readonly isInUse: (nonce: number) => boolean,
     private readonly send: (nonce: number) => boolean,
     private readonly refused: () => SessionError
   ) {}
 
-  /** Sends a heartbeat and waits for its echo: the round trip in milliseconds. */
-  ping(nonce: number): Effect.Effect<number, Failure> {
+  /** Sends a heartbeat and waits for its echo: the round trip in milliseconds. Its number is `random`, or the next free one. */
+  ping(random: number): Effect.Effect<number, Failure> {
     return park<number, Failure>((resume) => {
+      let nonce = random
+      while (this.isInUse(nonce)) nonce = (nonce + 1) >>> 0
       this.waiting.set(nonce, resume)
       if (!this.send(nonce)) this.settle(nonce, Exit.fail(this.refused()))
       return Effect.sync(() => {

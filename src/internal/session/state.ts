@@ -50,6 +50,7 @@ export class SessionState {
   })
   readonly accepting: AcceptQueue
   readonly pings = new Pings(
+    (nonce) => this.connection.awaitsPong(nonce),
     (nonce) => this.step((connection) => connection.ping(nonce, this.now())),
     () => this.error("no")
   )

@@ -1,5 +1,5 @@
 /**
- * The check of what is handed to a transport to be written.
+ * The check of the argument of a transport's `write`.
  *
  * @since 0.1.0
  */
@@ -7,8 +7,8 @@ import { isUint8Array } from "node:util/types"
 import { describeValue } from "../../internal/support/bytes.js"
 
 /**
- * The bytes of all chunks together, or the error that names what is no `Uint8Array`. One from another realm (a `vm`
- * context) counts as one.
+ * The bytes of all chunks together, or an error that describes the first value that is not a `Uint8Array`. A
+ * `Uint8Array` of another realm (a `vm` context) is accepted.
  *
  * @since 0.1.0
  * @category utilities
@@ -25,7 +25,7 @@ export const sizeOf = (chunks: unknown): number | TypeError => {
 }
 
 /**
- * The error for a batch whose size is not what it was when `write` was called.
+ * The error for a batch whose size has changed since the call of `write`.
  *
  * @since 0.1.0
  * @category errors

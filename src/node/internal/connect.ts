@@ -1,5 +1,5 @@
 /**
- * Opening a socket to a peer, all or nothing.
+ * Opens a socket to a peer. An attempt that fails leaves no socket open.
  *
  * @since 0.1.0
  */
@@ -16,7 +16,7 @@ import { guardErrors } from "./errorGuard.js"
 import { explained } from "./explain.js"
 
 /**
- * How long connecting may take, TLS handshake included, unless said otherwise.
+ * How long connecting may take by default, including the TLS handshake.
  *
  * @since 0.1.0
  * @category constants
@@ -24,8 +24,8 @@ import { explained } from "./explain.js"
 const CONNECT_TIMEOUT: Duration.DurationInput = "10 seconds"
 
 /**
- * The milliseconds of silence after which the kernel probes the peer: well under the minutes after which NATs and load
- * balancers forget a connection, and no load beside a session's own heartbeat.
+ * The milliseconds of silence after which the kernel probes the peer. NATs and load balancers forget an idle connection
+ * after minutes, so this is short enough, and it is longer than a session's heartbeat interval (10 seconds).
  *
  * @since 0.1.0
  * @category constants
@@ -33,8 +33,8 @@ const CONNECT_TIMEOUT: Duration.DurationInput = "10 seconds"
 export const KEEP_ALIVE_DELAY = 30_000
 
 /**
- * A connection to open. `problems` are what is wrong with its options: with any, nothing is started. `endpoint` is what
- * errors call it, `peer` what the socket itself does not know of the other side.
+ * A connection to open. `problems` lists its wrong options; if there are any, nothing is started. `endpoint` is its
+ * address in errors. `peer` is given if the socket itself does not know it, as with unix sockets.
  *
  * @since 0.1.0
  * @category models
@@ -49,8 +49,8 @@ export interface ConnectOptions {
 }
 
 /**
- * Calls `start`, waits until the socket emits `ready`, and adapts it. A socket that does not get there in time, or is
- * interrupted on its way, is destroyed. Fails with TransportFailed `"Open"`.
+ * Calls `start`, waits until the socket emits `ready`, and adapts it. If the time is over first, or the fiber is
+ * interrupted, the socket is destroyed. Fails with TransportFailed `"Open"`.
  *
  * @since 0.1.0
  * @category constructors
@@ -70,7 +70,7 @@ export const connect = ({
       const timeout = Duration.decode(limit ?? CONNECT_TIMEOUT)
       const { socket, release } = yield* Effect.try({
         try: () =>
-          // The socket lives longer than the request that connects it.
+          // The socket lives longer than the request that opens it, so it must not keep the async context of that one.
           outside(() => {
             const socket = start()
             return { socket, release: guardErrors(socket) }
@@ -84,7 +84,7 @@ export const connect = ({
         })
       ).pipe(Effect.onError(() => Effect.sync(() => socket.destroy())))
       const transport = yield* fromDuplex(socket, { peer, endpoint })
-      // From here on the transport guards it.
+      // From here on the transport handles the errors of the socket.
       release()
       return transport
     })
@@ -111,7 +111,7 @@ const awaitEvent = (socket: Net.Socket, ready: "connect" | "secureConnect"): Eff
   })
 
 const openFailed = (endpoint: string | undefined, cause: unknown): TransportFailed => {
-  // One attempt for each address of a name ends in an error of errors, which Node leaves without a message.
+  // If a name has several addresses, Node tries each, and then gives an AggregateError without a message.
   if (cause instanceof AggregateError && cause.message === "") {
     cause.message = cause.errors.map((error) => (error instanceof Error ? error.message : String(error))).join("; ")
   }

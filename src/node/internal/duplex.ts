@@ -1,6 +1,6 @@
 /**
- * A Node Duplex as a transport: six listeners for its whole life, and no work per byte. All of them run outside of every
- * `AsyncLocalStorage` context: a socket may have been made in a request, and it serves others.
+ * A Node Duplex as a transport. It adds its event listeners once, and its cost does not depend on the number of bytes.
+ * The listeners run outside of every `AsyncLocalStorage` context: a socket that one request opens serves others too.
  *
  * @since 0.1.0
  */
@@ -23,7 +23,7 @@ import { MAX_STRETCH } from "./turns.js"
 import { unusable } from "./usable.js"
 
 /**
- * What is known of a connection beside its socket: the peer, and where it was dialled.
+ * What a connection's socket does not know itself: its peer, and the address that was dialled.
  *
  * @since 0.1.0
  * @category models
@@ -62,7 +62,7 @@ interface Listener {
   readonly failed: () => void
 }
 
-/** Chunks handed over as they come, until `stop` or the outcome. */
+/** A delivery of chunks by callbacks. It ends with `stop` or with the outcome. */
 interface Flow {
   readonly outcome: Once<void, TransportFailed>
   readonly stop: () => void
@@ -70,20 +70,20 @@ interface Flow {
 
 const adapt = (duplex: Duplex, known: Known): Adapted => {
   const readers = new WaitSet()
-  /** Takes the chunks as they come, and the failure. */
+  /** Gets each chunk when it arrives, and the failure. */
   let listener: Listener | undefined
 
   const isSocket = duplex instanceof Net.Socket
-  // Taken now: a socket that has closed does not know it any more.
+  // Read now: a socket that has closed does not know its peer any more.
   const peer = known.peer ?? peerOf(duplex)
   const endpoint = known.endpoint ?? (peer === undefined ? undefined : endpointOf(peer))
   const failure = (reason: "Read" | "Write" | "Ended", initiator: Initiator, cause: unknown): TransportFailed =>
     new TransportFailed({ reason, cause, initiator, processed: "maybe", endpoint })
 
   let readFailure: TransportFailed | undefined
-  /** Dropped by this side: what is still buffered is not read any more. */
+  /** This side has destroyed the Duplex: buffered bytes are not read any more. */
   let discarded = false
-  /** Taken out of the duplex, and not yet handed to the reader. */
+  /** Bytes from the Duplex that the reader has not got yet. */
   let held: Uint8Array = NOTHING
 
   // --- events ---
@@ -101,12 +101,12 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
       else noBytes()
     })
   const noBytes = (): void => {
-    onError(new TypeError("A transport's Duplex carries bytes: no strings (setEncoding), no objects"))
+    onError(new TypeError("A transport's Duplex must give bytes, not strings (setEncoding) or objects"))
     discard()
   }
   const onDrain = (): void => outside(() => writer.drained())
   const onEnd = (): void => {
-    // Bun emits "end" for a socket that this side has destroyed, too: its "close" says what happened.
+    // Bun emits "end" for a socket that this side has destroyed, too. Its "close" has the cause.
     if (duplex.destroyed) return
     readFailure ??= failure("Ended", "Remote", undefined)
     outside(wakeReaders)
@@ -116,7 +116,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
       writer.refuse("Local", new Error("The transport was ended"))
       writer.wake()
     })
-  // In two steps, so that both directions have failed before the first fiber learns of it.
+  // In two steps, so that both directions have failed before the first fiber is woken.
   const refuseAll = (initiator: Initiator, cause: unknown): void => {
     readFailure ??= failure("Read", initiator, cause)
     writer.refuse(initiator, cause)
@@ -136,8 +136,8 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     wakeAll()
   }
   const onClose = (): void => {
-    // What the peer does to a socket shows as an end or an error, so a bare close is this process's doing. Other
-    // Duplexes have no such rule.
+    // If the peer closes a socket, Node emits "end" or "error" first. So a "close" without them comes from this
+    // process. Other Duplexes have no such rule.
     refuseAll(isSocket ? "Local" : "Remote", duplex.errored ?? new Error("The transport was closed"))
     wakeAll()
     detach()
@@ -167,23 +167,23 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
   duplex.on("finish", onFinish)
   duplex.on("drain", onDrain)
   duplex.on("readable", onReadable)
-  // Otherwise the peer's end would end our side too, with half of an answer unsent.
+  // Otherwise the peer's end would end our direction too, before our answer is sent.
   duplex.allowHalfOpen = true
-  // It may have come to us with its events already spent.
+  // The Duplex may have emitted these events before.
   if (duplex.readableEnded) onEnd()
   if (duplex.errored) onError(duplex.errored)
   else if (duplex.destroyed) onClose()
 
   // --- reading ---
 
-  // In two steps, the second of which hands the chunk to its reader in the very step that takes it: an interruption
-  // between the two leaves the chunk with us, for the next read.
+  // Reading has two steps: `fill` holds a chunk, and `take` takes and returns it at once. An interruption between the
+  // two leaves the chunk held for the next read.
   const take = Effect.sync(() => {
     const chunk = held
     held = NOTHING
     return chunk
   })
-  /** Takes what the duplex has; false when that is nothing, and it will say when there is something. */
+  /** Holds the next chunk of the Duplex. False if there is none; then the Duplex emits "readable" later. */
   const fill = (): boolean => {
     while (held.length === 0) {
       const chunk: unknown = duplex.read()
@@ -198,7 +198,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     return true
   }
   const awaitReadable: Effect.Effect<Uint8Array, TransportFailed> = readers.awaitThen(
-    // The fiber may have yielded on its way here, and what it would wait for may have come meanwhile.
+    // The fiber may have yielded before it came here, and bytes or a failure may have come meanwhile.
     () => fill() || readFailure !== undefined,
     Effect.suspend(() => read)
   )
@@ -208,8 +208,8 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     return readFailure === undefined ? awaitReadable : Effect.fail(readFailure)
   })
 
-  // Not with the cleanup of `park`, which a fiber that yields there and is interrupted never reaches: the source would
-  // flow on, into nothing.
+  // Not with the cleanup of `park`: a fiber that is interrupted while it yields before `park` never runs it. Then the
+  // source would keep flowing without a reader.
   const each = (onChunk: (chunk: Uint8Array) => boolean): Effect.Effect<void, TransportFailed> =>
     Effect.acquireUseRelease(
       Effect.sync(() => startEach(onChunk)),
@@ -218,13 +218,13 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     )
   const startEach = (onChunk: (chunk: Uint8Array) => boolean): Flow => {
     const outcome = new Once<void, TransportFailed>()
-    /** Handed over since the event loop last turned, as far as is known here. */
+    /** Bytes delivered since the last known turn of the event loop. */
     let handed = 0
     let flowing = false
     let isOver = false
     let turn: NodeJS.Immediate | undefined
 
-    // Flowing, a chunk is handed on where it arrives; with "readable" it would wait for a tick, and for a fiber.
+    // In flowing mode a chunk is delivered when it arrives. With "readable" it would wait for a tick and for a fiber.
     const flow = (): void => {
       flowing = true
       duplex.off("readable", onReadable)
@@ -249,7 +249,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
       stop()
       outcome.complete(exit)
     }
-    /** Hands over what is held, as far as this stretch allows. */
+    /** Delivers the held bytes, up to the limit for this turn. */
     const hand = (): void => {
       const room = MAX_STRETCH - handed
       const chunk = held.length <= room ? held : held.subarray(0, room)
@@ -268,7 +268,7 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
         if (!flowing) handAll()
       })
     }
-    /** Hands over what is there already; then comes what arrives, or the failure. */
+    /** Delivers the buffered bytes first. Then it starts the flow, or ends with the failure. */
     const handAll = (): void => {
       while (!isOver && handed < MAX_STRETCH && !discarded && fill()) hand()
       if (isOver) return
@@ -282,12 +282,12 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
         hand()
         if (isOver) return
         if (held.length > 0 || handed >= MAX_STRETCH) pause()
-        // Before it is needed: a turn that comes by itself costs no pause.
+        // Asked for at a quarter of the limit: if the turn comes before the limit, no pause is needed.
         if (handed >= MAX_STRETCH / 4) askForTurn()
       },
       failed: () => {
         if (discarded && readFailure !== undefined) return end(Exit.fail(readFailure))
-        // While it pauses, the failure is found after the bytes that were there before it.
+        // While paused, `handAll` delivers the earlier bytes first, and then finds the failure.
         if (!flowing) return
         pause()
         handAll()
@@ -305,7 +305,8 @@ const adapt = (duplex: Duplex, known: Known): Adapted => {
     destroy: Effect.sync(discard)
   }
   return {
-    // Another Duplex may call back from within `write`, in the middle of a step of the session.
+    // Only a socket gets the fast path: another Duplex may call listeners inside `write`, in the middle of a session's
+    // step.
     transport: isSocket ? withFastPath(transport, { each, tryWrite: (chunks) => writer.tryWrite(chunks) }) : transport,
     release: () => {
       discard()

@@ -14,7 +14,7 @@ import { changed, sizeOf } from "./chunks.js"
 import { BYTES_PER_TURN } from "./turns.js"
 
 /**
- * Writes, one batch as one write of the Duplex. The events of the Duplex come from its owner: `drained`, `turned`, and
+ * Writes each batch as one write of the Duplex. Its owner passes on the events of the Duplex: `drained`, `turned`, and
  * `refuse` followed by `wake`.
  *
  * @since 0.1.0
@@ -22,33 +22,33 @@ import { BYTES_PER_TURN } from "./turns.js"
  */
 export class DuplexWriter {
   private failure: TransportFailed | undefined = undefined
-  /** Written since the event loop last turned, as far as is known here. */
+  /** Bytes written since the last known turn of the event loop. */
   private bytesSinceTurn = 0
   private readonly writers = new WaitSet()
-  /** Nothing more is written, and what was is. */
+  /** Completes when all bytes are written, or writing has failed. */
   private readonly over = new Once<void>()
 
-  /** `onFault` destroys the Duplex: it has thrown, and how much of a batch it took is unknown, so no byte may follow. */
+  /** `onFault` destroys a Duplex that has thrown: it took an unknown part of a batch, so no byte may follow. */
   constructor(
     private readonly duplex: Duplex,
     private readonly makeFailure: (reason: "Write", initiator: Initiator, cause: unknown) => TransportFailed,
     private readonly onFault: (cause: unknown) => void
   ) {}
 
-  // --- what the owner says ---
+  // --- for the owner ---
 
   /** From now on, writes fail. */
   refuse(initiator: Initiator, cause: unknown): void {
     this.failure ??= this.makeFailure("Write", initiator, cause)
   }
 
-  /** Writing is over: wakes all who wait for it. */
+  /** Writing is over: wakes all fibers that wait for it. */
   wake(): void {
     this.writers.notifyAll()
     this.over.complete(Exit.void)
   }
 
-  /** There is room. */
+  /** The buffer has space again. */
   drained(): void {
     this.writers.notifyAll()
   }
@@ -58,7 +58,7 @@ export class DuplexWriter {
     this.bytesSinceTurn = 0
   }
 
-  // --- what the transport does ---
+  // --- for the transport ---
 
   write(chunks: ReadonlyArray<Uint8Array>): Effect.Effect<void, TransportFailed> {
     const { duplex } = this
@@ -69,13 +69,14 @@ export class DuplexWriter {
       }
       if (this.failure !== undefined) return Effect.fail(this.failure)
       if (typeof size !== "number") return Effect.fail(this.makeFailure("Write", "Local", size))
-      // Between the call and now, memory may have been detached: its length is 0 then.
+      // Memory may have been detached since the call of `write`. Then its length is 0.
       const now = sizeOf(chunks)
       if (now !== size) {
         return Effect.fail(this.makeFailure("Write", "Local", typeof now === "number" ? changed(size, now) : now))
       }
       const room = this.put(chunks)
-      // What the kernel took at once is gone by now, although its "drain" is only due in the next tick.
+      // Bytes that the kernel accepted at once have left already, although Node emits their "drain" only in the next
+      // tick.
       const drained = duplex.writableNeedDrain && duplex.writableLength < duplex.writableHighWaterMark
       return (room || drained) && duplex.writable ? this.written : this.awaitDrain
     })
@@ -86,7 +87,7 @@ export class DuplexWriter {
     const { duplex } = this
     if (this.failure !== undefined || !duplex.writable || this.bytesSinceTurn >= BYTES_PER_TURN) return false
     const size = sizeOf(chunks)
-    // `write` says what is wrong with it.
+    // `write` reports the error.
     if (typeof size !== "number") return false
     if (duplex.writableLength + size >= duplex.writableHighWaterMark || duplex.writableNeedDrain) return false
     this.put(chunks)
@@ -98,7 +99,7 @@ export class DuplexWriter {
     if (duplex.writableFinished || duplex.destroyed || duplex.errored) return Effect.void
     this.refuse("Local", new Error("The transport was ended"))
     if (!duplex.writableEnded) duplex.end()
-    // "drain" is not emitted any more once the end is due, so a write that waits for it is told now.
+    // After `end` Node emits no "drain", so writes that wait for one fail now.
     this.writers.notifyAll()
     return this.over.await
   })
@@ -115,7 +116,7 @@ export class DuplexWriter {
   })
 
   private readonly awaitDrain: Effect.Effect<void, TransportFailed> = this.writers.awaitThen(
-    // The "drain" may have come while the fiber was on its way here.
+    // The "drain" may have come before the fiber came here.
     () => this.failure !== undefined || !this.duplex.writableNeedDrain,
     this.written
   )
@@ -124,11 +125,11 @@ export class DuplexWriter {
     return this.failure !== undefined
   }
 
-  /** Whether there is room for more. */
+  /** Writes the chunks. Whether the Duplex has space for more. */
   private put(chunks: ReadonlyArray<Uint8Array>): boolean {
     const { duplex } = this
-    // What Node cannot hand on at once waits in its queue by reference, and would be missing from the bytes of the
-    // connection if its memory were detached meanwhile.
+    // Node queues chunks by reference. If the memory of one were detached meanwhile, its bytes would be missing from
+    // the connection. So chunks that Node would queue are copied.
     const waits =
       duplex.writableLength > 0 ||
       duplex.writableCorked > 0 ||
@@ -138,7 +139,7 @@ export class DuplexWriter {
     try {
       if (batch.length > 1) duplex.cork()
       for (const chunk of batch) {
-        // Some Duplexes take an empty chunk for the end.
+        // Some Duplexes treat an empty chunk as the end.
         if (chunk.length > 0) {
           room = duplex.write(chunk)
           this.bytesSinceTurn += chunk.length

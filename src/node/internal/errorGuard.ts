@@ -1,13 +1,13 @@
 /**
- * Keeps an error that no code waits for any more from ending the process.
+ * Keeps an `"error"` event that no other code handles from ending the process.
  *
  * @since 0.1.0
  */
 import type { Duplex } from "node:stream"
 
 /**
- * Swallows the errors of `duplex` until its `"close"`, or until the returned function is called. An `"error"` without a
- * listener is thrown as an uncaught exception, and a socket may still report one after it was destroyed.
+ * Ignores the errors of `duplex` until its `"close"`, or until the returned function is called. Node throws an
+ * `"error"` event without a listener as an uncaught exception, and a socket may emit one even after it was destroyed.
  *
  * @since 0.1.0
  * @category utilities

@@ -1,5 +1,5 @@
 /**
- * The errors of the system, in words: what Node gives is often a code alone, or the text of an OpenSSL function.
+ * The errors of the system, in words. Node's own text is often only a code, or the text of an OpenSSL function.
  *
  * @since 0.1.0
  */
@@ -9,35 +9,35 @@ import { ServerFailed } from "../../MuxadoError.js"
 const MEANINGS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EADDRINUSE: "the address is already in use",
-  EADDRNOTAVAIL: "this machine has no such address",
-  EAFNOSUPPORT: "this machine has no such kind of address",
-  EAGAIN: "the server has too many connections waiting",
-  EAI_AGAIN: "the host name cannot be looked up at present",
-  ECONNREFUSED: "nothing listens there",
+  EADDRNOTAVAIL: "this machine does not have that address",
+  EAFNOSUPPORT: "this machine does not support that kind of address",
+  EAGAIN: "the server's queue of waiting connections is full",
+  EAI_AGAIN: "the host name cannot be looked up now",
+  ECONNREFUSED: "nothing listens on that address",
   ECONNRESET: "the peer cut the connection",
-  EHOSTUNREACH: "there is no way to the host",
+  EHOSTUNREACH: "there is no route to the host",
   EMFILE: "the process has no file descriptor left",
-  ENETUNREACH: "there is no way to the network",
+  ENETUNREACH: "there is no route to the network",
   ENFILE: "the system has no file descriptor left",
-  ENOENT: "there is no such path",
+  ENOENT: "the path does not exist",
   ENOTDIR: "a part of the path is not a folder",
   ENOTFOUND: "the host name is unknown",
   ENOTSOCK: "the file is not a socket",
   EPERM: "permission denied",
-  EPROTOTYPE: "the socket there is not a stream socket",
+  EPROTOTYPE: "the socket at that path is not a stream socket",
   EROFS: "the file system is read-only",
-  ETIMEDOUT: "there was no answer in time",
+  ETIMEDOUT: "the peer did not answer in time",
   CERT_HAS_EXPIRED: "the certificate has expired",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is signed by itself",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the certificate is self-signed",
   ERR_TLS_CERT_ALTNAME_INVALID: "the certificate is for another host",
   SELF_SIGNED_CERT_IN_CHAIN: "the certificate's authority is not trusted",
-  UNABLE_TO_GET_ISSUER_CERT: "the certificate's authority is not known",
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate's authority is not known",
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate's authority is not known"
+  UNABLE_TO_GET_ISSUER_CERT: "the certificate's authority is unknown",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "the certificate's authority is unknown",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "the certificate's authority is unknown"
 }
 
 /**
- * There is a file at the path of a unix socket; the message says what it is, and what to do.
+ * A file exists at the path of a unix socket. The message says what kind of file, and what to do.
  *
  * @since 0.1.0
  * @category errors
@@ -47,7 +47,7 @@ export class PathInUse extends Error {
 }
 
 /**
- * Says what an error means, its code in brackets: `the address is already in use (EADDRINUSE)`.
+ * What an error means, with its code in brackets: `the address is already in use (EADDRINUSE)`.
  *
  * @since 0.1.0
  * @category utilities
@@ -58,14 +58,14 @@ export const meaningOf = (cause: unknown): string => {
   const meaning = code === undefined ? undefined : MEANINGS[code]
   if (meaning !== undefined) return `${meaning} (${code})`
   if (!(cause instanceof Error)) return String(cause)
-  // OpenSSL's own words, without its file names and line numbers.
+  // The text of OpenSSL without its file names and line numbers.
   const text = "reason" in cause && typeof cause.reason === "string" ? cause.reason : cause.message.trim()
   return code === undefined || text.includes(code) ? text : `${text} (${code})`
 }
 
 /**
- * The same for a connection that could not be opened, with Node's own words, which name the address that was tried. The
- * code stays where it was.
+ * The same as an error, for a connection that could not be opened. It adds Node's own text, which has the address that
+ * was tried, and keeps the code.
  *
  * @since 0.1.0
  * @category errors
@@ -81,7 +81,7 @@ export const explained = (cause: unknown): unknown => {
 }
 
 /**
- * A listener that did not come to be: the message says where it would have listened, and why it does not.
+ * The error of a listener that could not start. The message has the address and the reason.
  *
  * @since 0.1.0
  * @category errors

@@ -1,5 +1,5 @@
 /**
- * Listening for connections: every one is handed over ready for bytes, or destroyed.
+ * Accepts connections. Each one is delivered ready for bytes (after its TLS handshake), or destroyed.
  *
  * @since 0.1.0
  */
@@ -24,7 +24,7 @@ import type { ListenOptions } from "./listenOptions.js"
 import { isSocketFile } from "./where.js"
 
 /**
- * Takes a connection over: it is this function's to destroy. Until it reads, the socket is paused. `peer` is
+ * Receives a connection and owns it: it must destroy the socket, which is paused until it is read. `peer` is
  * `undefined` if the socket had closed before it was accepted.
  *
  * @since 0.1.0
@@ -35,10 +35,10 @@ export type OnConnection = (socket: Net.Socket | Tls.TLSSocket, peer: Peer | und
 /**
  * A listening socket.
  *
- * - `subscribe` hands over the connections that are waiting, and then every new one, until its scope closes; with more
- *   than one subscriber, to the newest. Without any, up to `MAX_WAITING` connections wait, and more are closed.
- * - `stopListening` accepts no more, and frees the address; connections handed over are left alone, the waiting ones
- *   can still be handed over. Idempotent, and done by the listener's scope, which destroys the waiting ones too.
+ * - `subscribe` delivers the connections that wait, and then each new one, until its scope closes. With several
+ *   subscribers, the newest gets them. Without a subscriber, up to `MAX_WAITING` connections wait, and more are closed.
+ * - `stopListening` stops accepting, and frees the address. Delivered connections stay open, and waiting ones can still
+ *   be delivered. It is idempotent. The listener's scope calls it when it closes, and destroys the waiting connections.
  *
  * @since 0.1.0
  * @category models
@@ -52,19 +52,19 @@ export interface Listener {
 }
 
 /**
- * How many accepted connections wait for a first subscriber.
+ * How many accepted connections wait while there is no subscriber.
  *
  * @since 0.1.0
  * @category constants
  */
 export const MAX_WAITING = 128
 
-/** TLS handshakes that may be under way; more connections are dropped. */
+/** The most TLS handshakes in progress; more connections are closed. */
 const MAX_SHAKING = 1024
 
 /**
- * The milliseconds that a TLS handshake may take by default. Node's two minutes would let a client hold sockets at no
- * cost.
+ * The milliseconds that a TLS handshake may take by default. With Node's 2 minutes, clients could hold sockets without
+ * effort.
  *
  * @since 0.1.0
  * @category constants
@@ -72,8 +72,8 @@ const MAX_SHAKING = 1024
 const HANDSHAKE_TIMEOUT = 10_000
 
 /**
- * Listens until the scope closes. Fails with `ServerFailed`. What goes wrong with a single connection
- * later (a failed handshake, no file descriptor left for it) costs that connection alone.
+ * Listens until the scope closes. Fails with `ServerFailed`. A later fault of one connection (a failed handshake, no
+ * file descriptor for it) affects only that connection.
  *
  * @since 0.1.0
  * @category constructors
@@ -93,7 +93,7 @@ export const listen = (options: ListenOptions): Effect.Effect<Listener, ServerFa
     const file = options._tag === "Unix" && isSocketFile(options.path) ? SocketFile.make(options) : undefined
     const server = yield* Effect.acquireRelease(
       Effect.try({
-        // The connections, and all that follows from them, run in the context in which the server was made.
+        // Connections and their events run in the async context in which the server is created: that of no request.
         try: () => outside(() => create(options, broker)),
         catch: (cause) => listenFailed(endpoint, cause)
       }),
@@ -110,7 +110,7 @@ export const listen = (options: ListenOptions): Effect.Effect<Listener, ServerFa
     const at = server.address()
     if (at === null) return yield* listenFailed(endpoint, new Error("The server is not listening"))
     const address: Address = options._tag === "Unix" ? { _tag: "UnixAddress", path: options.path } : tcpAddress(at)
-    // With a listener, an error of accept (EMFILE) is not thrown.
+    // Without this listener Node would throw an error of accept, such as EMFILE.
     server.on("error", (cause) =>
       log(Effect.logWarning(`A connection could not be accepted: ${meaningOf(cause)}`, cause))
     )
@@ -192,7 +192,7 @@ const awaitListening = (server: Net.Server, options: ListenOptions): Effect.Effe
 const stop = (server: Net.Server, file: SocketFile.SocketFile | undefined): void => {
   file?.remove()
   if (server.listening) return void server.close()
-  // It may still be looking up the host, and would tell of its failure, or listen, then.
+  // The server may still look up its host. After that it emits an error, or listens.
   server.on("error", () => {})
   server.on("listening", () => void server.close())
 }
@@ -215,18 +215,18 @@ const makeBroker = (log: (text: string) => void): Broker => {
   let closed = false
   const subscribers: Array<OnConnection> = []
   const waiting = new Map<Net.Socket, Peer | undefined>()
-  /** Raw sockets in their handshake. The TLS socket that comes of one shares nothing public with it but its ends. */
+  /** Raw sockets in their handshake, by their addresses: these are all that a TLS socket shows of its raw socket. */
   const shaking = new Map<string, Net.Socket>()
   const refused = new WeakSet<Net.Socket>()
 
   const offer: OnConnection = (socket, peer) => {
-    // The subscriber may take a tick to listen for errors itself.
+    // The subscriber may listen for errors itself only one tick later.
     guardErrors(socket)
     const subscriber = subscribers.at(-1)
     if (closed) socket.destroy()
     else if (subscriber !== undefined) subscriber(socket, peer)
     else if (waiting.size >= MAX_WAITING) {
-      log(`A connection from ${nameOf(peer)} was refused: ${MAX_WAITING} connections wait for the server to run`)
+      log(`A connection from ${nameOf(peer)} was refused: ${MAX_WAITING} connections already wait for run`)
       socket.destroy()
     } else {
       waiting.set(socket, peer)
@@ -239,7 +239,9 @@ const makeBroker = (log: (text: string) => void): Broker => {
     shake: (raw) => {
       guardErrors(raw)
       if (shaking.size >= MAX_SHAKING) {
-        log(`A connection from ${nameOf(peerOf(raw))} was refused: ${MAX_SHAKING} TLS handshakes are under way`)
+        log(
+          `A connection from ${nameOf(peerOf(raw))} was refused: ${MAX_SHAKING} TLS handshakes are already in progress`
+        )
         refused.add(raw)
         return void raw.destroy()
       }
@@ -254,9 +256,10 @@ const makeBroker = (log: (text: string) => void): Broker => {
     },
     shakeFailed: (cause, socket) => {
       const raw = rawOf(socket)
-      // What ended with the listener, or was refused above, did not fail by itself.
+      // A handshake that ended with the listener, or was refused above, did not fail by itself.
       if (!closed && !refused.has(raw)) {
-        // Node destroys one whose certificate does not do, and then tells of a hang-up.
+        // For a client's certificate that is rejected, Node reports a hang-up. `authorizationError` has the real
+        // reason.
         const why = meaningOf(socket.authorizationError ?? cause)
         log(`A TLS handshake with ${nameOf(peerOf(socket) ?? peerOf(raw))} failed: ${why}`)
       }
@@ -265,7 +268,7 @@ const makeBroker = (log: (text: string) => void): Broker => {
     subscribe: (onConnection) =>
       Effect.acquireRelease(
         Effect.sync(() => {
-          // A function of its own, so that the same one may subscribe twice.
+          // A new function, so that the same callback may subscribe twice.
           const subscriber: OnConnection = (socket, peer) => onConnection(socket, peer)
           subscribers.push(subscriber)
           outside(() => {
@@ -293,7 +296,7 @@ const endsOf = (socket: Net.Socket): string =>
 
 const nameOf = (peer: Peer | undefined): string => (peer === undefined ? "an unknown address" : endpointOf(peer))
 
-/** A TLS socket that has closed knows no address; the socket below it, which Node keeps there for debugging, does. */
+/** The raw socket, which Node keeps in `_parent`. It still knows its address when the TLS socket has closed. */
 const rawOf = (socket: Tls.TLSSocket): Net.Socket => {
   const raw: unknown = Reflect.get(socket, "_parent")
   return raw instanceof Net.Socket ? raw : socket

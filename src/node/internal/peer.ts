@@ -1,5 +1,5 @@
 /**
- * Who is at the other end of a socket.
+ * The peer of a socket, and its name in errors and log lines.
  *
  * @since 0.1.0
  */
@@ -9,7 +9,7 @@ import * as Tls from "node:tls"
 import type { Peer, PeerCertificate, PeerTls } from "../../Transport.js"
 
 /**
- * The peer of a connected socket; `undefined` where the socket has no address: a unix socket, or no socket at all.
+ * The peer of a connected socket; `undefined` for a unix socket, and for a Duplex that is not a socket.
  *
  * @since 0.1.0
  * @category constructors
@@ -38,7 +38,7 @@ export const tcpEndpoint = (host: string, port: number): string =>
   host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`
 
 /**
- * An abstract name of Linux begins with `@`, as its tools show it.
+ * Shows an abstract name of Linux with `@` at its beginning, as the tools of Linux do.
  *
  * @since 0.1.0
  * @category utilities
@@ -46,7 +46,7 @@ export const tcpEndpoint = (host: string, port: number): string =>
 export const unixEndpoint = (path: string): string => `unix:${path.replace(/^\0/, "@")}`
 
 const tlsOf = (socket: Tls.TLSSocket): PeerTls => {
-  // The socket forgets its peer's certificate when it closes; this object keeps it, and is parsed only if asked for.
+  // A socket that closes loses the certificate of its peer. This object keeps it, and parses it when it is first read.
   const held = "getPeerX509Certificate" in socket ? socket.getPeerX509Certificate() : undefined
   let certificate: PeerCertificate | undefined
   return {
@@ -57,7 +57,7 @@ const tlsOf = (socket: Tls.TLSSocket): PeerTls => {
       return certificate
     },
     alpnProtocol: textOf(socket.alpnProtocol),
-    // Node has it on both sides, although its types do not.
+    // Node sets it on both sides, but its types do not declare it.
     serverName: textOf(Reflect.get(socket, "servername")),
     protocol: textOf(socket.getProtocol())
   }

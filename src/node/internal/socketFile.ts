@@ -1,9 +1,9 @@
 /**
  * The file of a unix socket that this process listens on.
  *
- * Node binds the path itself, and removes whatever is there when it closes. Here the socket is bound in a private folder
- * beside the path, gets its mode there, and then its name with `link`: it never has other permissions, only one of two
- * servers gets the name, and at the end the file is removed only if it is still this server's.
+ * Node binds the path directly, and when the server closes, Node removes any file at that path. This module binds the
+ * socket in a private folder beside the path, sets its mode there, and then links it to the path. So the file never has
+ * other permissions, only one of two servers gets the path, and a server removes only its own file.
  *
  * @since 0.1.0
  */
@@ -19,8 +19,8 @@ import type { SocketFileOptions } from "./listenOptions.js"
 import { maxPathBytes } from "./where.js"
 
 /**
- * - `listen` binds the server in the private folder, with the function that it is given, and then claims the path.
- * - `remove` removes the file, unless another server has taken its place. Idempotent.
+ * - `listen` calls `bind` with a path in the private folder, and then links the socket to its own path.
+ * - `remove` removes the file, unless another server has replaced it. It is idempotent.
  *
  * @since 0.1.0
  * @category models
@@ -30,10 +30,10 @@ export interface SocketFile {
   readonly remove: () => void
 }
 
-/** What tells two files at the same path apart: a number alone is used again. */
+/** Identifies a file. The inode number is not enough, because the system uses it again. */
 type Identity = Pick<Fs.BigIntStats, "dev" | "ino" | "birthtimeNs">
 
-/** How often the path may change hands while it is claimed. */
+/** How often `listen` tries to get the path while other servers change it. */
 const ATTEMPTS = 5
 
 /**
@@ -43,7 +43,7 @@ const ATTEMPTS = 5
 export const make = ({ mode, path, replaceStale = false }: SocketFileOptions): SocketFile => {
   let owned: Identity | undefined
 
-  /** Gives the socket its name, if no file has it. */
+  /** Links the socket to its path. False if a file exists there. */
   const claim = (made: string): boolean => {
     const mine = look(made)
     if (!linkOrMove(made, path)) return false
@@ -61,7 +61,7 @@ export const make = ({ mode, path, replaceStale = false }: SocketFileOptions): S
           if (yield* attempt(() => claim(made))) return
           const there = yield* attempt(() => look(path))
           if (there === undefined) continue
-          if (!there.isSocket()) return yield* inUse("there is a file at that path, and it is not a socket")
+          if (!there.isSocket()) return yield* inUse("the file at that path is not a socket")
           const answer = yield* probe(path)
           if (answer === "ECONNREFUSED") {
             if (!replaceStale) return yield* inUse(STALE)
@@ -72,7 +72,7 @@ export const make = ({ mode, path, replaceStale = false }: SocketFileOptions): S
             )
           }
         }
-        return yield* inUse("other servers start on that path at the same time")
+        return yield* inUse("other servers are starting on the same path")
       })
     )
 
@@ -84,7 +84,7 @@ export const make = ({ mode, path, replaceStale = false }: SocketFileOptions): S
       const there = look(path)
       if (there !== undefined && isSame(there, mine)) Fs.unlinkSync(path)
     } catch {
-      // The folder is gone, or may not be written to any more: nothing is left to do for the server's end.
+      // The folder is deleted or not writable: there is nothing more to do.
     }
   }
 
@@ -104,14 +104,14 @@ const look = (path: string): Fs.BigIntStats | undefined => Fs.lstatSync(path, { 
 const isSame = (one: Identity, other: Identity): boolean =>
   one.dev === other.dev && one.ino === other.ino && one.birthtimeNs === other.birthtimeNs
 
-/** A folder that this user alone may enter, which goes with the scope. */
+/** A folder that only this user can enter. It is removed when the scope closes. */
 const privateFolder = (parent: string): Effect.Effect<string, Error, Scope.Scope> =>
   Effect.acquireRelease(
     attempt(() => Fs.mkdtempSync(`${parent}${Path.sep}.`)),
     (folder) => Effect.ignore(attempt(() => Fs.rmSync(folder, { recursive: true, force: true })))
   )
 
-/** Binds a socket in the folder, and gives its path. */
+/** Binds a socket in the folder, and returns its path. */
 const bindIn = <E>(
   folder: string,
   bind: (path: string) => Effect.Effect<void, E>
@@ -120,10 +120,10 @@ const bindIn = <E>(
   if (Buffer.byteLength(made) <= maxPathBytes()) return Effect.as(bind(made), made)
   if (process.platform !== "linux") {
     const limit = maxPathBytes() - PRIVATE_BYTES
-    return Effect.fail(new Error(`the path of its folder is too long: it may have at most ${limit} bytes here`))
+    return Effect.fail(new Error(`the path of its folder is too long: the limit is ${limit} bytes here`))
   }
-  // By the folder's descriptor the path is short. The descriptor's number is used again, and Node removes the path when
-  // the server closes: the name must not exist in another folder.
+  // The path by the folder's descriptor is short enough. When the server closes, Node removes this path, and the number
+  // of the descriptor may belong to another folder then. So the name is random.
   const name = randomBytes(16).toString("hex")
   return Effect.acquireUseRelease(
     attempt(() => Fs.openSync(folder, "r")),
@@ -134,7 +134,7 @@ const bindIn = <E>(
 
 const NAME = "/s"
 
-/** What the private folder and the name in it add to the path. */
+/** The bytes that the private folder and the name in it add to the path. */
 const PRIVATE_BYTES = "/.XXXXXX".length + NAME.length
 
 /** False if there is a file at `path` already. */
@@ -145,14 +145,14 @@ const linkOrMove = (made: string, path: string): boolean => {
   } catch (error) {
     if (isCode(error, ["EEXIST"])) return false
     if (!isCode(error, ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"])) throw error
-    // A file system without hard links: two servers that start in the same instant are not told apart here.
+    // On a file system without hard links, two servers that start in the same instant can both succeed.
     if (look(path) !== undefined) return false
     Fs.renameSync(made, path)
     return true
   }
 }
 
-/** Removes the stale file. Another server may have replaced it since it was looked at: then that one is put back. */
+/** Removes the stale file. If another server has replaced it since it was checked, the file is put back. */
 const takeAway = (path: string, stale: Identity, aside: string): void => {
   try {
     Fs.renameSync(path, aside)
@@ -167,7 +167,7 @@ const takeAway = (path: string, stale: Identity, aside: string): void => {
 const isCode = (error: unknown, codes: ReadonlyArray<string>): boolean =>
   error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code)
 
-/** Connects: `undefined` if a server answers, and otherwise the error's code. */
+/** Tries to connect. `undefined` if a server accepts, otherwise the code of the error. */
 const probe = (path: string): Effect.Effect<string | undefined> =>
   park((resume) => {
     const socket = Net.connect({ path })

@@ -1,15 +1,15 @@
 /**
- * How much is written and read before the event loop gets a turn.
+ * How many bytes are written and read before the event loop gets a turn.
  *
  * @since 0.1.0
  */
 
 /**
- * The bytes written without a turn of the event loop after which a write waits for one.
+ * After this number of bytes without a turn of the event loop, a write waits for one.
  *
- * While the kernel takes everything, a loop of writes goes on in microtasks alone: Node never polls, and reading (the
- * peer's credit and heartbeats with it) stands still for as long as there is something to write. `setImmediate` comes
- * after the poll phase, and 256 KiB keeps its cost far below that of the writes.
+ * While the kernel accepts everything, a loop of writes runs in microtasks only. Then Node never polls its sockets, and
+ * the session reads nothing, not even credit and heartbeats. `setImmediate` comes after the poll phase. With 256 KiB
+ * between two of them, they cost far less than the writes.
  *
  * @since 0.1.0
  * @category constants
@@ -17,7 +17,8 @@
 export const BYTES_PER_TURN = 262_144
 
 /**
- * The bytes handed over without a turn of the event loop after which the source is paused until it has turned.
+ * After this number of delivered bytes without a turn of the event loop, the source is paused until the loop has
+ * turned.
  *
  * @since 0.1.0
  * @category constants

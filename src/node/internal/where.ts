@@ -1,6 +1,6 @@
 /**
- * The check of where to connect to and where to listen, before anything is connected or created. Each function gives a
- * readable line for every wrong option.
+ * The check of the addresses and options of clients and servers, before anything is created. Each function returns one
+ * line for each wrong option.
  *
  * @since 0.1.0
  */
@@ -63,7 +63,9 @@ export const listenProblems = (options: ListenOptions): Problems =>
           ? []
           : [`replaceStale must be true or false, not ${describe(replaceStale)}`]),
         ...((mode !== undefined || replaceStale !== undefined) && typeof path === "string" && !isSocketFile(path)
-          ? ["mode and replaceStale are for socket files that this process makes itself"]
+          ? [
+              "mode and replaceStale need a socket file that this process creates: not an abstract name, a pipe or a cluster worker"
+            ]
           : [])
       ])
     : ofFields(options._tag === "Tls" ? options.options : options, ({ host, port }) => [
@@ -72,8 +74,8 @@ export const listenProblems = (options: ListenOptions): Problems =>
       ])
 
 /**
- * Whether a server on `path` makes a file of its own: not for an abstract name or a Windows pipe, nor in a worker of a
- * cluster, for which the primary process listens.
+ * Whether a server on `path` creates a socket file itself. It does not for an abstract name or a Windows pipe, nor in a
+ * cluster worker, where the primary process listens.
  *
  * @since 0.1.0
  * @category validation
@@ -82,7 +84,7 @@ export const isSocketFile = (path: string): boolean =>
   process.platform !== "win32" && !path.startsWith("\0") && !Cluster.isWorker
 
 /**
- * The bytes that the path of a unix socket may have. The system cuts a longer one without an error.
+ * The most bytes that the path of a unix socket may have. The system cuts a longer path without an error.
  *
  * @since 0.1.0
  * @category constants
@@ -90,7 +92,7 @@ export const isSocketFile = (path: string): boolean =>
 export const maxPathBytes = (platform: NodeJS.Platform = process.platform): number =>
   ["linux", "android"].includes(platform) ? 107 : 103
 
-/** The characters that the whole name of a Windows pipe may have. */
+/** The most characters that the name of a Windows pipe may have. */
 const MAX_PIPE_NAME = 256
 
 /**
@@ -109,8 +111,9 @@ export const pathProblem = (path: unknown, platform: NodeJS.Platform = process.p
   const limit = maxPathBytes(platform)
   const isAbstract = path.startsWith("\0")
   const bytes = Buffer.byteLength(path) - (isAbstract ? 1 : 0)
-  if (isAbstract && platform !== "linux") return ["path is an abstract name (it begins with NUL): only Linux has them"]
-  if (path.includes("\0", 1)) return ["path contains a NUL, where the system would cut it"]
+  if (isAbstract && platform !== "linux")
+    return ["path is an abstract name (it begins with NUL); only Linux supports these"]
+  if (path.includes("\0", 1)) return ["path contains a NUL character; the system would cut the path there"]
   return bytes <= limit
     ? []
     : [

@@ -1,10 +1,13 @@
 /**
- * A queue of bytes. Its callers bound it. Synchronous and total.
+ * A queue of bytes. Its callers limit its length.
  *
  * @since 0.1.0
  */
 
-/** Pieces up to this many bytes are gathered, so that a queue of single bytes costs bytes and not objects. */
+/**
+ * Pieces of at most this many bytes are copied together, so that a queue of single bytes does not hold an object for
+ * each.
+ */
 const SMALL = 2048
 
 const SMALLEST_TAIL = 1024
@@ -12,14 +15,15 @@ const LARGEST_TAIL = 16 * 1024
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
-/** Many a queue never holds anything. It stays empty. */
+/** Many queues never hold a chunk, so all start with this array. It stays empty. */
 const NO_CHUNKS: Array<Uint8Array> = []
 
-/** To be copied, as in `v8.ts`. */
+/** Each queue copies it: see reason 1 of `v8.ts`. */
 const ONE_CHUNK: ReadonlyArray<Uint8Array> = [NO_BYTES]
 
 /**
- * Bytes in, the same bytes out in order. Large pieces are kept by reference, runs of small ones are copied together.
+ * Returns bytes in the order in which they were added. Keeps large pieces by reference, and copies runs of small ones
+ * together.
  *
  * @since 0.1.0
  * @category models
@@ -30,13 +34,16 @@ export class ByteQueue {
 
   private chunks: Array<Uint8Array> = NO_CHUNKS
   private head = 0
-  /** The buffer that this queue owns and may append to: the last chunk is its first `tailLength` bytes, untaken. */
+  /**
+   * The buffer that this queue owns and appends to. Its first `tailLength` bytes are the last chunk, which was not
+   * taken.
+   */
   private tail: Uint8Array | undefined = undefined
   private tailLength = 0
 
   /**
-   * Adds bytes at the end. With `keep: "copy"` a piece is copied even when it is large or comes alone: for pieces that
-   * are views of a larger buffer, which they would keep alive.
+   * Adds bytes at the end. With `keep: "copy"`, copies even a large piece, and a first one. Use it for views of a
+   * larger buffer, which they would keep alive.
    */
   push(bytes: Uint8Array, keep: "reference" | "copy" = "reference"): void {
     if (bytes.length === 0) return
@@ -70,14 +77,17 @@ export class ByteQueue {
   }
 
   /**
-   * The first bytes are gone: memory that was detached after it was pushed (a transferred `ArrayBuffer`, WebAssembly
-   * memory that grew) shows as a length of 0. A piece that is pushed never has that.
+   * Whether the memory of the first bytes was detached after `push` (a transferred `ArrayBuffer`, or WebAssembly memory
+   * that grew). Such a piece has length 0; `push` ignores empty pieces.
    */
   get isBroken(): boolean {
     return this.chunks[this.head]?.length === 0
   }
 
-  /** Takes the first bytes: as many as lie together, at most `max`; `undefined` when there are none, or they are gone. */
+  /**
+   * Takes the first chunk, at most `max` bytes of it. `undefined` if the queue is empty, or if the memory of that chunk
+   * was detached.
+   */
   take(max: number = Infinity): Uint8Array | undefined {
     const first = this.chunks[this.head]
     if (first === undefined || first.length === 0 || max <= 0) return undefined
@@ -101,7 +111,10 @@ export class ByteQueue {
     return first
   }
 
-  /** Takes back the last `count` bytes, which must be there; false, and nothing done, when some of them are gone. */
+  /**
+   * Removes the last `count` bytes. False, and nothing is removed, if the queue holds fewer, or if the memory of some
+   * was detached.
+   */
   dropLast(count: number): boolean {
     if (this.isBrokenWithin(count)) return false
     this.tail = undefined
@@ -131,7 +144,7 @@ export class ByteQueue {
     return false
   }
 
-  /** Forgets everything, and says how many bytes that were. */
+  /** Removes everything, and returns the number of bytes. */
   clear(): number {
     const dropped = this.length
     this.chunks = NO_CHUNKS

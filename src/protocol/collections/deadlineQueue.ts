@@ -1,11 +1,11 @@
 /**
- * Keys that fall due a fixed delay after they were added. Synchronous and total; time comes in as `now` (milliseconds).
+ * A queue of keys, each due a fixed delay after it was added. Times are in milliseconds.
  *
  * @since 0.1.0
  */
 
 /**
- * Since the delay is the same for all, the order of adding is the order of falling due.
+ * Keys become due in the order in which they were added, because all have the same delay.
  *
  * @since 0.1.0
  * @category models
@@ -19,7 +19,7 @@ export class DeadlineQueue<K> {
     return this.deadlines.size
   }
 
-  /** Adds a key, unless it waits already. */
+  /** Adds a key, unless it is in the queue. */
   add(key: K, now: number): void {
     if (!this.deadlines.has(key)) this.deadlines.set(key, now + this.delay)
   }
@@ -32,7 +32,7 @@ export class DeadlineQueue<K> {
     this.deadlines.clear()
   }
 
-  /** When the first key falls due; `Infinity` when there is none. */
+  /** The time at which the first key is due; `Infinity` if there is none. */
   next(): number {
     if (this.deadlines.size === 0) return Infinity
     for (const deadline of this.deadlines.values()) return deadline

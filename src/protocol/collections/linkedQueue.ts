@@ -1,11 +1,11 @@
 /**
- * Queues that streams enter and leave in constant time. They are no `Set`s for reason 2 of `v8.ts`.
+ * Queues that streams enter and leave in constant time. They replace `Set`s because of reason 2 of `v8.ts`.
  *
  * @since 0.1.0
  */
 
 /**
- * What can wait in one queue at a time. The fields are the queue's.
+ * An item that can be in one queue at a time. Only the queue changes these fields.
  *
  * @since 0.1.0
  * @category models
@@ -17,7 +17,7 @@ export interface Linked<T extends Linked<T>> {
 }
 
 /**
- * First in, first out; who is in another queue leaves that first.
+ * A first-in, first-out queue. An item that is added leaves its previous queue.
  *
  * @since 0.1.0
  * @category models
@@ -31,7 +31,7 @@ export class LinkedQueue<T extends Linked<T>> {
     return item.queue === this
   }
 
-  /** Puts it last, unless it is here already. */
+  /** Adds an item at the end, unless it is in this queue. */
   add(item: T): void {
     if (item.queue === this) return
     item.queue?.delete(item)
@@ -51,20 +51,20 @@ export class LinkedQueue<T extends Linked<T>> {
     if (next === undefined) this.last = previous
     else next.previous = previous
     item.queue = undefined
-    // what has left must keep nothing alive
+    // a removed item must not keep its neighbours alive
     item.next = undefined
     item.previous = undefined
     this.size--
   }
 
-  /** Takes the first. */
+  /** Removes and returns the first item. */
   shift(): T | undefined {
     const { first } = this
     if (first !== undefined) this.delete(first)
     return first
   }
 
-  /** All that are there now, in order. */
+  /** A copy of the items, in order. */
   values(): ReadonlyArray<T> {
     const values: Array<T> = []
     for (let item = this.first; item !== undefined; item = item.next) values.push(item)

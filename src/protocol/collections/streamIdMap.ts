@@ -1,8 +1,8 @@
 /**
- * Finds what belongs to an id. Synchronous and total.
+ * A map from stream ids to values.
  *
- * Ids are used one after the other, so those that are alive lie close together: they share pages, which come and go as
- * a whole. They are no `Map` for reason 2 of `v8.ts`.
+ * Ids are used in order, so the ids of live streams are close together. They share pages of 32 slots, which are created
+ * and deleted as a whole. A `Map` of all ids would have the fault of reason 2 of `v8.ts`.
  *
  * @since 0.1.0
  */
@@ -10,7 +10,7 @@
 const SLOT_BITS = 5
 const SLOTS = 1 << SLOT_BITS
 
-/** Each side uses every other id: theirs and ours have pages of their own. */
+/** One side uses odd ids, the other even ones, so each side has its own pages. */
 const pageOf = (id: number): number => ((id >>> (SLOT_BITS + 1)) << 1) | (id & 1)
 const slotOf = (id: number): number => (id >>> 1) & (SLOTS - 1)
 
@@ -20,7 +20,7 @@ class Page<V> {
 }
 
 /**
- * From stream ids to values. Ids far apart cost a page of 32 slots each.
+ * Maps stream ids to values. Ids that are far apart use a page of 32 slots each.
  *
  * @since 0.1.0
  * @category models
@@ -48,7 +48,7 @@ export class StreamIdMap<V> {
     page.slots[slot] = value
   }
 
-  /** False when there was none. */
+  /** Removes an id. False if it has no value. */
   delete(id: number): boolean {
     const key = pageOf(id)
     const page = this.pages.get(key)
@@ -61,8 +61,9 @@ export class StreamIdMap<V> {
   }
 
   /**
-   * All that are there now, whatever is added or deleted meanwhile: those of odd ids first, each side's in the order of
-   * their ids. Pages come and go, so their own order would tell how the bytes of a session were cut.
+   * A copy of all values, so the caller may add and delete ids while it iterates. Odd ids come first, then even ones,
+   * both ascending. The order in which pages were created is not used, since it depends on how the bytes arrived in
+   * chunks.
    */
   values(): ReadonlyArray<V> {
     const values: Array<V> = []

@@ -1,5 +1,5 @@
 /**
- * The credit that is given to the peer: when, and how much the windows grow. Synchronous and total.
+ * Decides when the peer gets credit, and how much the receive windows grow.
  *
  * Wire: `docs/PROTOCOL.md`, section 4.
  *
@@ -12,12 +12,12 @@ import type { StreamCore } from "../streams/streamCore.js"
 import { canReceive } from "../streams/streamState.js"
 import type { StreamTable } from "../streams/streamTable.js"
 
-/** What takes less than this part of a window. */
+/** A message is short if its increment is less than 1/16 of the window. */
 const SHORT_MESSAGE = 16
 
 /**
- * Even a local peer needs about 1 ms to use an increment, so windows cover `SHORT_TRIP` milliseconds of data. The total over
- * all streams is capped at `SHORT_LIMIT` bytes, because queued data delays urgent frames.
+ * Even a local peer needs about 1 ms to use an increment, so windows cover `SHORT_TRIP` milliseconds of data. The total
+ * of all streams is at most `SHORT_LIMIT` bytes, because queued data delays urgent frames.
  */
 const SHORT_TRIP = 1
 const SHORT_LIMIT = 1024 * 1024
@@ -31,24 +31,30 @@ interface CreditOptions {
 }
 
 /**
- * Grants what the application has consumed, and lets windows grow. One that is consumed within a round trip holds its
- * sender back; one of twice the bytes that are consumed in a round trip does not, and a larger one only fills buffers.
+ * Grants credit for consumed bytes, and lets windows grow. A window that is consumed within one round trip limits its
+ * sender. A window of twice the bytes that are consumed in a round trip does not. A larger one only fills buffers.
  *
  * @since 0.1.0
  * @category models
  */
 export class CreditPolicy {
-  /** By how much the windows of the live streams are larger than they were at first, in bytes. */
+  /** The growth of the windows of all live streams, in bytes. */
   grown = 0
 
-  /** Streams that have a pace. */
+  /** The number of live streams whose growth is tracked. */
   private watched = 0
 
-  /** Streams whose buffer ran empty with credit still to be granted. */
+  /** Streams whose buffer is empty and that have ungranted credit. */
   private readonly starved = new StalledSenders<StreamCore>()
-  /** The shortest that was seen: with the time in buffers, windows would grow to fill those buffers. */
+  /**
+   * The shortest measured round trip, in milliseconds. A longer one includes time in buffers, and windows would grow to
+   * fill those buffers.
+   */
   private roundTrip = Infinity
-  /** The most that a stream was consumed at, in bytes a millisecond: the next one need not find out anew. */
+  /**
+   * The highest measured rate of a stream, in bytes per millisecond. It lets the windows of other streams grow in
+   * larger steps.
+   */
   private fastest = 0
 
   constructor(
@@ -62,16 +68,18 @@ export class CreditPolicy {
     this.roundTrip = Math.min(this.roundTrip, roundTrip)
   }
 
-  /** Bytes arrived that have to be consumed. */
+  /** Bytes arrived for a stream. */
   arrived(stream: StreamCore, length: number, now: number): void {
-    // an empty frame is no sign that the peer has credit left
+    // an empty frame does not show that the peer has credit left
     if (length === 0) return
     this.starved.delete(stream)
     const roundTrip = stream.growth?.arrived(length, now)
     if (roundTrip !== undefined) this.timed(roundTrip)
   }
 
-  /** The application has consumed bytes: grants what is due, now or a little later. */
+  /**
+   * The application has consumed bytes: grants credit now, or, if the buffer is empty, after 10 or 200 ms of silence.
+   */
   consumed(stream: StreamCore, length: number, now: number): void {
     const { receiveWindow } = stream
     receiveWindow.consume(length)
@@ -85,7 +93,7 @@ export class CreditPolicy {
     }
   }
 
-  /** Grants what is due to peers that have been silent since their streams' buffers ran empty. */
+  /** Grants the remaining credit of streams that stayed silent after their buffers became empty. */
   release(now: number): void {
     for (const stream of this.starved.takeDue(now)) {
       const increment = canReceive(stream.state) ? stream.receiveWindow.takeStalled() : 0
@@ -93,7 +101,9 @@ export class CreditPolicy {
     }
   }
 
-  /** The stream is not read any more: grants all that was received, and what is announced of a frame that is arriving. */
+  /**
+   * The application has stopped reading: grants all received bytes, and the bytes that an arriving frame has announced.
+   */
   releaseAll(stream: StreamCore): void {
     const { receiveWindow } = stream
     receiveWindow.consume(receiveWindow.size - receiveWindow.available - receiveWindow.consumed)
@@ -106,7 +116,7 @@ export class CreditPolicy {
     this.starved.delete(stream)
   }
 
-  /** A stream is gone. */
+  /** A stream has left the table. */
   forget(stream: StreamCore): void {
     this.starved.delete(stream)
     this.grown -= stream.receiveWindow.grown
@@ -118,26 +128,26 @@ export class CreditPolicy {
     this.starved.clear()
   }
 
-  /** All streams are gone. */
+  /** All streams have left the table. */
   clear(): void {
     this.stop()
     this.grown = 0
     this.watched = 0
   }
 
-  /** When `release` wants to be called, in milliseconds; `Infinity` when never. */
+  /** The time at which `release` must be called, in milliseconds; `Infinity` if never. */
   next(): number {
     return this.starved.next()
   }
 
   private grant(stream: StreamCore, increment: number, now: number): void {
-    // a short message is no sign of more, and heartbeats will always be few
+    // a short message does not show that more follows, and heartbeats never need a larger window
     const short = stream.isHeartbeat || increment * SHORT_MESSAGE < stream.receiveWindow.size
     const watched = stream.growth !== undefined || !short
     this.outbound.grant(stream.id, increment + (watched ? this.growth(stream, increment, now) : 0))
   }
 
-  /** By how much the window of a stream grows, now that it was granted an increment. */
+  /** The number of bytes by which a window grows together with this increment. */
   private growth(stream: StreamCore, increment: number, now: number): number {
     const { maxWindow } = this.options
     const { receiveWindow } = stream
@@ -157,7 +167,7 @@ export class CreditPolicy {
     return bytes
   }
 
-  /** The window that a stream as fast as the fastest would have, as far as one of `size` bytes may grow. */
+  /** The window for the highest measured rate, limited to what a window of `size` bytes may grow to. */
   private known(size: number): number {
     if (this.roundTrip <= SHORT_TRIP) return 0
     return Math.min(Math.ceil(2 * this.fastest * this.roundTrip), this.options.maxWindow, size + this.room)
@@ -170,13 +180,16 @@ export class CreditPolicy {
     return pace
   }
 
-  /** By how much windows may still grow: who keeps to them must not be given up for the room that they take. */
+  /**
+   * The bytes by which all windows together may still grow. They stay within `maxReceiveBuffer`, so that a peer that
+   * keeps to its windows is not reset for its memory.
+   */
   private get room(): number {
     const { growthLimit, maxReceiveBuffer, window } = this.options
     return Math.min(growthLimit, maxReceiveBuffer - this.table.size * window) - this.grown
   }
 
-  /** The same for what only keeps two busy processes from waiting for each other. */
+  /** The same limit for growth that only covers `SHORT_TRIP`. */
   private get shortRoom(): number {
     return SHORT_LIMIT - this.watched * this.options.window - this.grown
   }

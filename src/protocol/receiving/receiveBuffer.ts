@@ -1,11 +1,14 @@
 /**
- * The bound on received bytes that wait to be read, for all streams of a session together, and whose memory they are.
+ * Limits the unread bytes of all streams of a session together, and decides whether to copy them.
  *
  * @since 0.1.0
  */
 import type { StreamCore } from "../streams/streamCore.js"
 
-/** An application that keeps what it has read keeps no more than eight times as much, as chunks are 64 KiB at most. */
+/**
+ * Only pieces of at least this many bytes may keep alive a chunk of more than twice their length. Chunks have at most
+ * 64 KiB, so a kept view holds at most 8 times its length.
+ */
 const WORTH_A_CHUNK = 8 * 1024
 
 /**
@@ -15,36 +18,38 @@ const WORTH_A_CHUNK = 8 * 1024
  * @category models
  */
 export class ReceiveBuffer {
-  /** Bytes that wait to be read, those of streams that have ended included. */
+  /** Unread bytes, including those of ended streams. */
   held = 0
 
-  /** The last chunk of which a view was kept beside which other views would have room. */
+  /** The last chunk of which a view was kept and in which another view could be. */
   private viewed: WeakRef<ArrayBufferLike> | undefined = undefined
 
   /** `limit` in bytes. */
   constructor(private readonly limit: number) {}
 
-  /** Keeps bytes for the reader of a stream, as a view where that is safe and cheap. */
+  /** Keeps bytes for the reader of a stream, as a view or as a copy: see `keeps`. */
   hold(stream: StreamCore, bytes: Uint8Array, keep: "copy" | "reference" = this.keeps(stream, bytes)): void {
     this.held += bytes.length
     stream.inbound.push(bytes, keep)
   }
 
-  /** Takes the first bytes of a stream, at most `max`; `undefined` when there are none, or their memory was detached. */
+  /**
+   * Takes the first bytes of a stream, at most `max`; `undefined` if there are none, or if their memory was detached.
+   */
   take(stream: StreamCore, max?: number): Uint8Array | undefined {
     const bytes = stream.inbound.take(max)
     if (bytes !== undefined) this.held -= bytes.length
     return bytes
   }
 
-  /** Drops what a stream holds, and returns how many bytes that were. */
+  /** Drops the unread bytes of a stream, and returns their number. */
   drop(stream: StreamCore): number {
     const dropped = stream.inbound.clear()
     this.held -= dropped
     return dropped
   }
 
-  /** Drops what a stream holds. If that is anything, a FIN after it is no true end. */
+  /** Drops the unread bytes of a stream. If there were any, a FIN is no longer a clean end. */
   truncate(stream: StreamCore): void {
     if (this.drop(stream) > 0) stream.inboundEnd = "Cut"
   }
@@ -54,9 +59,9 @@ export class ReceiveBuffer {
   }
 
   /**
-   * Makes room for bytes that a frame announces. Where all streams together would hold too much, `giveUp` is called for
-   * those that hold most, until there is room or it returns false. Returns false, without calling it, when that would not
-   * be enough.
+   * Frees space for `length` bytes that a frame announces. If they would exceed the limit, calls `giveUp` for the
+   * streams that hold most, until there is space or `giveUp` returns false. Returns false without a call if the bytes
+   * of all live streams are too few.
    */
   makeRoom(length: number, live: () => ReadonlyArray<StreamCore>, giveUp: (stream: StreamCore) => boolean): boolean {
     const { limit } = this
@@ -72,16 +77,17 @@ export class ReceiveBuffer {
   }
 
   /**
-   * A view of a large chunk would keep all of it alive: but not for long, where a reader waits for it. Of one chunk only
-   * one view is kept, or two readers would share its memory, and one that transfers it would take it from the other.
+   * A view keeps its whole chunk alive. That is acceptable for a waiting reader, which takes it at once. Only one view
+   * of each chunk is kept. Otherwise two readers would share memory, and a transfer by one would detach the bytes of
+   * the other.
    */
   private keeps(stream: StreamCore, bytes: Uint8Array): "copy" | "reference" {
     const { buffer, byteOffset, length } = bytes
     const size = buffer.byteLength
     if (2 * length < size && (stream.reading !== "Waiting" || length < WORTH_A_CHUNK)) return "copy"
-    // a larger piece may follow: a copy of this one is cheaper
+    // more than half of the chunk follows, so a larger piece may become the view: copy this one
     if (2 * (size - byteOffset - length) > size) return "copy"
-    // what is left of the chunk is too small to be kept as a view
+    // the other bytes of the chunk are too few for a second view
     if (size - length < WORTH_A_CHUNK) return "reference"
     if (this.viewed?.deref() === buffer) return "copy"
     this.viewed = new WeakRef(buffer)

@@ -1,5 +1,5 @@
 /**
- * The receive window of one stream, in payload bytes: what the peer may send.
+ * The receive window of one stream: the payload bytes that the peer may send.
  *
  * Wire: `docs/PROTOCOL.md`, section 4. Windows are not negotiated: each side starts from its own configuration, by
  * convention 256 KiB.
@@ -7,44 +7,50 @@
  * @since 0.1.0
  */
 /**
- * What both sides take for granted before the first WNDINC, in bytes.
+ * The window that both sides assume before the first WNDINC, in bytes.
  *
  * @since 0.1.0
  * @category constants
  */
 export const CONVENTIONAL_WINDOW = 256 * 1024
 
-/** Below this (bytes, or a sixteenth of our window), where a peer fell silent is not taken for its window. */
+/**
+ * If the peer stops after fewer bytes than this (or than 1/16 of our window, if that is less), their number is not
+ * taken as its window.
+ */
 const SMALLEST_GUESS = 1024
 
-/** So many grants in a row at a guessed smaller window, and a larger one is tried again. */
+/** After this number of consecutive grants at an assumed smaller window, twice that window is assumed. */
 const GRANTS_BEFORE_DOUBT = 16
 
 /**
- * What we let the peer send.
+ * The credit that this side gives the peer on one stream.
  *
- * Credit goes back when the application has consumed half of the first window, or a part of one that has grown. A peer
- * that starts from a smaller window than ours would stall below that half, and nobody can tell a stalled peer from one that
- * has nothing to say; so when the buffer has run empty and stayed so for a moment, what is due is granted all the same,
- * and the point where the peer fell silent is taken for its window until it proves larger. A window may grow; it never
- * shrinks, since what was granted cannot be taken back.
+ * Credit is granted when the application has consumed half of the first window. To a near peer it is granted when a
+ * third of a window that has grown is consumed, if that is later.
+ *
+ * A peer that starts from a smaller window may stall before that, and this side cannot distinguish a stalled peer from
+ * a silent one. So when the buffer has been empty for 10 ms (200 ms if the peer has credit left), all consumed bytes
+ * are granted. Their number is then assumed to be the peer's window, until the peer sends more.
+ *
+ * A window may grow. It never shrinks, because granted credit cannot be revoked.
  *
  * @since 0.1.0
  * @category models
  */
 export class ReceiveWindow {
-  /** The most that may be on its way or wait here. */
+  /** The maximum number of bytes in transit or unread. */
   size: number
-  /** Bytes the peer may still send, as we count them. */
+  /** Bytes that the peer may still send, by our count. */
   available: number
-  /** Bytes the application has consumed and that were not granted again. */
+  /** Consumed bytes that were not granted again. */
   consumed = 0
 
-  /** The window from which the peer seems to have started. */
+  /** The assumed first window of the peer. */
   private assumed: number
   private readonly conventional: number
   private earlyGrants = 0
-  /** The most that was ever received and not granted again: the peer's window, grown as it is, is no smaller. */
+  /** The largest number of bytes that were received and not granted again. The peer's window is at least this large. */
   private most = 0
 
   constructor(private readonly initial: number) {
@@ -54,18 +60,18 @@ export class ReceiveWindow {
     this.assumed = this.conventional
   }
 
-  /** By how much it is larger than it was at first, in bytes. */
+  /** The growth since the start, in bytes. */
   get grown(): number {
     return this.size - this.initial
   }
 
-  /** The increment that is sent now gives so much more. */
+  /** The window grows. The caller adds `bytes` to the increment that it sends. */
   grow(bytes: number): void {
     this.size += bytes
     this.available += bytes
   }
 
-  /** Takes the bytes that a frame's header announces; false when they are more than the window. */
+  /** Counts the bytes that a frame's header announces. False if they exceed the available window. */
   receive(length: number): boolean {
     if (length > this.available) return false
     this.available -= length
@@ -78,14 +84,14 @@ export class ReceiveWindow {
     return true
   }
 
-  /** The application has consumed (or dropped) so many bytes. */
+  /** The application has consumed or dropped bytes. */
   consume(length: number): void {
     this.consumed += length
   }
 
   /**
-   * The increment to send now, or 0 while it is too little to be worth a frame. A `near` peer has credit for longer than
-   * an increment takes to come: a third of all that has grown is waited for.
+   * The increment to send now, or 0 while it is too small. A `near` peer still has credit when an increment arrives, so
+   * for it a grown window waits until a third is consumed.
    */
   takeDue(near = false): number {
     if (this.consumed === 0 || this.consumed * 2 < this.assumed) return 0
@@ -97,15 +103,18 @@ export class ReceiveWindow {
     return this.takeAll()
   }
 
-  /** Where all that was received is consumed: whether the peer has credit left, as it once had more on its way. */
+  /**
+   * Whether the peer has credit left, because it once had more bytes outstanding. Call it when all received bytes are
+   * consumed.
+   */
   get leavesCredit(): boolean {
     return this.consumed < this.most
   }
 
-  /** The increment to send to a peer that has been silent since the buffer ran empty. */
+  /** The increment to send to a peer that stayed silent after the buffer became empty. */
   takeStalled(): number {
     if (this.consumed === 0) return 0
-    // a few bytes are a short message rather than somebody's window
+    // fewer bytes are probably a short message, and not the peer's window
     if (this.consumed >= Math.min(SMALLEST_GUESS, this.conventional / 16)) {
       this.assumed = Math.min(this.assumed, this.consumed)
       this.earlyGrants = 0

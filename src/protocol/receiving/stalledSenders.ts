@@ -1,5 +1,5 @@
 /**
- * Streams whose peer may have run out of credit, and since when. Synchronous and total.
+ * Streams whose peer may have no credit left, with the time since when.
  *
  * Wire: `docs/PROTOCOL.md`, section 4.
  *
@@ -7,17 +7,17 @@
  */
 import { DeadlineQueue } from "../collections/deadlineQueue.js"
 
-/** How long a buffer stays empty before what is due is granted although it is little, in milliseconds. */
+/** How long a buffer stays empty before its consumed bytes are granted, even if they are few, in milliseconds. */
 const DELAY = 10
 
 /**
- * The same where the peer has credit left for all that is known: a busy stream of short messages must not set a timer
- * for each of them, but a peer that keeps its last bytes of credit for larger ones must not wait for ever either.
+ * The same if the peer seems to have credit left, in milliseconds. It is long, so that a stream of short messages does
+ * not set a timer for each. It is finite, because a peer may hold back its last bytes of credit.
  */
 const DELAY_WITH_CREDIT = 200
 
 /**
- * Says when a stream that fell silent has been so for long enough.
+ * Finds the streams that have been silent for `DELAY` or `DELAY_WITH_CREDIT`.
  *
  * @since 0.1.0
  * @category models
@@ -26,7 +26,7 @@ export class StalledSenders<K> {
   private readonly soon = new DeadlineQueue<K>(DELAY)
   private readonly later = new DeadlineQueue<K>(DELAY_WITH_CREDIT)
 
-  /** The buffer of a stream has run empty; `hasCredit` where its peer is known to have some left. */
+  /** The buffer of a stream has become empty. `hasCredit` is true if its peer has credit left. */
   add(stream: K, hasCredit: boolean, now: number): void {
     if (hasCredit) {
       this.soon.delete(stream)
@@ -47,12 +47,12 @@ export class StalledSenders<K> {
     this.later.clear()
   }
 
-  /** When the first stream has been silent for long enough; `Infinity` when there is none. */
+  /** The time at which the first stream has been silent for its delay; `Infinity` if there is none. */
   next(): number {
     return Math.min(this.soon.next(), this.later.next())
   }
 
-  /** Removes and returns the streams that have been silent for long enough. */
+  /** Removes and returns the streams that have been silent for their delay. */
   takeDue(now: number): ReadonlyArray<K> {
     return [...this.soon.takeDue(now), ...this.later.takeDue(now)]
   }

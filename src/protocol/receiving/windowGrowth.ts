@@ -1,23 +1,26 @@
 /**
- * How fast a stream is consumed, and how its window follows that. Synchronous and total; times are in milliseconds.
+ * Measures how fast a stream is consumed, and calculates its next window. Times are in milliseconds.
  *
  * @since 0.1.0
  */
 
-/** Over less than this nothing is measured: time comes in by the chunk. */
+/** The shortest span that is measured, because the time is only known for each chunk. */
 const SHORTEST_SPAN = 1
 
-/** So many spans in a row must ask for a larger window: a stall of this process looks like a long round trip, once. */
+/**
+ * A window grows after this number of consecutive spans want a larger one. In one span alone, a stall of this process
+ * may look like a long round trip.
+ */
 const SPANS_TO_GROW = 2
 
-/** A stream is held back by its window where twice what it takes in a round trip is about twice the window. */
+/** A window limits its sender if the wanted window is at least this many times as large. */
 const HELD_BACK = 1.5
 
-/** So many times the window, and doubling it is too slow a way to get there. */
+/** If the window that another stream needed is at least this many times as large, doubling is too slow. */
 const FAR = 3
 
 /**
- * Watches one stream that was granted credit.
+ * Tracks one stream, from its first increment that is not short.
  *
  * @since 0.1.0
  * @category models
@@ -25,18 +28,18 @@ const FAR = 3
 export class WindowGrowth {
   private bytes = 0
   private spans = 0
-  /** The window has just grown: the present span is too early for what that makes of the rate. */
+  /** The window has just grown, so the current span does not show the new rate. */
   private settling = false
-  /** The window that would have been right in the last span. */
+  /** The wanted window of the last span. */
   private before = 0
-  /** What may still come before the grant that is timed is made use of. */
+  /** The bytes that the peer may still send before it needs the timed grant; `undefined` if no grant is timed. */
   private ahead: number | undefined = undefined
   private grantedAt = 0
 
-  /** The present span began at `since`. */
+  /** The current span began at `since`. */
   constructor(private since: number) {}
 
-  /** `increment` bytes were consumed and granted again, while the peer had credit for `left` bytes. */
+  /** `increment` bytes were consumed and granted again. Before that the peer had credit for `left` bytes. */
   granted(increment: number, left: number, now: number): void {
     this.bytes += increment
     if (this.ahead !== undefined) return
@@ -44,7 +47,10 @@ export class WindowGrowth {
     this.grantedAt = now
   }
 
-  /** Bytes arrived. Gives a round trip, if these are the first that needed the grant that is timed; it may be too long. */
+  /**
+   * Bytes arrived. Returns a round trip if these are the first that needed the timed grant. It may be longer than the
+   * true one.
+   */
   arrived(length: number, now: number): number | undefined {
     if (this.ahead === undefined) return undefined
     this.ahead -= length
@@ -53,7 +59,10 @@ export class WindowGrowth {
     return now - this.grantedAt
   }
 
-  /** The bytes that are consumed in a millisecond, once in a while: at least after a round trip. */
+  /**
+   * The consumed bytes per millisecond; `undefined` until the current span is as long as a round trip. Starts the next
+   * span.
+   */
   rate(roundTrip: number, now: number): number | undefined {
     const span = now - this.since
     if (span < Math.max(roundTrip, SHORTEST_SPAN)) return undefined
@@ -64,13 +73,13 @@ export class WindowGrowth {
   }
 
   /**
-   * What a window of `size` bytes becomes where one of `wanted` bytes would be right, now that its rate was taken: twice
-   * that at most, or four times where the session has had use for windows of `known` bytes.
+   * The next window, for one of `size` bytes if the last rate wants one of `wanted` bytes. At most twice `size`, or
+   * four times if a faster stream of the session needed `known` bytes.
    */
   next(size: number, wanted: number, known: number): number {
     if (wanted > size) this.spans++
     else if (!this.settling) this.spans = 0
-    // a span may have a grant too few or too many
+    // one span may contain one grant less or more
     const most = Math.max(wanted, this.before)
     const leaps = most >= HELD_BACK * size && known >= FAR * size
     const step = leaps ? Math.min(known, 2 * most, 4 * size) : Math.min(wanted, 2 * size)

@@ -1,8 +1,8 @@
 /**
- * Writers whose last write was not taken whole, and when each of them goes on.
+ * Writers whose last write was not fully accepted, and when each of them is woken.
  *
- * One waits for capacity of the session, for credit of the peer (a WNDINC), or, where the peer grants only a few bytes,
- * for a moment in which it may grant more.
+ * A writer waits for capacity of the session, or for credit from the peer (a WNDINC). If it has credit for only a few
+ * bytes, it waits 5 ms for more.
  *
  * @since 0.1.0
  */
@@ -13,7 +13,7 @@ import type { StreamCore } from "../streams/streamCore.js"
 import type { Time } from "../time.js"
 import type { SendCapacity } from "./sendCapacity.js"
 
-/** How long a writer waits for more credit than a few bytes, in milliseconds. */
+/** How long a writer with credit for only a few bytes waits for more, in milliseconds. */
 const SMALL_CREDIT_DELAY = 5
 
 /**
@@ -31,7 +31,10 @@ export class BlockedWriters {
     private readonly time: Time
   ) {}
 
-  /** A write was not taken whole. Its writer waits for one thing, whatever it waited for before. */
+  /**
+   * A write was not fully accepted. Its writer now waits for one thing only: credit, capacity, or more than a few bytes
+   * of credit.
+   */
   block(stream: StreamCore): void {
     stream.writing = "Blocked"
     if (stream.sendWindow.credit === 0) {
@@ -45,7 +48,7 @@ export class BlockedWriters {
     }
   }
 
-  /** No writer waits on this stream any more. */
+  /** The writer of this stream stops waiting. */
   unblock(stream: StreamCore): void {
     if (stream.writing === "Blocked") stream.writing = "Ready"
     this.forget(stream)
@@ -58,17 +61,17 @@ export class BlockedWriters {
     else this.waitingForCredit.add(stream, this.time.now)
   }
 
-  /** Bytes of a stream were taken back: its writer may go on, unless it waits in line for capacity. */
+  /** Bytes of a stream were withdrawn: wakes its writer, unless it waits for capacity. */
   withdrew(stream: StreamCore): void {
     if (!this.capacity.isAwaitedBy(stream)) this.wake(stream)
   }
 
-  /** Wakes those that wait for capacity, if there is some. */
+  /** Wakes the writers that wait for capacity, if enough is free. */
   wakeForCapacity(): void {
     for (const stream of this.capacity.takeWaiting()) this.wake(stream)
   }
 
-  /** Wakes those that have waited long enough for more credit than a few bytes. */
+  /** Wakes the writers that have waited `SMALL_CREDIT_DELAY` for more credit. */
   wakeDue(): void {
     for (const stream of this.waitingForCredit.takeDue(this.time.now)) {
       stream.acceptsSmallCredit = true
@@ -76,12 +79,12 @@ export class BlockedWriters {
     }
   }
 
-  /** When `wakeDue` wants to be called, in milliseconds; `Infinity` when never. */
+  /** The time at which `wakeDue` must be called, in milliseconds; `Infinity` if never. */
   next(): number {
     return this.waitingForCredit.next()
   }
 
-  /** The writer of a stream waits for nothing more: it goes on with an increment, or the stream has ended. */
+  /** Ends the wait for capacity or for more credit: an increment wakes the writer, or the stream has ended. */
   forget(stream: StreamCore): void {
     this.capacity.stopWaiting(stream)
     this.waitingForCredit.delete(stream)

@@ -1,9 +1,10 @@
 /**
- * What is to be sent, and in which order. Synchronous and total.
+ * Holds the frames to send, and decides their order.
  *
- * Control comes first and is state, never a queue that a peer could make grow without bound: one RST and one increment
- * per stream, one GOAWAY. Then heartbeats. Then the streams: one that had nothing to send for a while goes first, for
- * one quantum, so that a small write never waits behind bulk; those with more to send take turns.
+ * Control frames come first. They are state: one RST and one increment for each stream, and one GOAWAY. So a peer
+ * cannot make a queue of them grow. Heartbeats come next, then streams. A stream that had nothing to send is
+ * interactive: it goes first for one turn of 16 KiB, so that a small write does not wait behind bulk data. Streams with
+ * more to send take turns.
  *
  * @since 0.1.0
  */
@@ -17,22 +18,22 @@ import type { StreamCore } from "../streams/streamCore.js"
 import { ByteTotal } from "../collections/v8.js"
 import { LinkedQueue } from "../collections/linkedQueue.js"
 
-/** The longest DATA payload while other streams wait, in bytes, and what a stream may send in one turn. */
+/** The length of a stream's turn, and the longest DATA payload, while other streams wait, in bytes. */
 const QUANTUM = 16 * 1024
 
-/** The longest DATA payload of a stream that is alone, in bytes. */
+/** The same for the only stream with something to send. */
 const LONGEST_PAYLOAD = 64 * 1024
 
-/** Up to this many bytes are copied behind the type in a SYN frame; more follow in frames of their own. */
+/** A SYN frame carries the queued bytes if there are at most this many. Otherwise they follow in other frames. */
 const SYN_PAYLOAD = 4 * 1024
 
 const TYPE_LENGTH = 4
 
-/** After so many bytes of streams that go first, one of those that take turns gets its turn. */
+/** After this many bytes of interactive streams, one of the waiting streams gets a turn. */
 const FRESH_BYTES = 4 * QUANTUM
 
 /**
- * The frames that wait, per session.
+ * The queued frames of one session.
  *
  * @since 0.1.0
  * @category models
@@ -44,14 +45,14 @@ export class Scheduler {
   private readonly interactive = new LinkedQueue<StreamCore>()
   private readonly waiting = new LinkedQueue<StreamCore>()
   private interactiveBytes = 0
-  /** Bytes that all streams together were given, on the wire. */
+  /** Bytes on the wire that all streams together have sent. */
   private readonly given = new ByteTotal()
   private goAway: GoAway | undefined = undefined
   private goAwayWaits = false
 
   /**
-   * `finSent` is called when a FIN was taken: the stream's state moves on. `bytesLost` is called when the next bytes of a
-   * stream are gone, and ends it.
+   * `finSent` is called when a FIN was taken, and changes the state of the stream. `bytesLost` is called when the
+   * memory of a stream's next bytes was detached, and ends the stream.
    */
   constructor(
     private readonly capacity: SendCapacity,
@@ -59,12 +60,12 @@ export class Scheduler {
     private readonly bytesLost: (stream: StreamCore) => void
   ) {}
 
-  /** RSTs that wait. */
+  /** The number of queued RSTs. */
   get pendingResets(): number {
     return this.resets.size
   }
 
-  /** Whether `take` would give something. */
+  /** Whether `take` would return frames. */
   get hasFrames(): boolean {
     return this.hasControl || this.hasStreams || this.goAway !== undefined
   }
@@ -82,7 +83,7 @@ export class Scheduler {
     else this.waiting.add(stream)
   }
 
-  /** A stream is over: its bytes are dropped. */
+  /** Drops the queued bytes of a stream, and its place in a queue. */
   unschedule(stream: StreamCore): void {
     this.capacity.release(stream.outbound.clear())
     stream.queue?.delete(stream)
@@ -96,18 +97,18 @@ export class Scheduler {
     this.increments.set(id, (this.increments.get(id) ?? 0) + increment)
   }
 
-  /** The increment that waits for an id is of no use any more. */
+  /** Drops the queued increment of an id. */
   cancelIncrement(id: number): void {
     this.increments.delete(id)
   }
 
-  /** GOAWAY is due: at once, or behind everything that streams have to send. */
+  /** Queues a GOAWAY: at once, or after everything that streams have to send. */
   setGoAway(frame: GoAway, when: "Now" | "Last"): void {
     this.goAway = frame
     this.goAwayWaits = when === "Last"
   }
 
-  /** Nothing but a GOAWAY is sent any more. */
+  /** Drops everything except a queued GOAWAY. */
   abandon(): void {
     this.capacity.releaseAll()
     this.resets.clear()
@@ -117,7 +118,7 @@ export class Scheduler {
     this.waiting.clear()
   }
 
-  /** Takes the frames that are due: control, then about `budget` bytes of streams. */
+  /** Takes the next batch: control, then about `budget` bytes of streams. */
   take(budget: number): ReadonlyArray<Frame> {
     const frames = newArray<Frame>()
     if (this.hasControl) this.takeControl(frames)
@@ -153,12 +154,12 @@ export class Scheduler {
 
   private takeGoAway(frames: Array<Frame>): void {
     if (this.goAway === undefined) return
-    // Go takes 8 bytes too many when it reads a GOAWAY; this is what it may have
+    // Go's reader reads 8 bytes past a GOAWAY: these are the 8 bytes that it may lose
     frames.push(this.goAway, goAwayFiller)
     this.goAway = undefined
   }
 
-  /** One stream's turn; gives the bytes it took. */
+  /** One stream's turn. Returns its bytes on the wire. */
   private takeTurn(frames: Array<Frame>): number {
     const isFresh = this.interactive.size > 0 && (this.interactiveBytes < FRESH_BYTES || this.waiting.size === 0)
     const stream = (isFresh ? this.interactive : this.waiting).shift()
@@ -175,18 +176,18 @@ export class Scheduler {
     }
     this.given.add(taken)
     if (stream.hasOutput) this.waiting.add(stream)
-    // or one that writes again whenever its bytes are gone would always go first
+    // otherwise a stream that writes again each time its bytes are sent would always go first
     else if (!alone) stream.priorityRegainedAt = this.given.value + taken * (this.interactive.size + this.waiting.size)
     this.interactiveBytes = isFresh ? this.interactiveBytes + taken : 0
     return taken
   }
 
-  /** The next frame of a stream that has output; gives the bytes it takes on the wire. */
+  /** Takes the next frame of a stream that has output. Returns its bytes on the wire. */
   private takeFrame(stream: StreamCore, longest: number, frames: Array<Frame>): number {
     if (stream.synDue) {
       stream.synDue = false
       const payload = this.takeSynPayload(stream)
-      // never FIN on SYN: Go's acceptor could not answer
+      // a SYN frame never has FIN, because Go's acceptor could not answer then
       frames.push(data(stream.id, payload, { syn: true }))
       return HEADER_LENGTH + payload.length
     }
@@ -198,7 +199,7 @@ export class Scheduler {
     return HEADER_LENGTH + (payload?.length ?? 0)
   }
 
-  /** The type, whole, and the first bytes if they are few. */
+  /** The 4 bytes of the type, and the queued bytes if there are at most `SYN_PAYLOAD`. */
   private takeSynPayload(stream: StreamCore): Uint8Array {
     const payload = stream.outbound.length <= SYN_PAYLOAD ? stream.outbound.take() : undefined
     if (payload !== undefined) this.capacity.sent(payload.length)

@@ -1,31 +1,31 @@
 /**
- * The bound on bytes that wait to be sent, for all streams of a session together, and the writers that wait for it.
+ * Limits the unsent bytes of all streams of a session together, and holds the writers that wait for free capacity.
  *
  * @since 0.1.0
  */
 import type { StreamCore } from "../streams/streamCore.js"
 
-/** This part of the bound (an eighth) is kept for streams that have nothing waiting, whatever the others have. */
+/** An eighth of the limit is reserved for streams that have no unsent bytes. */
 const RESERVE = 8
 
 /**
- * Counts accepted bytes until they leave or are dropped.
+ * Counts accepted bytes until they are sent or dropped.
  *
  * @since 0.1.0
  * @category models
  */
 export class SendCapacity {
-  /** Payload bytes that were accepted from the application and have not left. */
+  /** Accepted payload bytes that were not sent. */
   queued = 0
 
-  /** Bytes that have left since writers were last woken, or since the first began to wait. */
+  /** Bytes sent since writers were last woken, or since the first one began to wait. */
   private sentSince = 0
   private readonly waiting = new Set<StreamCore>()
 
   /** `limit` in bytes. */
   constructor(private readonly limit: number) {}
 
-  /** How many bytes a stream may add now. */
+  /** The number of bytes that a stream may add now. */
   available(stream: StreamCore): number {
     const reserve = stream.outbound.length === 0 ? 0 : Math.floor(this.limit / RESERVE)
     return Math.max(0, this.limit - reserve - this.queued)
@@ -36,27 +36,32 @@ export class SendCapacity {
     this.queued += bytes
   }
 
-  /** Bytes left for the transport. */
+  /** Bytes were sent. */
   sent(bytes: number): void {
     this.queued -= bytes
-    this.sentSince += bytes
+    if (this.waiting.size > 0) this.sentSince += bytes
   }
 
-  /** Bytes that were accepted are not sent any more. */
+  /** Accepted bytes were dropped or withdrawn. */
   release(bytes: number): void {
     this.queued -= bytes
   }
 
-  /** Nothing waits to be sent any more. */
+  /** All accepted bytes were dropped. */
   releaseAll(): void {
     this.queued = 0
   }
 
   /** The writer of a stream waits for capacity. */
   wait(stream: StreamCore): void {
-    // what left before anything waited gave the others no turn
+    // bytes that were sent before a writer waited gave no other stream a turn
     if (this.waiting.size === 0) this.sentSince = 0
     this.waiting.add(stream)
+  }
+
+  /** Whether any writer waits. */
+  get isAwaited(): boolean {
+    return this.waiting.size > 0
   }
 
   isAwaitedBy(stream: StreamCore): boolean {
@@ -72,17 +77,12 @@ export class SendCapacity {
   }
 
   /**
-   * The streams whose writers go on now, in order; none until half of the bound is free, or as much has left as the bound
-   * is, since other streams have had their turn by then. A stream that got nothing the last time goes first: writers
-   * earlier in line would take all of it again.
+   * Returns the streams whose writers are woken now, in order. Returns none until half of the limit is free, or until
+   * as many bytes as the limit were sent, because other streams have had a turn by then. Streams that got nothing the
+   * last time come first. Otherwise the writers before them would take all capacity again.
    */
   takeWaiting(): ReadonlyArray<StreamCore> {
-    if (this.waiting.size === 0) {
-      this.sentSince = 0
-      return NO_STREAMS
-    }
     if (this.queued * 2 > this.limit && this.sentSince < this.limit) return NO_STREAMS
-    this.sentSince = 0
     const streams = [...this.waiting]
     this.waiting.clear()
     return [...streams.filter((stream) => !stream.gotRoom), ...streams.filter((stream) => stream.gotRoom)]

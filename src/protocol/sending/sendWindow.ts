@@ -1,5 +1,5 @@
 /**
- * The send window of one stream, in payload bytes: what the peer lets this side send.
+ * The send window of one stream: the payload bytes that this side may send.
  *
  * Wire: `docs/PROTOCOL.md`, section 4.
  *
@@ -7,11 +7,11 @@
  */
 import { MAX_UINT31 } from "../wire/frame.js"
 
-/** Below this a lone grant is not worth a frame at once. */
+/** With credit for fewer bytes than this, a writer waits for more. */
 const SMALL_SEND = 1024
 
 /**
- * What the peer lets us send.
+ * The credit that the peer gives this side on one stream.
  *
  * @since 0.1.0
  * @category models
@@ -33,14 +33,14 @@ export class SendWindow {
     this.available -= bytes
   }
 
-  /** Bytes that were accepted are not sent after all. */
+  /** Accepted bytes were withdrawn. */
   refund(bytes: number): void {
     this.available += bytes
   }
 
   /**
-   * Adds a WNDINC. `queued` are the bytes that were accepted but not yet sent: for the peer they still belong to the
-   * window. False when the window would pass 2^31-1, which is a FlowControlError.
+   * Adds a WNDINC. `queued` is the number of accepted, unsent bytes: the peer still counts them as window. False if the
+   * window would exceed 2^31-1, which is a FlowControlError.
    */
   grow(increment: number, queued: number): boolean {
     if (this.available + queued + increment > MAX_UINT31) return false
@@ -48,7 +48,9 @@ export class SendWindow {
     return true
   }
 
-  /** Whether there is enough to be worth a frame; a peer that grants single bytes must not get single-byte frames. */
+  /**
+   * Whether the credit is enough for a frame, so that a peer that grants single bytes does not get single-byte frames.
+   */
   get worthwhile(): boolean {
     return this.available >= Math.max(1, Math.min(SMALL_SEND, Math.floor(this.initial / 4)))
   }

@@ -1,5 +1,5 @@
 /**
- * Streams of the peer that the application has not taken, and how many it will take as they come.
+ * Streams of the peer that wait to be accepted, and how many more the application takes at once.
  *
  * @since 0.1.0
  */
@@ -12,9 +12,9 @@ import type { StreamCore } from "./streamCore.js"
  * @category models
  */
 export class Backlog {
-  /** How many streams wait. */
+  /** The number of streams that wait. */
   size = 0
-  /** How many more streams the application takes in the step that shows them: they need no place here. */
+  /** The number of further streams that the application takes in the step that shows them. They need no place here. */
   acceptCapacity = 0
 
   private isOver = false
@@ -26,7 +26,7 @@ export class Backlog {
     return this.acceptCapacity <= 0 && this.size >= this.limit
   }
 
-  /** The application is shown a stream. */
+  /** Shows a stream to the application. */
   show(stream: StreamCore): void {
     if (this.acceptCapacity > 0) {
       this.acceptCapacity--
@@ -37,14 +37,14 @@ export class Backlog {
     }
   }
 
-  /** The application has taken a stream, or never will. */
+  /** The application has taken or refused a stream. */
   leave(stream: StreamCore): void {
     if (stream.exposure !== "InBacklog") return
     stream.exposure = "Shown"
     if (!this.isOver) this.size--
   }
 
-  /** The session is over: what still waits counts no more. */
+  /** The session is over: streams that still wait are no longer counted. */
   clear(): void {
     this.isOver = true
     this.size = 0

@@ -1,28 +1,28 @@
 /**
- * Ids of streams that have ended, and what may still arrive for them.
+ * The ids of ended streams, and the bytes that may still arrive for each.
  *
  * Wire: `docs/PROTOCOL.md`, section 5.
  *
  * @since 0.1.0
  */
 
-/** Ids whose late frames are ignored; beyond it the oldest ids are forgotten. */
+/** The maximum number of remembered ids. The oldest id is forgotten first. */
 const MAX_CLOSED = 8192
 
 /**
- * The peer needs a transit to learn that a stream has ended. Until then it may send up to a window of DATA, which is
- * late and not a fault.
+ * The peer learns that a stream has ended after one transit time. Until then it may send up to one window of DATA,
+ * which is late and not a fault.
  *
  * @since 0.1.0
  * @category models
  */
 export class ClosedStreams {
-  /** Bytes that may still come late for each id. */
+  /** The late bytes that may still arrive for each id. */
   private readonly left = new Map<number, number>()
-  /** Ids whose first late DATA draws an RST. */
+  /** Ids whose first late DATA is answered with an RST. */
   private readonly unanswered = new Set<number>()
 
-  /** `window` is how many bytes of a stream may be on their way, unless a call says otherwise. */
+  /** `window` is the default number of bytes in transit on a stream. */
   constructor(private readonly window: number) {}
 
   /** Late frames on this id are ignored, up to `window` bytes. */
@@ -33,13 +33,19 @@ export class ClosedStreams {
     for (const oldest of this.left.keys()) return this.forget(oldest)
   }
 
-  /** The application stopped reading while the peer was sending: the first late DATA draws an RST and costs nothing. */
+  /**
+   * The application stopped reading while the peer was sending: the first late DATA is answered with an RST, and is
+   * free.
+   */
   answerLate(id: number, window?: number): void {
     this.ignoreLate(id, window)
     this.unanswered.add(id)
   }
 
-  /** What late DATA of `length` bytes is: to be answered, expected, or more than can have been on its way. */
+  /**
+   * Classifies late DATA of `length` bytes: it must be answered, it is expected, or it is more than can have been in
+   * transit.
+   */
   late(id: number, length: number): "Unknown" | "Answer" | "Expected" | "TooMuch" {
     const left = this.left.get(id)
     if (left === undefined) return "Unknown"

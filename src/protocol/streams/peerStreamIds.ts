@@ -1,8 +1,8 @@
 /**
- * Which stream ids of the remote side were used. Synchronous and total.
+ * The stream ids that the peer has used.
  *
  * Ids may arrive out of order: Go takes an id when a stream is opened, and writes its SYN with the first bytes. So an
- * id is new when it lies above the highest seen, or was skipped and not used since.
+ * id is new if it is above the highest used id, or if it was skipped and not used since.
  *
  * @since 0.1.0
  */
@@ -19,13 +19,13 @@ interface Interval {
  * @category models
  */
 export class PeerStreamIds {
-  /** The highest id used; below the first legal id while there is none. */
+  /** The highest used id. Before the first use it is below the first legal id. */
   highest: number
 
   /** The skipped ids, ascending and disjoint, both ends included. */
   private readonly gaps: Array<Interval> = []
 
-  /** `most` gaps are remembered; a peer that leaves more is up to no good. */
+  /** Remembers at most `most` gaps. A peer that leaves more is attacking. */
   constructor(
     parity: "odd" | "even",
     private readonly most: number
@@ -33,12 +33,15 @@ export class PeerStreamIds {
     this.highest = parity === "odd" ? -1 : 0
   }
 
-  /** How many gaps are remembered. */
+  /** The number of remembered gaps. */
   get size(): number {
     return this.gaps.length
   }
 
-  /** Marks an id of the right parity as used: it was new, it was used before, or there are too many gaps. */
+  /**
+   * Marks an id of the peer's parity as used. Returns whether it was new, was used before, or would leave too many
+   * gaps.
+   */
   use(id: number): "New" | "Used" | "TooManyGaps" {
     if (id > this.highest) {
       if (id > this.highest + 2) {
@@ -65,7 +68,7 @@ export class PeerStreamIds {
     return "New"
   }
 
-  /** Whether an id of the right parity was marked as used. */
+  /** Whether an id of the peer's parity was marked as used. */
   isUsed(id: number): boolean {
     const gap = this.gaps[this.find(id)]
     return id <= this.highest && (gap === undefined || id < gap.from)

@@ -1,5 +1,5 @@
 /**
- * One stream as the core sees it. Synchronous and total.
+ * The state of one stream in the core.
  *
  * @since 0.1.0
  */
@@ -13,15 +13,17 @@ import type { Linked, LinkedQueue } from "../collections/linkedQueue.js"
 import { ReceiveWindow } from "../receiving/receiveWindow.js"
 import { SendWindow } from "../sending/sendWindow.js"
 
-/** From what the two directions of a stream start, in bytes: what this side receives, and what the peer does. */
+/**
+ * The first windows of a stream, in bytes: `window` is what the peer may send, `peerWindow` what this side may send.
+ */
 interface Windows {
   readonly window: number
   readonly peerWindow: number
 }
 
 /**
- * The user of a stream: the handle that the services gave to the application. The core keeps it for them and calls nothing
- * of it.
+ * The user of a stream: the handle that the services gave to the application. The core stores it for the services, and
+ * never calls it.
  *
  * @since 0.1.0
  * @category models
@@ -33,67 +35,70 @@ export interface StreamUser {
 }
 
 /**
- * Everything the core knows of a stream. Only the modules of `src/protocol/` change it; the services hold it as a key,
- * and read `id`, `type`, `initiator` and `failure`.
+ * Everything that the core knows of a stream. Only `src/protocol/` changes it. The services use it as a key, set
+ * `user`, and read `id`, `type`, `initiator` and `failure`.
  *
  * @since 0.1.0
  * @category models
  */
 export class StreamCore implements Linked<StreamCore> {
   private wireState: StreamState = "Open"
-  /** Its handle, until it has left the table. */
+  /** Its handle, until the stream has left the table. */
   user: StreamUser | undefined = undefined
-  /** Why it failed, once it has. */
+  /** Why it failed; `undefined` if it has not. */
   failure: StreamFailure | undefined = undefined
 
   // --- sending
 
   readonly outbound = new ByteQueue()
   readonly sendWindow: SendWindow
-  /** The SYN is still to be sent (only ever true for streams of this side). */
+  /** The SYN is not sent yet. Only streams of this side have this. */
   synDue: boolean
   /**
-   * What this side's writer does. `Blocked`: a write was not taken whole, and a `Writable` event is due. `Finishing`: there
-   * are no more writes, and a FIN follows the last byte.
+   * The state of this side's writer. `Blocked`: a write was not fully accepted, and a `Writable` event is due.
+   * `Finishing`: there are no more writes, and a FIN follows the last byte.
    */
   writing: "Ready" | "Blocked" | "Finishing" = "Ready"
-  /** The last write was taken, at least in part. */
+  /** At least a part of the last write was accepted. */
   gotRoom = false
-  /** What all streams together must have been given before it counts as fresh again, in bytes; no small integer. */
+  /**
+   * The bytes that all streams together must have sent before this one is interactive again. Never a small integer: see
+   * reason 3 of `v8.ts`.
+   */
   priorityRegainedAt = -Infinity
   queue: LinkedQueue<StreamCore> | undefined = undefined
   next: StreamCore | undefined = undefined
   previous: StreamCore | undefined = undefined
-  /** A small remainder of credit may be used now: it has waited long enough for more. */
+  /** The writer has waited 5 ms for more credit, so it may use a small one. */
   acceptsSmallCredit = false
 
   // --- receiving
 
   readonly inbound = new ByteQueue()
   readonly receiveWindow: ReceiveWindow
-  /** How fast it is consumed, once that was enough to be granted credit. */
+  /** Tracks how fast it is consumed, from its first increment that is not short. */
   growth: WindowGrowth | undefined = undefined
-  /** The peer has sent something that belongs to it: it knows of the stream, whatever it says later. */
+  /** The peer has sent a frame for this stream. So it has processed the SYN, whatever a later GOAWAY or RST says. */
   answered = false
   /**
-   * What this side's reader does. `Waiting`: a read found nothing, and a `Readable` event is due. `Stopped`: it reads no
-   * more, and what arrives is dropped.
+   * The state of this side's reader. `Waiting`: a read found nothing, and a `Readable` event is due. `Stopped`: there
+   * are no more reads, and arriving bytes are dropped.
    */
   reading: "Ready" | "Waiting" | "Stopped" = "Ready"
   /**
-   * How the inbound bytes end, as far as is known. `Cut`: bytes that had arrived were dropped, so a FIN is not the true end.
-   * A reset that comes after the FIN changes `state`, and not this.
+   * The end of the inbound bytes. `Cut`: received bytes were dropped, so a FIN is not a clean end. A reset after the
+   * FIN changes `state`, but not this.
    */
   inboundEnd: "Open" | "Fin" | "Cut" = "Open"
 
   /** The 32-bit stream type; `undefined` on untyped sessions, and until it has arrived. */
   type: number | undefined
   /**
-   * Whether the application can know of it. Streams of this side are `Shown` at once, those of the peer when their type is
-   * known; heartbeats stay `Hidden`. `InBacklog`: it waits to be accepted.
+   * Whether the application knows the stream. Streams of this side are `Shown` at once, those of the peer when their
+   * type is known. Heartbeat streams stay `Hidden`. `InBacklog`: it waits to be accepted.
    */
   exposure: "Hidden" | "InBacklog" | "Shown"
-  /** How many of the 4 bytes of the type have arrived, and the number so far. */
+  /** The number of type bytes that have arrived (up to 4), and their value. */
   typeLength = 0
   typeBytes = 0
 
@@ -115,41 +120,41 @@ export class StreamCore implements Linked<StreamCore> {
     return this.wireState
   }
 
-  /** Moves to the next state. A move that the wire does not allow is a bug of this library: it throws. */
+  /** Moves to the next state. Throws if the wire does not allow the transition, which is a bug of this library. */
   move(transition: Transition): void {
     const state = next(this.wireState, transition)
     if (state === undefined)
-      throw new Error(`${transition} is not allowed on stream ${this.id}, which is ${this.wireState}`)
+      throw new Error(`stream ${this.id} is ${this.wireState}, which does not allow ${transition}`)
     this.wireState = state
   }
 
-  /** The stream has failed. Nothing waits on it any more. */
+  /** The stream has failed. Its reader no longer waits. */
   fail(failure: StreamFailure): void {
     this.failure = failure
     if (this.reading === "Waiting") this.reading = "Ready"
   }
 
-  /** Whether the application knows of it, or is about to. */
+  /** Whether the application knows the stream, or can accept it from the backlog. */
   get isShown(): boolean {
     return this.exposure !== "Hidden"
   }
 
-  /** Heartbeat streams belong to the session itself: they are never shown, and count nowhere. */
+  /** Heartbeat streams belong to the session: they are never shown, and count against no limit on streams. */
   get isHeartbeat(): boolean {
     return this.type === HEARTBEAT_TYPE
   }
 
-  /** Whether frames of it wait to be sent. */
+  /** Whether the stream has frames to send. */
   get hasOutput(): boolean {
     return this.synDue || this.outbound.length > 0 || this.finDue
   }
 
-  /** Whether a FIN is to be sent, now or behind the bytes that wait. */
+  /** Whether a FIN must be sent, after the queued bytes. */
   get finDue(): boolean {
     return this.writing === "Finishing" && (this.state === "Open" || this.state === "HalfClosedRemote")
   }
 
-  /** Whether the peer has ended its direction, and every byte that it sent is there or was read. */
+  /** Whether the peer has sent FIN, and none of its bytes were dropped. */
   get endsCleanly(): boolean {
     return this.inboundEnd === "Fin"
   }

@@ -1,6 +1,5 @@
 /**
- * How a stream ends: in order, by an RST of either side, or with its session. A stream leaves the session here and
- * nowhere else.
+ * How a stream ends: in order, by an RST of either side, or with its session.
  *
  * Wire: `docs/PROTOCOL.md`, section 5.
  *
@@ -21,8 +20,8 @@ import type { StreamCore } from "./streamCore.js"
 import type { StreamTable } from "./streamTable.js"
 
 /**
- * RSTs that may wait to be sent, beside one for each live stream. A peer that causes more, and takes none of them, is
- * attacking.
+ * The maximum number of queued RSTs, in addition to one for each stream that the peer may open. A peer that causes
+ * more, and does not read them, is attacking.
  */
 const MAX_PENDING_RESETS = 4096
 
@@ -52,7 +51,7 @@ export class StreamEndings {
 
   // --- resets
 
-  /** This side ends a stream at once. The peer gets an RST, unless it never heard of the stream. */
+  /** Resets a stream. Sends an RST, unless the SYN was not sent. */
   reset(stream: StreamCore, code: ErrorCode): void {
     const { received, scheduler, table } = this.owners
     const announced = !stream.synDue
@@ -63,13 +62,13 @@ export class StreamEndings {
     else table.returnLocalId(stream.id)
   }
 
-  /** A stream of the peer breaks a rule, or is too much: it is reset, and what arrived before stays readable. */
+  /** Resets a stream because of a fault of the peer, or because of a limit. Bytes that arrived before stay readable. */
   resetForFault(stream: StreamCore, code: ErrorCode, cost: Cost | "nothing" = "reset"): void {
     this.fail(stream, { _tag: "Reset", code, initiator: "Local", processed: "maybe" })
     this.resetUnknown(stream.id, code, cost)
   }
 
-  /** An RST that the peer has provoked on an id without a stream, and what it costs the peer. */
+  /** Sends an RST that the peer has caused on an id without a stream, and charges the peer for it. */
   resetUnknown(id: number, code: ErrorCode, cost: Cost | "nothing"): void {
     const { budgets, scheduler, table } = this.owners
     table.closed.ignoreLate(id)
@@ -86,19 +85,19 @@ export class StreamEndings {
     if (stream.initiator === "Remote") this.owners.budgets.charge("reset")
   }
 
-  /** Bytes that the application gave a stream cannot be sent: it has detached their memory. Only that stream ends. */
+  /** The application has detached the memory of unsent bytes. Resets only their stream. */
   bytesLost(stream: StreamCore): void {
     const { events, scheduler } = this.owners
     if (stream.isShown) events.emit(new StreamEvent("BytesLost", stream))
     if (stream.failure === undefined) return this.reset(stream, ErrorCode.InternalError)
-    // `close` has failed it already, and only flushes it: the peer must not take what was sent for the whole
+    // `close` has failed the stream, and only sends its rest: the RST tells the peer that the rest is missing
     scheduler.unschedule(stream)
     if (!stream.synDue) scheduler.reset(stream.id, ErrorCode.InternalError)
   }
 
   /**
-   * Bytes that arrived cannot be read: the memory of the transport's chunk was detached. What is left of them is dropped,
-   * so that a FIN behind them is no end. A stream that is over on the wire fails for its reader alone.
+   * The memory of received bytes was detached, so they cannot be read. Drops the rest of them, so that a FIN is not a
+   * clean end. Resets the stream. If it has ended on the wire, it fails only for its reader.
    */
   receivedBytesLost(stream: StreamCore): void {
     const { received, table } = this.owners
@@ -109,31 +108,29 @@ export class StreamEndings {
   }
 
   /**
-   * Makes room for the bytes that a frame announces (see `ReceiveBuffer.makeRoom`). Resets the streams that hold most, if
-   * it must. False if there is no room for so many bytes.
+   * Frees space for the bytes that a frame announces, if `ReceiveBuffer.hasRoom` is false: resets the streams that hold most.
+   * False if that is not enough.
    */
   makeRoom(length: number): boolean {
     const { received, table } = this.owners
-    // asked for each frame: where there is room, no function is made
-    if (received.hasRoom(length)) return true
     return received.makeRoom(
       length,
       () => table.values(),
       (stream) => {
         received.truncate(stream)
         this.resetForFault(stream, ErrorCode.EnhanceYourCalm, "nothing")
-        // one RST too many ends the session, which empties the table
+        // this RST may have ended the session, which empties the table
         return table.size > 0
       }
     )
   }
 
-  /** RSTs that wait are bounded: a peer that reads none of them must not cause more. */
+  /** Limits the number of queued RSTs, because a peer that reads none could cause more without end. */
   private queueReset(id: number, code: ErrorCode): void {
     const { budgets, scheduler } = this.owners
     scheduler.reset(id, code)
     if (scheduler.pendingResets > MAX_PENDING_RESETS + this.maxInboundStreams) {
-      budgets.exceeded("too many streams that had to be reset")
+      budgets.exceeded("too many RSTs wait to be sent")
     }
   }
 
@@ -151,14 +148,14 @@ export class StreamEndings {
     this.settle(stream)
   }
 
-  /** A stream leaves once neither side has anything more to do with it. */
+  /** Removes a stream if both directions have ended, or if this side has sent FIN and stopped reading. */
   settle(stream: StreamCore): void {
     const { credit, table } = this.owners
-    // it may have left before: between the pieces of a frame, or before its reader stopped
+    // it may already be removed: it ended between the pieces of a frame, or before its reader stopped
     if (stream.failure !== undefined || table.get(stream.id) !== stream) return
     if (stream.state === "Closed") this.finish(stream)
     else if (stream.state === "HalfClosedLocal" && stream.reading === "Stopped") {
-      // the peer may wait for credit to send what nothing will read: with it, its DATA draws an RST
+      // the peer may wait for credit to send bytes that nothing will read. With credit it sends them, and gets an RST
       credit.releaseAll(stream)
       stream.move("Release")
       table.closed.answerLate(stream.id, stream.receiveWindow.size)
@@ -175,7 +172,7 @@ export class StreamEndings {
 
   // --- every end
 
-  /** Takes a stream out with a failure. Late frames on its id are ignored. */
+  /** Removes a stream with a failure. Late frames on its id are ignored. */
   fail(stream: StreamCore, failure: StreamFailure): void {
     const { events, scheduler, table } = this.owners
     stream.fail(failure)
@@ -186,7 +183,7 @@ export class StreamEndings {
     if (stream.isShown) events.emit(new StreamEvent("Failed", stream))
   }
 
-  /** `close` was called. A stream fails here, and stays in the table until what it had accepted is sent. */
+  /** Fails a stream on this side because of `close`. It stays in the table until its accepted bytes are sent. */
   failAndFlush(stream: StreamCore, end: Extract<StreamFailure, { _tag: "SessionEnded" }>["end"]): void {
     const { events, heartbeats, scheduler } = this.owners
     const hasNothing = stream.synDue && stream.outbound.length === 0 && stream.writing !== "Finishing"
@@ -202,7 +199,7 @@ export class StreamEndings {
     scheduler.unschedule(stream)
     untyped.delete(stream)
     writers.forget(stream)
-    // one that is in the backlog stays there until the application takes it: it can still be read
+    // the stream stays in the backlog until the application takes it, because it can still be read
     if (table.remove(stream)) credit.forget(stream)
     heartbeats.left(stream)
   }

@@ -1,5 +1,5 @@
 /**
- * The half-close machine of a stream.
+ * The half-close state machine of a stream.
  *
  * ```text
  *                      Open
@@ -23,8 +23,8 @@
 export type StreamState = "Open" | "HalfClosedLocal" | "HalfClosedRemote" | "Closed"
 
 /**
- * What moves a stream from one state to the next. `Release`: this side has sent its FIN and reads no more, so it waits no
- * longer for the FIN of the peer.
+ * A transition of a stream. `Release`: this side has sent its FIN and reads no more, so it does not wait for the peer's
+ * FIN.
  *
  * @since 0.1.0
  * @category models
@@ -39,7 +39,7 @@ const table: { readonly [S in StreamState]: { readonly [T in Transition]: Stream
 }
 
 /**
- * The state after a transition, or `undefined` where the wire does not allow it.
+ * The state after a transition, or `undefined` if the wire does not allow it.
  *
  * @since 0.1.0
  * @category transitions

@@ -1,5 +1,5 @@
 /**
- * The streams of a session that are alive, and the ids that are used. Streams enter and leave here and nowhere else.
+ * The live streams of a session, and the used ids. Only this class adds and removes live streams.
  *
  * @since 0.1.0
  */
@@ -15,7 +15,7 @@ interface TableOptions {
   readonly role: Role
   readonly firstStreamId?: number | undefined
   readonly maxIdGaps: number
-  /** The bytes of a stream that may be on their way when it ends. */
+  /** The maximum number of bytes in transit when a stream ends. */
   readonly window: number
 }
 
@@ -36,7 +36,10 @@ export class StreamTable {
   private readonly remoteIds: PeerStreamIds
   private readonly remoteParity: number
   private nextLocalId: number
-  /** Ids of streams that ended before the peer heard of them: left out, each would be a gap that the peer remembers. */
+  /**
+   * Ids of streams that ended before their SYN was sent. They are used again: otherwise the peer would remember a gap
+   * for each.
+   */
   private readonly unusedIds: Array<number> = []
 
   constructor({ firstStreamId, maxIdGaps, role, window }: TableOptions) {
@@ -46,12 +49,12 @@ export class StreamTable {
     this.closed = new ClosedStreams(window)
   }
 
-  /** The highest id that the peer has used; 0 while there is none. */
+  /** The highest id that the peer has used; 0 before the first. */
   get highestRemote(): number {
     return Math.max(0, this.remoteIds.highest)
   }
 
-  /** Gaps in the peer's ids that are remembered. */
+  /** The gaps in the peer's ids that this side remembers. */
   get idGaps(): number {
     return this.remoteIds.size
   }
@@ -65,12 +68,12 @@ export class StreamTable {
     return this.streams.get(id)
   }
 
-  /** The live streams of this moment. */
+  /** A copy of the list of live streams. */
   values(): ReadonlyArray<StreamCore> {
     return this.streams.values()
   }
 
-  /** The next id for a stream of this side; `undefined` when they are used up. */
+  /** The next id for a stream of this side; `undefined` if there are no more. */
   takeLocalId(): number | undefined {
     const unused = this.unusedIds.pop()
     if (unused !== undefined) return unused
@@ -80,13 +83,13 @@ export class StreamTable {
     return id
   }
 
-  /** Takes back the id of a stream that the peer never heard of. */
+  /** Returns the id of a stream whose SYN was not sent, to be used again. */
   returnLocalId(id: number): void {
     this.closed.forget(id)
     this.unusedIds.push(id)
   }
 
-  /** Marks an id that the peer opens as used. */
+  /** Marks an id of a peer's SYN as used. */
   useRemoteId(id: number): "New" | "Used" | "TooManyGaps" | "WrongParity" {
     if (id % 2 !== this.remoteParity) return "WrongParity"
     return this.remoteIds.use(id)
@@ -102,12 +105,12 @@ export class StreamTable {
     if (!stream.isHeartbeat) this.count(stream.initiator, 1)
   }
 
-  /** A stream of the peer turned out to be a heartbeat: it counts no more. */
+  /** A stream of the peer is a heartbeat stream: stops counting it. */
   uncount(stream: StreamCore): void {
     this.count(stream.initiator, -1)
   }
 
-  /** False when it was not there any more. */
+  /** Removes a stream. False if it was already removed. */
   remove(stream: StreamCore): boolean {
     if (!this.streams.delete(stream.id)) return false
     if (!stream.isHeartbeat) this.count(stream.initiator, -1)

@@ -1,5 +1,5 @@
 /**
- * Bytes to frames, incrementally. Synchronous and total: what is wrong with the bytes comes out as a `Malformed` frame.
+ * Decodes bytes into frames, incrementally. Invalid bytes give a `Malformed` frame.
  *
  * Wire: `docs/PROTOCOL.md`, section 2.
  *
@@ -16,9 +16,9 @@ const NO_BYTES: Uint8Array = new Uint8Array(0)
 const GOAWAY_FIXED_LENGTH = 8
 
 /**
- * Decodes one direction of one session. A frame is judged as soon as its header is there, and DATA is handed on piece
- * by piece as it arrives: a decoder never holds more than a GOAWAY's first bytes. After a `Malformed` frame nothing
- * more comes out.
+ * Decodes one direction of one session. Checks a frame when its header is complete, and returns DATA in pieces as they
+ * arrive. So it holds at most a header and the first 1032 payload bytes of a GOAWAY. After a `Malformed` frame it
+ * returns nothing.
  *
  * @since 0.1.0
  * @category models
@@ -29,7 +29,9 @@ export class Decoder {
 
   /** Payload bytes of the current frame still to come. */
   private remaining = 0
-  /** What becomes of them: handed on (DATA), gathered (RST, WNDINC, GOAWAY), or skipped. */
+  /**
+   * How to treat them: `data` is returned in pieces, `gather` collects an RST, WNDINC or GOAWAY, and `skip` drops them.
+   */
   private payload: "data" | "gather" | "skip" = "skip"
 
   private type = 0
@@ -42,15 +44,15 @@ export class Decoder {
   private gatheredLength = 0
 
   private failed = false
-  /** A header was read: what follows is muxado. */
+  /** The first header was read, and it is not of another protocol. */
   private begun = false
 
-  /** Whether a frame was begun and is not complete. */
+  /** Whether the bytes so far end inside a frame. */
   get midFrame(): boolean {
     return this.headerLength > 0 || this.remaining > 0
   }
 
-  /** Takes the next bytes, of any length, and gives the frames and pieces of frames that they complete, in order. */
+  /** Decodes the next bytes, of any length. Returns the frames and pieces of frames that they complete, in order. */
   push(chunk: Uint8Array): ReadonlyArray<InboundFrame> {
     const frames = newArray<InboundFrame>()
     let at = 0
@@ -86,7 +88,7 @@ export class Decoder {
     this.streamId = uint32(bytes, at + 4) & MAX_UINT31
   }
 
-  /** Judges a header. `more` says whether the chunk goes on: if not, DATA announces itself without payload. */
+  /** Checks a header. If `more` is false, the chunk ends with it, and DATA gives a first piece without payload. */
   private begin(more: boolean, frames: Array<InboundFrame>): void {
     this.remaining = this.length
     if (!this.begun) {
@@ -135,7 +137,7 @@ export class Decoder {
     }
   }
 
-  /** The header that was read last, as it stands on the wire. */
+  /** The last header, in its wire form. */
   private headerBytes(): Uint8Array {
     const { flags, length, streamId, type } = this
     return Uint8Array.of(

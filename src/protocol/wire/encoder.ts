@@ -1,5 +1,5 @@
 /**
- * Frames to bytes. Synchronous; throws for a DATA frame whose payload is not as long as it says.
+ * Encodes frames into bytes.
  *
  * Wire: `docs/PROTOCOL.md`, section 2.
  *
@@ -9,13 +9,13 @@ import type { Data, Frame } from "./frame.js"
 import { Flag, FrameType, HEADER_LENGTH } from "./frame.js"
 import { newArray } from "../collections/v8.js"
 
-/** Payloads up to this many bytes are copied behind their header; above it a view of its own is cheaper. */
+/** Payloads of at most this many bytes are copied after their header. For longer ones a separate chunk is cheaper. */
 const COPY_LIMIT = 8 * 1024
 
 /**
- * Encodes a batch of frames as the chunks of one write. Small payloads share a buffer with the headers, large ones are
- * passed on by reference. The pieces of a DATA frame follow one another, and only the first brings the header. Throws a
- * `RangeError` when a DATA frame announces another number of bytes than its pieces bring.
+ * Encodes a batch of frames as the chunks of one write. Small payloads share a buffer with the headers; large ones are
+ * passed by reference. The pieces of a DATA frame must be consecutive, and only the first one has a header. Throws a
+ * `RangeError` if the pieces of a DATA frame do not have its announced length.
  *
  * @since 0.1.0
  * @category encoding
@@ -27,7 +27,9 @@ export const encode = (frames: ReadonlyArray<Frame>): ReadonlyArray<Uint8Array> 
   const chunks = newArray<Uint8Array>()
   let start = 0
   let at = 0
-  /** Payload bytes that the last header has announced, and that no piece has brought yet; unknown before a header. */
+  /**
+   * Payload bytes that the last DATA header has announced and that no piece has contained; `undefined` before a header.
+   */
   let owed: number | undefined = undefined
   for (const frame of frames) {
     owed = owedAfter(owed, frame)
@@ -43,7 +45,7 @@ export const encode = (frames: ReadonlyArray<Frame>): ReadonlyArray<Uint8Array> 
 }
 
 /**
- * The bytes that a frame, or a piece of one, takes on the wire, the header included.
+ * The length of a frame, or of a piece of one, on the wire, including the header, in bytes.
  *
  * @since 0.1.0
  * @category encoding
@@ -51,15 +53,15 @@ export const encode = (frames: ReadonlyArray<Frame>): ReadonlyArray<Uint8Array> 
 export const encodedLength = (frame: Frame): number => headerLength(frame) + payloadLength(frame)
 
 /**
- * A payload that is not as long as its header says would turn the bytes behind it into frames. So it throws, and nothing
- * of the batch is written.
+ * If a payload does not have its announced length, the peer reads later bytes as frames. So this throws, and nothing of
+ * the batch is written.
  */
 const owedAfter = (owed: number | undefined, frame: Frame): number | undefined => {
   if (frame._tag !== "Data" || (owed === undefined && !frame.first)) return owed
   const left = (frame.first || owed === undefined ? frame.length : owed) - frame.payload.length
   if (left >= 0 && (left === 0 || !frame.last)) return left
   throw new RangeError(
-    `DATA on stream ${frame.streamId} announces ${frame.length} bytes of payload, and brings ${frame.length - left}`
+    `DATA on stream ${frame.streamId} announces ${frame.length} bytes of payload, but has ${frame.length - left}`
   )
 }
 
@@ -82,7 +84,7 @@ const payloadLength = (frame: Frame): number => {
 const copiedLength = (frame: Frame): number =>
   frame._tag === "Data" && frame.payload.length > COPY_LIMIT ? 0 : payloadLength(frame)
 
-/** Writes a frame at `at`, without the payload when that is passed by reference, and gives the place behind it. */
+/** Writes a frame at `at`, without a payload that is passed by reference. Returns the position after it. */
 const writeFrame = (block: Uint8Array, at: number, frame: Frame): number => {
   if (frame._tag === "Data") return writeData(block, at, frame)
   const length = payloadLength(frame)

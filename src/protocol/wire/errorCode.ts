@@ -1,5 +1,5 @@
 /**
- * The error codes that RST and GOAWAY carry. Pure data.
+ * The error codes of RST and GOAWAY.
  *
  * Wire: `docs/PROTOCOL.md`, section 2.7.
  *
@@ -7,8 +7,8 @@
  */
 
 /**
- * The codes every muxado knows, by name. On the wire a code is any uint32: one that is not in this table is passed
- * through unchanged.
+ * The codes that every muxado implementation knows, by name. On the wire a code is any uint32. A code that is not in
+ * this table is passed on unchanged.
  *
  * @since 0.1.0
  * @category constants
@@ -33,7 +33,7 @@ export const ErrorCode = {
 } as const
 
 /**
- * An error code as it stands on the wire: an unsigned 32-bit integer.
+ * An error code in its wire form: an unsigned 32-bit integer.
  *
  * @since 0.1.0
  * @category models
@@ -51,7 +51,7 @@ const names: ReadonlyMap<number, string> = new Map(Object.entries(ErrorCode).map
 export const errorCodeName = (code: ErrorCode): string => names.get(code) ?? `0x${code.toString(16)}`
 
 /**
- * A code for a person to read, by its name and its number: `InternalError (2)`, `0x63 (99)`.
+ * Formats a code with its name and its number: `InternalError (2)`, `0x63 (99)`.
  *
  * @since 0.1.0
  * @category rendering

@@ -1,6 +1,6 @@
 /**
- * Which other protocol a peer speaks, told by the first 8 bytes that it sends. No muxado session begins like that: as a
- * frame header they would announce more than a mebibyte, or a length that the frame's type does not have.
+ * Detects another protocol by the first 8 bytes of the peer. A muxado session does not start with these bytes: as a
+ * frame header they would announce more than 1 MiB, or a length that the frame's type does not allow.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@
 const HTTP = ["HTTP/1.", "GET ", "POST ", "PUT ", "HEAD ", "DELETE ", "OPTIONS ", "PATCH ", "CONNECT ", "PRI * HT"]
 
 /**
- * `"HTTP"`, `"TLS"`, `"SSH"`, or `undefined` for what may be muxado.
+ * `"HTTP"`, `"TLS"`, `"SSH"`, or `undefined` if the bytes may be muxado.
  *
  * @since 0.1.0
  * @category decoding
@@ -22,8 +22,8 @@ export const foreignProtocol = (header: Uint8Array): "HTTP" | "TLS" | "SSH" | un
 }
 
 /**
- * Whether these first bytes begin a TLS alert, which is what a TLS server answers to a peer without TLS. It has 7 bytes,
- * one less than a frame's header; as such it would be an RST of a wrong length.
+ * Whether the first bytes start a TLS alert. A TLS server sends one to a peer that does not use TLS. It has 7 bytes,
+ * one less than a frame header. Read as a header, it would be an RST with a wrong length.
  *
  * @since 0.1.0
  * @category decoding

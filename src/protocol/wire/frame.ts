@@ -1,5 +1,5 @@
 /**
- * The frames of the muxado wire as plain data, and the numbers of their layout. Pure data, nothing runs here.
+ * The frames of the muxado wire as plain data, and the numbers of their layout.
  *
  * Wire: `docs/PROTOCOL.md`, section 2.
  *
@@ -8,7 +8,7 @@
 import type { ErrorCode } from "./errorCode.js"
 
 /**
- * Bytes in front of every payload: length (24 bits), type (4), flags (4), stream id (32).
+ * The bytes before every payload: length (24 bits), type (4), flags (4), stream id (32).
  *
  * @since 0.1.0
  * @category constants
@@ -24,7 +24,7 @@ export const HEADER_LENGTH = 8
 export const MAX_PAYLOAD_LENGTH = 0xffffff
 
 /**
- * The largest 31-bit number: the last stream id, and the highest a window may ever stand, in bytes.
+ * The largest 31-bit number: the last stream id, and the largest window in bytes.
  *
  * @since 0.1.0
  * @category constants
@@ -32,18 +32,18 @@ export const MAX_PAYLOAD_LENGTH = 0xffffff
 export const MAX_UINT31 = 0x7fffffff
 
 /**
- * The debug bytes of a GOAWAY that are kept; a peer may send up to 16 MiB, the rest is skipped.
+ * The maximum number of debug bytes of a GOAWAY that are kept. A peer may send up to 16 MiB; the rest is skipped.
  *
  * @since 0.1.0
  * @category constants
  */
 export const MAX_DEBUG_LENGTH = 1024
 
-/** The longest text that goes out with a GOAWAY, in bytes. */
+/** The longest text of a GOAWAY that this side sends, in bytes. */
 const MAX_SENT_DEBUG = 256
 
 /**
- * The frame types, as they stand in the upper half of the fourth header byte.
+ * The frame types, in the upper 4 bits of the fourth header byte.
  *
  * @since 0.1.0
  * @category constants
@@ -51,7 +51,7 @@ const MAX_SENT_DEBUG = 256
 export const FrameType = { Rst: 0, Data: 1, WindowIncrement: 2, GoAway: 3 } as const
 
 /**
- * The flags of a DATA frame, as they stand in the lower half of the fourth header byte.
+ * The flags of a DATA frame, in the lower 4 bits of the fourth header byte.
  *
  * @since 0.1.0
  * @category constants
@@ -59,7 +59,7 @@ export const FrameType = { Rst: 0, Data: 1, WindowIncrement: 2, GoAway: 3 } as c
 export const Flag = { Fin: 1, Syn: 2 } as const
 
 /**
- * One stream ends at once, in both directions.
+ * Ends one stream at once, in both directions.
  *
  * @since 0.1.0
  * @category models
@@ -73,9 +73,9 @@ export interface Rst {
 }
 
 /**
- * A DATA frame, or a piece of one: a large frame is handed on as its bytes arrive, never gathered. The first piece
- * has `first`, and stands for the header (its payload may be empty while bytes are still to come); the last one has
- * `last`, and only then does `fin` take effect. `length` is the payload length of the whole frame, in bytes.
+ * A DATA frame, or a piece of one: the decoder returns a frame in pieces as its bytes arrive. The first piece has
+ * `first` set and represents the header; its payload may be empty. The last one has `last` set, and only then does
+ * `fin` take effect. `length` is the payload length of the whole frame, in bytes.
  *
  * @since 0.1.0
  * @category models
@@ -92,14 +92,14 @@ export interface Data {
   readonly length: number
   /** The payload, or this piece of it. */
   readonly payload: Uint8Array
-  /** The piece that stands for the header. */
+  /** The piece that represents the header. */
   readonly first: boolean
-  /** The piece with which the frame is complete. */
+  /** The piece that completes the frame. */
   readonly last: boolean
 }
 
 /**
- * The sender of this frame lets its peer send `increment` more payload bytes on the stream.
+ * Allows the receiver of this frame to send `increment` more payload bytes on the stream.
  *
  * @since 0.1.0
  * @category models
@@ -113,7 +113,7 @@ export interface WindowIncrement {
 }
 
 /**
- * The sender takes no more streams, and did not process any that its peer opened above `lastStreamId`.
+ * The sender accepts no more streams, and has not processed any stream of its peer above `lastStreamId`.
  *
  * @since 0.1.0
  * @category models
@@ -124,13 +124,13 @@ export interface GoAway {
   readonly lastStreamId: number
   /** Why: any uint32. */
   readonly code: ErrorCode
-  /** A text for a person, in UTF-8; it may be cut within a character. */
+  /** A text for a person, in UTF-8. Its last character may be incomplete. */
   readonly debug: Uint8Array
 }
 
 /**
- * A frame of a type that this version does not know: its payload is skipped. Sending one (empty) is how a GOAWAY is
- * kept apart from what follows it, since Go's reader takes 8 bytes too many.
+ * A frame of a type that this version does not know. Its payload is skipped. An empty one is sent after each GOAWAY,
+ * because Go's reader reads 8 bytes too many.
  *
  * @since 0.1.0
  * @category models
@@ -148,7 +148,8 @@ export interface Unknown {
 }
 
 /**
- * Bytes that break the wire rules beyond repair, judged from the frame's header alone; nothing after them is decoded.
+ * Bytes that break a rule of the wire and end the session, detected by the frame's header alone. Nothing after them is
+ * decoded.
  *
  * @since 0.1.0
  * @category models
@@ -161,14 +162,14 @@ export interface Malformed {
   readonly type: number
   /** The stream of the frame; 0 for none. */
   readonly streamId: number
-  /** The payload length that the header says, in bytes. */
+  /** The payload length that the header announces, in bytes. */
   readonly length: number
-  /** Which rule it breaks, in words. */
+  /** A text: which rule it breaks. */
   readonly message: string
 }
 
 /**
- * What may be written to the wire.
+ * A frame that can be sent.
  *
  * @since 0.1.0
  * @category models
@@ -176,7 +177,7 @@ export interface Malformed {
 export type Frame = Rst | Data | WindowIncrement | GoAway | Unknown
 
 /**
- * What decoding the wire can give.
+ * A result of decoding: a frame, or invalid bytes.
  *
  * @since 0.1.0
  * @category models
@@ -214,7 +215,7 @@ export class Piece implements Data {
 export const rst = (streamId: number, code: ErrorCode): Rst => ({ _tag: "Rst", streamId, code })
 
 /**
- * DATA frames of one stream, made the pieces of a single one: `FIN` is that of the last.
+ * Makes the DATA frames of one stream the pieces of one frame, with the FIN of the last one.
  *
  * @since 0.1.0
  * @category constructors
@@ -253,7 +254,7 @@ export const windowIncrement = (streamId: number, increment: number): WindowIncr
 })
 
 /**
- * A GOAWAY. Send `goAwayFiller` after it, as a peer in Go before 2.0.2 needs it.
+ * A GOAWAY. Send `goAwayFiller` after it: Go peers before 2.0.2 need it.
  *
  * @since 0.1.0
  * @category constructors
@@ -266,7 +267,7 @@ export const goAway = (lastStreamId: number, code: ErrorCode, debug: Uint8Array 
 })
 
 /**
- * The 8 bytes `000000f000000000`: an empty frame of unknown type that must follow every GOAWAY.
+ * The 8 bytes `000000f000000000`, an empty frame of unknown type. Send it after every GOAWAY.
  *
  * @since 0.1.0
  * @category constructors
@@ -274,7 +275,7 @@ export const goAway = (lastStreamId: number, code: ErrorCode, debug: Uint8Array 
 export const goAwayFiller: Unknown = { _tag: "Unknown", type: 15, flags: 0, streamId: 0, length: 0 }
 
 /**
- * The debug bytes of a GOAWAY that is sent: UTF-8, at most 256 bytes, cut between two characters.
+ * The debug bytes of a GOAWAY that this side sends: UTF-8 of at most 256 bytes, never cut inside a character.
  *
  * @since 0.1.0
  * @category constructors
@@ -285,7 +286,7 @@ export const debugBytes = (text: string): Uint8Array => {
 }
 
 /**
- * The text of a GOAWAY's debug bytes. A character that was cut off at their end is left out.
+ * The text of a GOAWAY's debug bytes, without an incomplete last character.
  *
  * @since 0.1.0
  * @category rendering

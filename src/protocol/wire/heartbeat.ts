@@ -1,5 +1,6 @@
 /**
- * What a heartbeat is on the wire: 4 bytes out and the same 4 bytes back, on a stream of a reserved type.
+ * A heartbeat on the wire: one side sends 4 bytes on a stream of a reserved type, and the peer sends the same 4 bytes
+ * back.
  *
  * Wire: `docs/PROTOCOL.md`, section 6.2.
  *
@@ -7,7 +8,7 @@
  */
 
 /**
- * The stream type that Go, Rust and this implementation keep for heartbeats.
+ * The stream type that Go, Rust and this implementation reserve for heartbeats.
  *
  * @since 0.1.0
  * @category constants
@@ -15,7 +16,7 @@
 export const HEARTBEAT_TYPE = 0xffffffff
 
 /**
- * The bytes of one heartbeat.
+ * The length of one heartbeat, in bytes.
  *
  * @since 0.1.0
  * @category constants
@@ -32,7 +33,7 @@ export const encodeUint32 = (value: number): Uint8Array =>
   Uint8Array.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff)
 
 /**
- * Whether the first bytes of a stream are the type of heartbeats.
+ * Whether the first bytes of a stream are the heartbeat type.
  *
  * @since 0.1.0
  * @category queries

@@ -1,5 +1,5 @@
 /**
- * Fewer frames for the same bytes. Synchronous and total.
+ * Merges consecutive DATA frames of one stream.
  *
  * Wire: `docs/PROTOCOL.md`, section 2.
  *
@@ -9,12 +9,12 @@ import type { Data, Frame } from "./frame.js"
 import { MAX_PAYLOAD_LENGTH, pieces } from "./frame.js"
 import { newArray } from "../collections/v8.js"
 
-/** Shorter frames stay what they are: their headers cost little beside all else that they cost. */
+/** Runs that start with a shorter frame are not merged: a header is a small part of the cost of such a frame. */
 const WORTH_JOINING = 8 * 1024
 
 /**
- * The same batch, where DATA frames of one stream that follow one another, if they begin with a large one, are the
- * pieces of a single frame. Nothing urgent waits longer for it: nothing would come between the frames of a batch.
+ * Returns the same batch, with each run of DATA frames of one stream as the pieces of one frame, if the run starts with
+ * a large frame. Urgent frames do not wait longer: nothing is sent between the frames of a batch anyway.
  *
  * @since 0.1.0
  * @category encoding
@@ -31,7 +31,7 @@ export const mergeFrames = (frames: ReadonlyArray<Frame>): ReadonlyArray<Frame> 
   return joined
 }
 
-/** The place behind the last frame that can be one with `first`, which is before `next`. */
+/** The index after the last frame that can be merged with `first`. `next` is the index after `first`. */
 const endOfRun = (first: Data, frames: ReadonlyArray<Frame>, next: number): number => {
   if (first.syn || first.payload.length < WORTH_JOINING) return next
   let end = next

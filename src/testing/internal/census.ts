@@ -1,4 +1,4 @@
-/** Counting what keeps a program alive beside its fibers: their sleeps, and the resources that Node counts. */
+/** Counts the sleeps of a program, and the resources that Node counts. */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,7 +8,7 @@ import { realTurn } from "./turns.js"
 // --- sleeps ---
 
 export const makeSleeps = () => {
-  /** When each of them is over. */
+  /** When each sleep ends. */
   const ends = new Map<object, number>()
 
   const sleep = (clock: Clock.Clock, duration: Duration.Duration): Effect.Effect<void> =>
@@ -23,7 +23,7 @@ export const makeSleeps = () => {
       })
     )
 
-  /** The same clock, a `TestClock` too, of which only the sleeps are counted. */
+  /** The same clock (a `TestClock` stays one), whose sleeps are counted. */
   const countedClock = (clock: Clock.Clock): Clock.Clock =>
     derive(
       new Proxy(clock, {
@@ -43,9 +43,9 @@ export const makeSleeps = () => {
 
 // --- resources ---
 
-/** How many resources there are of each kind: "Timeout", "TCPSocketWrap" and so on; none but in Node. */
+/** How many active resources of each kind there are: "Timeout", "TCPSocketWrap" and so on. Empty except in Node. */
 export const resources: Effect.Effect<ReadonlyMap<string, number>> = Effect.suspend(() =>
-  // always inside a timer's call: whether Node counts that timer or not, it does the same each time
+  // always inside the callback of a timer: Node counts that timer each time, or never
   Effect.map(realTurn, count)
 )
 
@@ -62,13 +62,13 @@ export const excess = (
 ): ReadonlyArray<string> =>
   [...after].flatMap(([kind, count]) => {
     const more = count - (before.get(kind) ?? 0)
-    // a turn of the event loop that this very check waits for
+    // an "Immediate" is a turn of the event loop that this check waits for
     return more > 0 && kind !== "Immediate" ? [`${more} x ${kind}`] : []
   })
 
 // --- patience ---
 
-/** Asks until nothing is left, `times` times more at most and 5 ms apart, and gives the last answer. */
+/** Checks until nothing is left, at most `times` times more, 5 ms apart. Returns the last result. */
 export const untilEmpty = <A>(
   left: Effect.Effect<A>,
   isEmpty: (left: A) => boolean,

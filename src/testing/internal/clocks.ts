@@ -1,9 +1,9 @@
-/** Which clock is under a clock that shows its time, and whether `VirtualTime.run` lets its time pass. */
+/** Which clock is under a clock that shows its time, and whether a `VirtualTime.run` moves it. */
 import type * as Clock from "effect/Clock"
 
 const bases = new WeakMap<Clock.Clock, Clock.Clock>()
 
-/** Says that a clock shows the time of another. */
+/** Records that a clock shows the time of another, and returns it. */
 export const derive = <C extends Clock.Clock>(clock: C, base: Clock.Clock): C => {
   bases.set(clock, base)
   return clock
@@ -18,13 +18,13 @@ export const rootOf = (clock: Clock.Clock): Clock.Clock => {
 
 const passing = new WeakSet<Clock.Clock>()
 
-/** Says whether a `VirtualTime.run` lets the time of this clock pass. */
+/** Records whether a `VirtualTime.run` moves this clock. */
 export const setPassing = (clock: Clock.Clock, isPassing: boolean): void => {
   if (isPassing) passing.add(clock)
   else passing.delete(clock)
 }
 
-/** Whether a `VirtualTime.run` lets the time of this clock, or of one under it, pass. */
+/** Whether a `VirtualTime.run` moves this clock, or one under it. */
 export const isPassing = (clock: Clock.Clock): boolean => {
   const base = bases.get(clock)
   return passing.has(clock) || (base !== undefined && isPassing(base))

@@ -1,6 +1,6 @@
 /**
- * The closing of sessions over a simulated link. Under a `TestClock` the test is often over when they close, and
- * nothing moves the clock any more, so time passes by itself where it would stand still.
+ * The closing of sessions over a simulated link. Under a `TestClock`, the test has often ended before they close, and
+ * moves the clock no more. So this moves the clock while it stands still.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import { isPassing, rootOf } from "./clocks.js"
 import { isTestClock, nextSleep, withoutWaiting } from "./testClock.js"
 import { macrotask, realTurn } from "./turns.js"
 
-/** Runs what closes a session over a link on this clock. */
+/** Runs the effect that closes a session over a link on this clock. */
 export const closingOn =
   (clock: Clock.Clock) =>
   <A, E, R>(closing: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -24,7 +24,7 @@ export const closingOn =
       )
     })
 
-/** Moves the clock from sleep to sleep while nothing else moves it. */
+/** Moves the clock from sleep to sleep, unless other code moves it. */
 const moveAlong = (clock: TestClock.TestClock): Effect.Effect<never> => {
   const quick = withoutWaiting(clock)
   return Effect.gen(function* () {
@@ -39,7 +39,10 @@ const moveAlong = (clock: TestClock.TestClock): Effect.Effect<never> => {
   }).pipe(Effect.forever)
 }
 
-/** Turns of 5 ms in which the clock must stand still. Turns are counted, not time: a busy process moves no clock. */
+/**
+ * How many turns of 5 ms the clock must not move. Turns are counted, not time: in a busy process, time passes in which
+ * the test gets no turn to move the clock.
+ */
 const STILL_TURNS = 10
 
 const untilStill = (clock: Clock.Clock): Effect.Effect<void> =>

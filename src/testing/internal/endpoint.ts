@@ -1,6 +1,6 @@
 /**
- * One side of a simulated connection: a transport that writes to one link and reads from the other. No fiber runs while
- * none of its operations does: an operation that waits for something to arrive sleeps until then.
+ * One side of a simulated connection: a transport that writes to one link and reads from the other. It has no
+ * background fiber: a waiting operation sleeps until bytes, an end or a reset arrive.
  */
 import type * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -18,7 +18,7 @@ import type { Wait, Waits } from "./waits.js"
 import { count } from "./waits.js"
 import type { Wakes } from "./wakes.js"
 
-/** From when on an operation of this side never completes, in milliseconds since the pair was made. */
+/** The time from which each operation of this side never completes, in milliseconds since the pair was made. */
 export interface Hangs {
   write: number
   end: number
@@ -27,18 +27,18 @@ export interface Hangs {
 
 export interface Endpoint extends TransportService {
   readonly hangs: Hangs
-  /** An `end` that waits for a line that is gone looks again after this step. */
+  /** After this step, an `end` that waits behind a black hole checks again. */
   readonly release: () => void
-  /** What `destroy` does when nothing is wrong with it. */
+  /** What `destroy` does without the fault `neverDestroy`. */
   readonly drop: Effect.Effect<void>
 }
 
-/** Reads the clock, in milliseconds since the pair was made. */
+/** Calls `f` with the time, in milliseconds since the pair was made, and the clock that shows it. */
 export type WithNow = <A, E>(f: (now: number, clock: Clock.Clock) => Effect.Effect<A, E>) => Effect.Effect<A, E>
 
 /**
- * The time of a connection that was made on this clock. A fiber with another clock, such as one that only closes the
- * scope, does not bring another time.
+ * The time of a connection that was made on this clock. A fiber with an unrelated clock, such as one that only closes
+ * the scope, does not change this time.
  */
 export const timeOf = (clock: Clock.Clock): WithNow => {
   const origin = clock.unsafeCurrentTimeMillis()
@@ -65,7 +65,7 @@ export const makeEndpoint = (
 
   const never = (operation: Wait["operation"], fault: string): Effect.Effect<never> =>
     waits.during(
-      { operation, until: Infinity, faulty: () => true, why: () => `a fault (${fault}) lets it never complete` },
+      { operation, until: Infinity, faulty: () => true, why: () => `a fault (${fault}) keeps it from completing` },
       Effect.never
     )
 
@@ -74,7 +74,7 @@ export const makeEndpoint = (
     const state = inbound.poll(now)
     switch (state._tag) {
       case "Ready":
-        // The last operation: no interruption can come between taking the bytes and handing them on.
+        // The last operation: no interruption can come between taking the bytes and returning them.
         return Effect.sync(() => {
           const piece = inbound.take(now)
           wakes.flush()
@@ -118,7 +118,7 @@ export const makeEndpoint = (
           const isDone = hangs.write > now && offset === bytes.length
           wakes.flush()
           if (isDone) return Effect.void
-          // a fiber that this has woken may have read the bytes, or destroyed the transport
+          // a fiber that `flush` has woken may have read the bytes, or destroyed the transport
           if (taken > 0 && (destroyed || outbound.isRoomy())) return step
         }
         if (hangs.write <= now) return never("write", "neverWrite")
@@ -128,7 +128,7 @@ export const makeEndpoint = (
           operation: "write",
           until,
           faulty: () => outbound.isFaulty(now),
-          why: () => `${count(bytes.length - offset, "byte")} left to write, and ${outbound.whyNoRoom(now)}`
+          why: () => `${count(bytes.length - offset, "byte")} not written yet, and ${outbound.whyNoRoom(now)}`
         }
         return Effect.zipRight(waits.during(wait, waitFor(outbound.writable, clock, now, until)), step)
       })
@@ -143,7 +143,7 @@ export const makeEndpoint = (
       operation: "end",
       until,
       faulty: () => true,
-      why: () => "a black hole swallows the end"
+      why: () => "a black hole drops the end"
     }
     return Effect.zipRight(waits.during(wait, waitFor(released, clock, now, until)), untilReleased)
   })
@@ -164,7 +164,7 @@ export const makeEndpoint = (
       if (destroyed) return
       destroyed = true
       outbound.dropWriter(now)
-      // operations that wait here fail, and the peer's writer asks again when it will know
+      // waiting operations of this side fail; the peer's writer waits on, now until the reset reaches it
       wakes.add(inbound.readable)
       wakes.add(inbound.writable)
       wakes.add(released)
@@ -184,11 +184,13 @@ export const failed = (
 ): Effect.Effect<never, TransportFailed> =>
   Effect.fail(new TransportFailed({ reason, cause: new Error(why), initiator, processed: "maybe" }))
 
-/** Waits until the latch opens or the time is `until`, in milliseconds of `now`; `Infinity` for the latch alone. */
+/**
+ * Waits until the latch opens or the time is `until`, in milliseconds of `now`. With `Infinity`, only for the latch.
+ */
 export const waitFor = (latch: Latch, clock: Clock.Clock, now: number, until: number): Effect.Effect<void> =>
   until === Infinity
     ? latch.await
-    : // others that wait for the latch look again too, and wait again
+    : // other operations that wait for the latch check again too, and wait again
       Effect.acquireUseRelease(
         Effect.fork(Effect.interruptible(Effect.map(clock.sleep(Duration.millis(until - now)), () => latch.open()))),
         () => latch.await,

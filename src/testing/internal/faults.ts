@@ -1,12 +1,11 @@
-/** The faults of a simulated connection: what users ask for, applied to its links and sides. */
+/** The faults of a simulated connection, and how they change its links and sides. */
 import * as Duration from "effect/Duration"
 import type { Hangs } from "./endpoint.js"
 import type { Link } from "./link.js"
 import type { Direction } from "./trace.js"
 
 /**
- * From when on a fault is there: `true` for at once, `false` for never, or how much later; a number is
- * milliseconds.
+ * The start of a fault: `true` is now, `false` is never, and a duration is that much later. A number is milliseconds.
  *
  * @since 0.1.0
  * @category faults
@@ -14,7 +13,7 @@ import type { Direction } from "./trace.js"
 export type When = boolean | Duration.DurationInput
 
 /**
- * A byte that arrives changed.
+ * A byte to change on its way.
  *
  * @since 0.1.0
  * @category faults
@@ -22,74 +21,72 @@ export type When = boolean | Duration.DurationInput
 export interface Corruption {
   /** The byte's offset in its direction, 0 for the first byte. */
   readonly at: number
-  /** What the byte is XORed with, 1 to 255. Default: one of these, which the seed decides. */
+  /** The number that the byte is XORed with, 1 to 255. Default: one that comes from the seed. */
   readonly xor?: number | undefined
 }
 
 /**
- * What goes wrong on the way of the bytes of one direction. Counts and offsets are of bytes of that direction, from
- * the first one that was written.
+ * Faults of one direction. Counts and offsets are in bytes of that direction, from its first written byte.
  *
  * @since 0.1.0
  * @category faults
  */
 export interface DirectionFaults {
   /**
-   * The connection is reset, for both sides, when this many bytes of the direction have arrived. The writer hands over
-   * no more bytes than these, and the reader reads no more. Default: never.
+   * The connection is reset on both sides when this number of bytes of the direction has arrived. The writer sends at
+   * most this number, and the reader reads at most this number. Default: never.
    */
   readonly cutAt?: number | undefined
   /**
-   * The bytes at these offsets (0 is the first byte) arrive changed, unless the writer has handed them over already.
-   * Default: none.
+   * The bytes at these offsets (0 is the first byte) arrive changed, unless they are already sent. Default: none.
    */
   readonly corruptAt?: number | Corruption | ReadonlyArray<number | Corruption> | undefined
-  /** From when on the direction loses all bytes without an error: see `Pair.blackHole`. Default: never. */
+  /** The time from which the direction loses all bytes without an error: see `Pair.blackHole`. Default: never. */
   readonly blackHole?: When | undefined
-  /** After how many bytes the direction loses all others; these still arrive. Default: never. */
+  /** After this number of bytes, which still arrive, the direction loses all others. Default: never. */
   readonly blackHoleAt?: number | undefined
-  /** From when on a `write` of this direction takes no more bytes: see `Pair.stallWrites`. Default: never. */
+  /** The time from which `write` accepts no bytes: see `Pair.stallWrites`. Default: never. */
   readonly stallWrites?: When | undefined
-  /** After how many bytes a `write` of this direction takes no more. Default: never. */
+  /** After this number of bytes, `write` accepts no more. Default: never. */
   readonly stallWritesAt?: number | undefined
 }
 
 /**
- * Which operations of a side never complete; they can be interrupted.
+ * Operations of one side that never complete. They can be interrupted.
  *
  * @since 0.1.0
  * @category faults
  */
 export interface SideFaults {
   /**
-   * From when on a `write` hands over what there is room for, and never completes, not even after `destroy`.
-   * Default: never.
+   * The time from which a `write` sends as many bytes as the buffer has space for, and never completes, even after
+   * `destroy`. Default: never.
    */
   readonly neverWrite?: When | undefined
-  /** From when on an `end` sends nothing and never completes, not even after `destroy`. Default: never. */
+  /** The time from which an `end` sends nothing and never completes, even after `destroy`. Default: never. */
   readonly neverEnd?: When | undefined
   /**
-   * From when on a `destroy` does nothing and never completes; closing the pair's scope destroys the side all the same.
-   * No `Transport` may do this: an uninterruptible `destroy`, as that of a finalizer, never completes. Default: never.
+   * The time from which a `destroy` does nothing and never completes. Closing the pair's scope still destroys the side.
+   * No correct `Transport` does this: a finalizer that calls `destroy` would never complete. Default: never.
    */
   readonly neverDestroy?: When | undefined
 }
 
 /**
- * What goes wrong: on the way of the bytes (`clientToServer`, `serverToClient`), with what a side does (`client`,
- * `server`), or with the whole connection (`cut`). A fault stays, and the earlier of two of a kind counts.
+ * The faults of one direction (`clientToServer`, `serverToClient`), of the operations of one side (`client`, `server`),
+ * or of the whole connection (`cut`). A fault is permanent. Of two faults of the same kind, the earlier one applies.
  *
  * @since 0.1.0
  * @category faults
  */
 export interface Faults {
-  /** What goes wrong with bytes that the client writes. Default: nothing. */
+  /** Faults of the bytes that the client writes. Default: none. */
   readonly clientToServer?: DirectionFaults | undefined
-  /** What goes wrong with bytes that the server writes. Default: nothing. */
+  /** Faults of the bytes that the server writes. Default: none. */
   readonly serverToClient?: DirectionFaults | undefined
-  /** Which operations of the client never complete. Default: none. */
+  /** Operations of the client that never complete. Default: none. */
   readonly client?: SideFaults | undefined
-  /** Which operations of the server never complete. Default: none. */
+  /** Operations of the server that never complete. Default: none. */
   readonly server?: SideFaults | undefined
   /** When the connection is reset: see `Pair.cut`. Default: never. */
   readonly cut?: When | undefined
@@ -103,7 +100,7 @@ export interface Targets {
   readonly server: Hangs
 }
 
-/** Throws a `RangeError` for what makes no sense. */
+/** Throws a `RangeError` for a fault that is out of range. */
 export const checkFaults = (faults: Faults): void => {
   for (const direction of [faults.clientToServer, faults.serverToClient]) {
     if (direction === undefined) continue
@@ -114,13 +111,13 @@ export const checkFaults = (faults: Faults): void => {
     for (const { at, xor } of corruptions(direction)) {
       if (!isCount(at)) throw new RangeError(`corruptAt must be the offset of a byte: ${at}`)
       if (xor !== undefined && !(isCount(xor) && 0 < xor && xor < 256)) {
-        throw new RangeError(`corruptAt needs a byte that changes something, 1 to 255: ${xor}`)
+        throw new RangeError(`xor of corruptAt must be a whole number from 1 to 255: ${xor}`)
       }
     }
   }
 }
 
-/** Applies the faults, those with a time counted from `now` in milliseconds. It wakes no fiber. */
+/** Applies the faults. A `When` is relative to `now`, in milliseconds. It wakes no fiber. */
 export const applyFaults = (targets: Targets, faults: Faults, now: number): void => {
   applyToLink(targets.clientToServer, faults.clientToServer ?? {}, now)
   applyToLink(targets.serverToClient, faults.serverToClient ?? {}, now)
@@ -148,7 +145,7 @@ const applyToSide = (hangs: Hangs, faults: SideFaults, now: number): void => {
   hangs.destroy = Math.min(hangs.destroy, time(faults.neverDestroy, now))
 }
 
-/** The faults in words, each with the direction that it is of. */
+/** Describes the faults in words, each with its direction. */
 export const describeFaults = (faults: Faults) => [
   ...words(faults.clientToServer, "clientToServer", ""),
   ...words(faults.serverToClient, "serverToClient", ""),

@@ -1,8 +1,7 @@
 /**
- * The fibers that a program has begun and that have not ended, found by a scheduler and not by Effect's `Supervisor`,
- * which Effect's next major does not have. `doing` alone asks more of a fiber: whether it is suspended, and which fiber
- * it waits for. Effect has that in `Fiber.status` and nowhere else. Where it goes, the words after the fiber's name go
- * with it.
+ * Finds the fibers that a program has started and that have not ended. It uses a scheduler, because Effect's next major
+ * has no `Supervisor`. Only `doing` needs more of a fiber: `Fiber.status`, which says whether it is suspended, and
+ * which fiber it waits for. If a version of Effect has no `Fiber.status`, leave out the words after the fiber's name.
  */
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
@@ -29,7 +28,7 @@ export const makeFibers = () => {
   }
 
   return {
-    /** Runs the effect, and sees the fibers that it begins, daemons included. */
+    /** Runs the effect, and sees the fibers that it starts, including daemons. */
     watch: <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
       Effect.suspend(() => {
         const own = currentFiber()
@@ -54,6 +53,6 @@ const doing = (fiber: AnyFiber): Effect.Effect<string | undefined> =>
   Effect.map(fiber.status, (status) => {
     if (status._tag === "Done") return undefined
     if (status._tag === "Running") return "running"
-    // not `FiberId.isNone`, which (effect 3.22) calls itself without end on any other id
+    // not `FiberId.isNone`: in effect 3.22 it recurses endlessly for every other id
     return status.blockingOn._tag === "None" ? "suspended" : `waits for ${FiberId.threadName(status.blockingOn)}`
   })

@@ -1,7 +1,7 @@
 /**
- * One direction of a simulated connection. Every function is synchronous, and time comes in as `now`, in milliseconds;
- * when a byte arrives is decided when it is written. A function that changes what readers or writers find says so to
- * `Wakes`, and wakes nobody itself.
+ * One direction of a simulated connection. Time comes in as `now`, in milliseconds. The arrival time of a byte is fixed
+ * when it is written. No function wakes a fiber: each adds the latches of readers and writers that must check again to
+ * `Wakes`.
  */
 import { concat } from "../../internal/support/concat.js"
 import { Latch } from "../../internal/support/waiters.js"
@@ -15,29 +15,29 @@ import type { Wakes } from "./wakes.js"
 export interface LinkOptions {
   /** In milliseconds. */
   readonly latency: number
-  /** How much longer than `latency` a write may be on its way, in milliseconds. */
+  /** The maximum additional delay of a write, in milliseconds. */
   readonly jitter: number
   readonly stalls: Stalls | undefined
   /** In bytes per millisecond, `Infinity` for no limit. */
   readonly bandwidth: number
-  /** The shortest and the longest piece that a read gives, in bytes; none for whole writes. */
+  /** The shortest and the longest piece that a read returns, in bytes; `undefined` for whole writes. */
   readonly chunking: { readonly min: number; readonly max: number } | undefined
-  /** Whether a piece goes over the end of a write. */
+  /** Whether a piece may have bytes of several writes. */
   readonly joined: boolean
   /** In bytes. */
   readonly bufferSize: number
   readonly seed: number
 }
 
-/** What the link tells others of. */
+/** What the link reports to, and wakes by. */
 export interface LinkEvents {
   readonly record: Record
   readonly wakes: Wakes
-  /** The byte at which the connection is to be reset arrives at this time. It wakes nobody itself. */
+  /** Called with the arrival time of the byte at which the connection must be reset. It wakes no fiber. */
   readonly onCut: (at: number) => void
 }
 
-/** What the reader may do: take, give up, or try again at `until` or when its latch opens. */
+/** What the reader must do: take bytes, fail, or check again at `until` or when its latch opens. */
 export type Inbound =
   | { readonly _tag: "Ready" }
   | { readonly _tag: "Ended" }
@@ -47,17 +47,17 @@ export type Inbound =
 /** Bytes that one write put on the line. */
 interface Segment {
   readonly bytes: Uint8Array
-  /** When its first byte went onto the line. */
+  /** When the line begins to send it. */
   readonly sentAt: number
-  /** How much longer than others it is on its way. */
+  /** Its additional delay (jitter). */
   readonly delay: number
-  /** When what was written before it has arrived. */
+  /** When all bytes before it have arrived. */
   readonly notBefore: number
-  /** Bytes of it that were read. */
+  /** How many of its bytes are read. */
   offset: number
-  /** Bytes that the next read takes, at least. */
+  /** How many bytes the next read takes, at least. */
   next: number
-  /** The bytes that follow it on the line. */
+  /** The segment that follows it on the line. */
   behind: Segment | undefined
 }
 
@@ -68,15 +68,15 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
   const random = new Random(seed)
   const jitters = new Random(Math.floor(fraction(seed, 0) * 0x1_0000_0000))
 
-  /** Opens when the reader shall look again. */
+  /** Opens when the reader must check again. */
   const readable = new Latch(false)
-  /** Opens when the writer shall look again. */
+  /** Opens when the writer must check again. */
   const writable = new Latch(false)
 
-  /** The oldest and the newest of the unread bytes. */
+  /** The oldest and the newest segment with unread bytes. */
   let head: Segment | undefined
   let tail: Segment | undefined
-  /** When the line has sent all that was written, and when all of that has arrived. */
+  /** When the line has sent all written bytes, and when all of them have arrived. */
   let freeAt = 0
   let tailAt = 0
   let written = 0
@@ -84,22 +84,22 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
 
   /** When the end arrives at the reader. */
   let endAt = Infinity
-  /** When a reset arrives at the reader; nothing that would come later does. */
+  /** When a reset arrives at the reader. Bytes that would arrive later are lost. */
   let resetAt = Infinity
-  /** When the reader's side learns that the writer's side is gone: then its own writes fail. */
+  /** When the reader's side learns that the writer's side is destroyed. Then its own writes fail. */
   let goneAt = Infinity
-  /** From when on the line loses everything: what would arrive later does not. */
+  /** The time from which the line loses everything that would arrive later. */
   let lostAt = Infinity
-  /** When both sides have a reset, even with unread bytes. */
+  /** When both sides are reset, even if bytes are unread. */
   let cutAt = Infinity
-  /** From when on the line takes nothing from the writer. */
+  /** The time from which the line accepts nothing from the writer. */
   let stalledAt = Infinity
 
-  /** The bytes after which the connection is reset, the line loses everything, the line takes nothing. */
+  /** The byte counts after which the connection is reset, the line loses everything, or the line accepts nothing. */
   const after = { cut: Infinity, lose: Infinity, stall: Infinity }
-  /** The bytes to be changed, by their offsets, and what with. */
+  /** The XOR masks of the bytes to change, by their offsets. */
   const masks = new Map<number, number>()
-  /** The trace has the end that the reader has seen. */
+  /** Whether the trace has the end or reset that the reader has seen. */
   let told = false
 
   const { record, wakes } = events
@@ -109,18 +109,18 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     wakes.add(writable)
   }
 
-  /** Whole milliseconds, as clocks are, so that a reader which slept until then never finds itself early. */
+  /** In whole milliseconds, like clocks, so that a reader that sleeps until then does not wake too early. */
   const arrival = (sentAt: number, length: number, delay: number): number => {
     const plain = sentAt + length / bandwidth + latency + delay
     const at = stalls === undefined ? plain : stalled(stalls, seed, plain)
     return at === sentAt ? sentAt : Math.ceil(at)
   }
 
-  /** When so many bytes of the segment have arrived. */
+  /** When the first `length` bytes of the segment have arrived. */
   const arrivalOf = (segment: Segment, length: number): number =>
     Math.max(segment.notBefore, arrival(segment.sentAt, length, segment.delay))
 
-  /** How many bytes of the segment have arrived by then. */
+  /** How many bytes of the segment have arrived at the time `by`. */
   const arrivedOf = (segment: Segment, by: number): number => {
     let [least, most] = [segment.offset, segment.bytes.length]
     while (least < most) {
@@ -140,17 +140,20 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
 
   const free = (): number => bufferSize - (written - read)
 
-  /** Not for every byte that is free, or bytes read one by one would be written one by one. */
+  /**
+   * Whether half of the buffer is free. A writer is not woken earlier, or single-byte reads would make single-byte
+   * writes.
+   */
   const isRoomy = (): boolean => 2 * free() >= bufferSize
 
   const isLost = (now: number, offset = written): boolean => lostAt <= now || offset >= after.lose
 
   const isStalled = (now: number): boolean => stalledAt <= now
 
-  /** What is read must have arrived before any of this. */
+  /** Only bytes that arrive until then can be read. */
   const horizon = (): number => Math.min(resetAt, lostAt)
 
-  /** When what is sent now arrives, behind all that the line has sent. */
+  /** When a reset that is sent now arrives: after all bytes that the line has sent. */
   const resetArrival = (now: number): number => {
     let at = arrival(now, 0, jitter())
     if (options.jitter === 0) return at
@@ -177,7 +180,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
   }
 
   const takeFrom = (segment: Segment, length: number): Uint8Array => {
-    // the reader may change or transfer what it is given: that must not be the memory of what follows
+    // a copy, unless it is a whole segment: the reader may change or transfer this memory
     const whole = segment.offset === 0 && length === segment.bytes.length
     const piece = whole ? segment.bytes : segment.bytes.slice(segment.offset, segment.offset + length)
     segment.offset += length
@@ -201,7 +204,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     return concat(pieces)
   }
 
-  /** Changes the bytes that are to arrive changed, of bytes that begin at this offset. */
+  /** Applies the masks to these bytes, which begin at this offset. */
   const corrupt = (now: number, bytes: Uint8Array, offset: number): void => {
     for (const [at, xor] of masks) {
       const index = at - offset
@@ -244,7 +247,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
     readable,
     writable,
 
-    /** What the reader finds. */
+    /** What the reader must do now. */
     poll: (now: number): Inbound => {
       const found = find(now)
       if (!told && (found._tag === "Ended" || found._tag === "Reset")) {
@@ -254,7 +257,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       return found
     },
 
-    /** The piece that `poll` found ready. */
+    /** Takes the piece that `poll` found ready. */
     take: (now: number): Uint8Array => {
       const piece = joined ? takeJoined(now) : head === undefined ? NO_BYTES : takeFrom(head, head.next)
       record(now, "read", piece)
@@ -262,7 +265,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       return piece
     },
 
-    /** Puts as many of the bytes on the line as there is room for, and says how many. */
+    /** Puts as many bytes on the line as the buffer has space for, and returns their number. */
     offer: (now: number, bytes: Uint8Array): number => {
       const length = Math.min(bytes.length, free(), after.cut - written, after.stall - written)
       if (length <= 0) return 0
@@ -276,18 +279,17 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       return length
     },
 
-    /** Whether a writer that waits for room is woken. */
     isRoomy,
 
-    /** Whether not even a write of nothing completes. */
+    /** Whether writes are stalled. Then even an empty write does not complete. */
     isStalled,
 
-    /** When the reader's side learns that nothing reads what it writes. */
+    /** When the reader's side learns that the peer no longer reads. */
     goneAt: (): number => Math.min(cutAt, goneAt <= lostAt ? goneAt : Infinity),
 
     cutAt: (): number => cutAt,
 
-    /** After all that was written comes the end; false when it will never arrive. */
+    /** Sends the end after all written bytes. False if it will never arrive. */
     end: (now: number): boolean => {
       record(now, "end")
       if (isLost(now)) return false
@@ -296,7 +298,7 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
       return true
     },
 
-    /** The writer is gone: a reset follows what is on its way, unless an orderly end does. */
+    /** The writer is destroyed. A reset follows the bytes in transit, unless an orderly end does. */
     dropWriter: (now: number): void => {
       record(now, "destroy")
       if (!isLost(now)) {
@@ -308,19 +310,19 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
 
     // --- faults ---
 
-    /** From then on neither bytes nor an end nor a reset arrives. */
+    /** From then on no bytes, no end and no reset arrive. */
     lose: (at: number): void => {
       lostAt = Math.min(lostAt, at)
       wakeBoth()
     },
 
-    /** From then on both sides have a reset, and nothing that is unread is read. */
+    /** From then on both sides are reset, and unread bytes cannot be read. */
     cut: (at: number): void => {
       cutAt = Math.min(cutAt, at)
       wakeBoth()
     },
 
-    /** Both sides have a reset then, behind what has arrived. */
+    /** Resets both sides at that time, after the bytes that have arrived. */
     reset: (at: number): void => {
       if (written < after.lose) {
         goneAt = Math.min(goneAt, at)
@@ -331,23 +333,23 @@ export const makeLink = (options: LinkOptions, events: LinkEvents) => {
 
     // --- in words ---
 
-    /** Why the reader has nothing to read, as `poll` found. */
+    /** Why the reader has nothing to read. `what` is what `poll` found. */
     whyNothing: (now: number, what: "bytes" | "end" | "reset" | "nothing"): string => {
       if (what !== "nothing") return ARRIVALS[what]
-      if (isLost(now)) return `a black hole swallows what is sent to it (${count(written - read, "byte")} so far)`
+      if (isLost(now)) return `a black hole drops what the peer sends (${count(written - read, "byte")} so far)`
       return written === 0
         ? "the peer has sent nothing"
-        : `it has read all that the peer sent (${count(written, "byte")})`
+        : `it has read all bytes that the peer sent (${count(written, "byte")})`
     },
 
-    /** Why the line takes no more bytes from the writer. */
+    /** Why the line accepts no more bytes from the writer. */
     whyNoRoom: (now: number): string => {
-      if (isStalled(now) || written >= after.stall) return "a fault (stallWrites) lets it write no more"
+      if (isStalled(now) || written >= after.stall) return "a fault (stallWrites) blocks further writes"
       const full = `the link's buffer is full (${written - read} of ${count(bufferSize, "byte")})`
-      return isLost(now) ? `${full}, and a black hole swallows what is sent` : `${full}: the peer does not read`
+      return isLost(now) ? `${full}, and a black hole drops what is sent` : `${full}: the peer does not read`
     },
 
-    /** Whether the line loses what is put on it, or takes nothing. */
+    /** Whether a fault makes the line lose bytes or accept none. */
     isFaulty: (now: number): boolean => isStalled(now) || written >= after.stall || (isLost(now) && written > read),
 
     stall: (at: number): void => {

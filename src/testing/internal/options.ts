@@ -1,4 +1,4 @@
-/** The options of a simulated connection: what users give, and what its links take. */
+/** The options of a simulated connection, and their form for its links. */
 import * as Duration from "effect/Duration"
 import type { Faults } from "./faults.js"
 import { checkFaults } from "./faults.js"
@@ -6,87 +6,86 @@ import type { LinkOptions } from "./link.js"
 import type { TraceOptions } from "./trace.js"
 
 /**
- * What the connection is like; every setting holds for each direction by itself.
+ * Options of the connection. Each one applies to each direction separately.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * How long a byte is on its way, in one direction. A number is milliseconds. Default: 0.
+   * The one-way delay of a byte. A number is milliseconds. Default: 0.
    */
   readonly latency?: Duration.DurationInput | undefined
   /**
-   * How much longer than `latency` a write may be on its way: a random time up to this for each write. No write
-   * overtakes another. A number is milliseconds. Default: 0.
+   * The maximum additional delay: each write gets a random delay of up to this. No write overtakes another. A number is
+   * milliseconds. Default: 0.
    */
   readonly jitter?: Duration.DurationInput | undefined
   /**
-   * Times in which nothing arrives: once in every stretch of `every`, at a random moment, for a random time up to
-   * `upTo`. What would arrive in such a time arrives at its end, in order. Numbers are milliseconds, and 0 < `upTo` <=
-   * `every`. Default: none.
+   * The link stalls once in each period of `every`, at a random moment, for a random time of at most `upTo`. Bytes that
+   * would arrive during a stall arrive at its end, in order. Numbers are milliseconds, and 0 < `upTo` <= `every`.
+   * Default: no stalls.
    */
   readonly stalls?:
     | {
-        /** The length of a stretch in which the link stands still once. */
+        /** The length of a period with one stall. */
         readonly every: Duration.DurationInput
-        /** How long it stands still at most; not more than `every`. */
+        /** The longest stall; at most `every`. */
         readonly upTo: Duration.DurationInput
       }
     | undefined
   /**
-   * How fast each direction carries bytes, in bytes per second, above 0. Default: `Infinity`, no limit.
+   * The speed of each direction, in bytes per second, above 0. Default: `Infinity`, no limit.
    */
   readonly bandwidth?: number | undefined
   /**
-   * What one `read` gives. Default: `"whole"`.
+   * The bytes that one `read` returns. Default: `"whole"`.
    *
-   * - `"whole"`: the bytes of one write, or the part of them that went into the buffer at once
+   * - `"whole"`: one write, or the part of it that fitted into the buffer
    * - `"byte"`: one byte
-   * - `"joined"`: all bytes that have arrived, of any number of writes
-   * - `min` and `max`, in bytes, 0 < `min` <= `max`: a random number of bytes between the two. It is less at the end of
-   *   a write or, if `joined` is true (default: false), where no more bytes have arrived
+   * - `"joined"`: all bytes that have arrived, also of several writes
+   * - `{ min, max }`: a random number of bytes from `min` to `max`, with 0 < `min` <= `max`. It is less only at the end
+   *   of a write or, if `joined` is true, if fewer bytes have arrived
    */
   readonly chunking?:
     | "whole"
     | "byte"
     | "joined"
     | {
-        /** The least bytes of a chunk, 1 or more. */
+        /** The minimum of bytes in a chunk, 1 or more. */
         readonly min: number
-        /** The most bytes of a chunk. */
+        /** The maximum of bytes in a chunk. */
         readonly max: number
-        /** A chunk may hold the bytes of more than one write. Default: false. */
+        /** Whether a chunk may have bytes of several writes. Default: false. */
         readonly joined?: boolean | undefined
       }
     | undefined
   /**
-   * Decides all that is random: chunking, jitter, stalls, and how bytes are corrupted. Of a whole number its lower 32
-   * bits count. Default: 0.
+   * The seed of all random values: chunking, jitter, stalls, and the masks of corrupted bytes. Of a whole number, only
+   * the lower 32 bits count. Default: 0.
    */
   readonly seed?: number | undefined
   /**
-   * How many bytes may be on their way or unread in each direction before a `write` suspends, at least 1. If this is
-   * less than bandwidth times latency, the link never carries as much as its bandwidth. Default: 65,536 (64 KiB).
+   * The number of bytes in transit or unread at which a `write` suspends, at least 1. To use the full bandwidth, it
+   * must be more than bandwidth times latency. Default: 65,536 (64 KiB).
    */
   readonly bufferSize?: number | undefined
   /**
-   * What goes wrong from the start, or at a later time that it names; `Pair.inject` does the same at any moment.
-   * Default: nothing.
+   * Faults that start now, or at a later time that they name. `Pair.inject` adds faults at any moment. Default: none.
    */
   readonly faults?: Faults | undefined
   /**
-   * Which events the trace keeps. Default: the last 10,000 events, without their bytes.
+   * Options of the trace. Default: it keeps the last 10,000 events, without their bytes.
    */
   readonly trace?: TraceOptions | undefined
 }
 
-/** Throws a `RangeError` for what makes no sense. */
+/** Throws a `RangeError` for an option that is out of range. */
 export const resolveOptions = (options: Options) => {
   const { bandwidth = Infinity, bufferSize = 64 * 1024, chunking = "whole", faults = {}, seed = 0 } = options
-  if (!(bandwidth > 0)) throw new RangeError(`bandwidth must be above 0 bytes per second: ${bandwidth}`)
+  if (!(bandwidth > 0)) throw new RangeError(`bandwidth must be more than 0 bytes per second: ${bandwidth}`)
   if (!(Number.isInteger(bufferSize) && bufferSize > 0)) {
-    throw new RangeError(`bufferSize must be a whole number of bytes above 0: ${bufferSize}`)
+    throw new RangeError(`bufferSize must be a whole number of bytes, at least 1: ${bufferSize}`)
   }
   checkFaults(faults)
   const link: LinkOptions = {
@@ -107,7 +106,7 @@ const boundsOf = (chunking: NonNullable<Options["chunking"]>): LinkOptions["chun
   if (chunking === "byte") return { min: 1, max: 1 }
   const { max, min } = chunking
   if (!([min, max].every(Number.isInteger) && 0 < min && min <= max)) {
-    throw new RangeError(`chunking needs whole numbers of bytes, 0 < min <= max: ${min} to ${max}`)
+    throw new RangeError(`min and max of chunking must be whole numbers of bytes with 0 < min <= max: ${min} to ${max}`)
   }
   return { min, max }
 }
@@ -115,13 +114,13 @@ const boundsOf = (chunking: NonNullable<Options["chunking"]>): LinkOptions["chun
 const stallsOf = (stalls: Options["stalls"]): LinkOptions["stalls"] => {
   if (stalls === undefined) return undefined
   const [every, upTo] = [finite("stalls", stalls.every), finite("stalls", stalls.upTo)]
-  if (!(0 < upTo && upTo <= every)) throw new RangeError(`stalls need 0 < upTo <= every: ${upTo} and ${every} ms`)
+  if (!(0 < upTo && upTo <= every)) throw new RangeError(`stalls must have 0 < upTo <= every: ${upTo} and ${every} ms`)
   return { every, upTo }
 }
 
 const traceOf = ({ bytes = false, limit = bytes ? Infinity : 10_000 }: TraceOptions) => {
   if (limit !== Infinity && !(Number.isInteger(limit) && limit >= 0)) {
-    throw new RangeError(`the limit of a trace must be a whole number of events: ${limit}`)
+    throw new RangeError(`the limit of a trace must be a whole number of events, at least 0: ${limit}`)
   }
   return { bytes, limit }
 }

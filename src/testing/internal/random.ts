@@ -1,13 +1,13 @@
 /**
  * A seeded random generator: PCG32 (XSH-RR), from its definition at https://www.pcg-random.org. The same seed gives the
- * same numbers in every version of this library and of Effect, so that a recorded seed stays a test.
+ * same numbers in every version of this library and of Effect, so that a recorded seed always repeats its run.
  */
 
-/** What one step multiplies the state by, and adds to it. */
+/** One step multiplies the state by the first number, and adds the second. */
 const MULTIPLIER = 6364136223846793005n
 const INCREMENT = 1442695040888963407n
 
-/** Random numbers that a seed decides. Only the lower 32 bits of the seed count. */
+/** Random numbers from a seed. Only the lower 32 bits of the seed count. */
 export class Random {
   private state: bigint
 

@@ -1,4 +1,4 @@
-/** One side of a connection, played from a trace. */
+/** A transport that replays one direction of a trace. */
 import * as Effect from "effect/Effect"
 import * as Encoding from "effect/Encoding"
 import * as Either from "effect/Either"
@@ -16,34 +16,34 @@ import type { Wait } from "./waits.js"
 import { makeWaits } from "./waits.js"
 
 /**
- * What is played again, and how.
+ * Options of `replay`.
  *
  * @since 0.1.0
  * @category traces
  */
 export interface ReplayOptions {
-  /** The direction that is played: what its reader read, the transport gives again. */
+  /** The direction to replay: `read` of the transport returns the bytes that were read in it. */
   readonly direction: Direction
   /**
-   * When chunks arrive: at the times at which they were read, counted from now (`"recorded"`), or at once (`"none"`).
+   * When chunks arrive: at their recorded times, relative to now (`"recorded"`), or without delay (`"none"`).
    * Default: `"recorded"`.
    */
   readonly timing?: "recorded" | "none" | undefined
   /**
-   * What follows the last byte: what followed it in the trace (`"recorded"`; silence if the trace stops before an end),
-   * an orderly end (`"end"`), a reset (`"reset"`), or nothing (`"silence"`). Default: `"recorded"`.
+   * What follows the last byte: the recorded end or reset (`"recorded"`; nothing if the trace has neither), an orderly
+   * end (`"end"`), a reset (`"reset"`), or nothing (`"silence"`). Default: `"recorded"`.
    */
   readonly ending?: "recorded" | "end" | "reset" | "silence" | undefined
 }
 
 /**
- * A transport that is played from a trace.
+ * A transport that replays a trace.
  *
  * @since 0.1.0
  * @category traces
  */
 export interface Replay {
-  /** Gives the recorded chunks to its reader, and keeps what is written to it. */
+  /** Its reads return the recorded chunks. It records what is written to it. */
   readonly transport: TransportService
   /** All bytes that were written to the transport. */
   readonly written: Effect.Effect<Uint8Array>
@@ -51,7 +51,7 @@ export interface Replay {
   readonly remaining: Effect.Effect<number>
 }
 
-/** What `read` does at a time. */
+/** A result of `read`, and its time. */
 type Step =
   | { readonly _tag: "Chunk"; readonly at: number; readonly bytes: Uint8Array }
   | { readonly _tag: "Ended" | "Reset"; readonly at: number }
@@ -80,7 +80,8 @@ export const makeReplay = (trace: Trace, options: ReplayOptions): Effect.Effect<
           operation: "read",
           until,
           faulty: () => false,
-          why: () => (step === undefined ? "the trace has nothing more for it" : "the trace has more for it then")
+          why: () =>
+            step === undefined ? "the trace has no more bytes for it" : "the trace has more bytes at that time"
         }
         return Effect.zipRight(waits.during(wait, waitFor(changed, clock, now, until)), read)
       }
@@ -97,7 +98,7 @@ export const makeReplay = (trace: Trace, options: ReplayOptions): Effect.Effect<
       }
     })
 
-    /** A reset is known to the writer too. */
+    /** Whether the replay has reached a reset. Then writes fail too. */
     const isReset = (now: number): boolean => {
       const last = steps[steps.length - 1]
       return last?._tag === "Reset" && last.at <= now
@@ -146,7 +147,7 @@ export const makeReplay = (trace: Trace, options: ReplayOptions): Effect.Effect<
 
 const stepsOf = (trace: Trace, options: ReplayOptions): ReadonlyArray<Step> => {
   const { direction, ending = "recorded", timing = "recorded" } = options
-  if (trace.dropped > 0) throw new RangeError(`the trace begins too late: ${trace.dropped} events are missing`)
+  if (trace.dropped > 0) throw new RangeError(`the trace is incomplete: its first ${trace.dropped} events are missing`)
   const time = (at: number): number => (timing === "none" ? 0 : at)
   const events = trace.events.filter((event) => event.direction === direction)
   const chunks = events
@@ -174,5 +175,5 @@ const stepsOf = (trace: Trace, options: ReplayOptions): ReadonlyArray<Step> => {
 const decode = (length: number, hex: string | undefined): Uint8Array => {
   const bytes = hex === undefined ? undefined : Either.getOrUndefined(Encoding.decodeHex(hex))
   if (bytes?.length === length) return bytes
-  throw new RangeError("the trace was recorded without its bytes: record it with `trace: { bytes: true }`")
+  throw new RangeError("the trace has no bytes: record it with `trace: { bytes: true }`")
 }

@@ -1,17 +1,17 @@
 /**
- * Observing the tasks of fibers, by a scheduler above the program's own. Fibers that an observed fiber forks are
- * observed too, daemons included. Fibers that get another scheduler are not.
+ * Observes the tasks of fibers by a scheduler over the program's scheduler. Fibers that an observed fiber forks are
+ * observed too, including daemons. Fibers that get another scheduler are not.
  */
 import * as Effect from "effect/Effect"
 import type { Scheduler } from "effect/Scheduler"
 import type { AnyFiber } from "../../internal/support/run.js"
 import { currentScheduler } from "../../internal/support/run.js"
 
-/** What an observer is told of, or may change. */
+/** The callbacks of an observer. */
 export interface Observer {
-  /** A fiber is about to run, or goes on with its next operation. */
+  /** Called before a fiber runs, and before each of its operations. */
   readonly onFiber?: ((fiber: AnyFiber) => void) | undefined
-  /** A task is about to be scheduled: what is scheduled in its place. */
+  /** Called before a task is scheduled. Its result is scheduled in place of the task. */
   readonly wrap?: ((task: () => void) => () => void) | undefined
 }
 
@@ -25,7 +25,7 @@ const observedScheduler = (base: Scheduler, { onFiber, wrap }: Observer): Schedu
     return base.shouldYield(fiber)
   },
   scheduleTask: (task, priority, fiber) => {
-    // with the fiber, a fiber that has been forked is seen before it runs
+    // `scheduleTask` has the fiber too: so a forked fiber is seen before it runs
     if (fiber !== undefined) onFiber?.(fiber)
     base.scheduleTask(wrap === undefined ? task : wrap(task), priority, fiber)
   }

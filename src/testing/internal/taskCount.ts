@@ -1,4 +1,4 @@
-/** Counting the tasks of fibers, and noticing what something outside of them has set going. */
+/** Counts the tasks of fibers, and those that something outside of the fibers has scheduled. */
 import type * as Effect from "effect/Effect"
 import { observed } from "./scheduling.js"
 
@@ -28,7 +28,7 @@ export const makeTaskCount = () => {
   }
 
   return {
-    /** Runs the effect, and counts the tasks of its fiber and of all that it forks. */
+    /** Runs the effect, and counts the tasks of its fiber and of all fibers that it forks. */
     counted: <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => observed(self, { wrap }),
     /** Calls `f`. The tasks that it schedules do not come from outside. */
     run,
@@ -36,7 +36,7 @@ export const makeTaskCount = () => {
     due: (): number => due,
     /** How many tasks have been scheduled so far. */
     scheduled: (): number => scheduled,
-    /** How many of them no other task has scheduled: a promise did, a timer, or a fiber outside. */
+    /** How many of these something outside has scheduled: a promise, a timer, or a fiber that is not counted. */
     fromOutside: (): number => fromOutside
   }
 }

@@ -1,8 +1,8 @@
-/** The trace of a simulated connection: what happened on it, as plain data. */
+/** The trace of a simulated connection: its events, as plain data. */
 import * as Encoding from "effect/Encoding"
 
 /**
- * Which way bytes go.
+ * The direction of bytes.
  *
  * @since 0.1.0
  * @category traces
@@ -10,7 +10,7 @@ import * as Encoding from "effect/Encoding"
 export type Direction = "clientToServer" | "serverToClient"
 
 /**
- * What may happen; `TraceEvent` says what each means.
+ * The kinds of events; see `TraceEvent`.
  *
  * @since 0.1.0
  * @category traces
@@ -19,12 +19,11 @@ export type TraceEventName =
   "write" | "lost" | "corrupted" | "read" | "end" | "ended" | "destroy" | "reset" | "refused" | "fault"
 
 /**
- * One thing that happened. `direction` is the one that the bytes went, and for what a side did the one that it
- * writes.
+ * One event.
  *
- * - `"write"`: bytes were put on the line; `"lost"`: so many of them vanish; `"corrupted"`: one of them is changed
- * - `"read"`: bytes were given to the reader; `"ended"`, `"reset"`: it was told of the end, or of the reset
- * - `"end"`, `"destroy"`: the writer's side did this; `"refused"`: its write failed, since the reader is gone
+ * - `"write"`: the line accepted bytes; `"lost"`: it drops this number of them; `"corrupted"`: it changes one of them
+ * - `"read"`: the reader got bytes; `"ended"`, `"reset"`: the reader saw the end, or the reset
+ * - `"end"`, `"destroy"`: the writer's side called it; `"refused"`: its write failed, because the reader is destroyed
  * - `"fault"`: a fault was injected
  *
  * @since 0.1.0
@@ -33,20 +32,20 @@ export type TraceEventName =
 export interface TraceEvent {
   /** Milliseconds since the pair was made. */
   readonly at: number
-  /** The direction that the bytes went; of what a side did, the direction that it writes. */
+  /** The direction of the bytes. For a call of a side, the direction that this side writes. */
   readonly direction: Direction | "both"
-  /** What happened. */
+  /** The kind of the event. */
   readonly event: TraceEventName
-  /** How many bytes were written, read, lost or changed; 0 for other events. */
+  /** The number of bytes that were written, read, lost or changed; 0 for other events. */
   readonly bytes: number
-  /** These bytes, two hexadecimal digits each; only where the bytes are recorded. */
+  /** These bytes, two hexadecimal digits each, if the bytes are recorded. */
   readonly hex?: string
-  /** Of a `"fault"`, which one; of `"corrupted"`, which byte and what it was XORed with. */
+  /** For `"fault"`, the fault in words. For `"corrupted"`, the offset of the byte and its XOR mask. */
   readonly detail?: string
 }
 
 /**
- * What happened on a pair, as plain data: it can be kept as JSON, and played again.
+ * The events of a connection, as plain data. You can save it as JSON, and replay it.
  *
  * @since 0.1.0
  * @category traces
@@ -54,23 +53,24 @@ export interface TraceEvent {
 export interface Trace {
   /** The seed of the pair. */
   readonly seed: number
-  /** How many of the oldest events are missing, since there were more than `limit`. */
+  /** How many of the oldest events are missing, because there were more than `limit`. */
   readonly dropped: number
   /** The events, the oldest first. */
   readonly events: ReadonlyArray<TraceEvent>
 }
 
 /**
- * What a trace keeps.
+ * Options of a trace.
  *
  * @since 0.1.0
  * @category traces
  */
 export interface TraceOptions {
-  /** Whether to record the bytes too, all of them: `replay` needs this. Default: false. */
+  /** Whether to record all bytes too; `replay` needs them. Default: false. */
   readonly bytes?: boolean | undefined
   /**
-   * How many events are kept: the newest. Default: 10,000, or `Infinity` (no limit) if the bytes are recorded.
+   * The trace keeps this number of the newest events. Default: 10,000, or `Infinity` (no limit) if the bytes are
+   * recorded.
    */
   readonly limit?: number | undefined
 }
@@ -102,7 +102,7 @@ export const makeRecorder = (seed: number, options: { readonly bytes: boolean; r
       ...(options.bytes && bytes.length > 0 ? { hex: Encoding.encodeHex(bytes) } : {}),
       ...(detail === undefined ? {} : { detail })
     })
-    // not with every event, or each of them would cost a copy
+    // only now and then, because each `trim` copies the array
     if (events.length > 2 * options.limit + 100) trim()
   }
 
@@ -119,7 +119,7 @@ export const makeRecorder = (seed: number, options: { readonly bytes: boolean; r
   }
 }
 
-/** The trace in words, a line for each event. */
+/** Formats a trace as text, with one line for each event. */
 export const printTrace = (trace: Trace): string =>
   [
     `seed ${trace.seed}, ${trace.events.length} events${trace.dropped === 0 ? "" : `, ${trace.dropped} before them dropped`}`,

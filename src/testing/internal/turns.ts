@@ -1,18 +1,18 @@
-/** Turns of the event loop, whatever the clock of the fiber shows. */
+/** Turns of the event loop in real time, independent of the fiber's clock. */
 import * as Effect from "effect/Effect"
 import { park } from "../../internal/support/park.js"
 
-/** Waits for this many real milliseconds. */
+/** Waits for this number of real milliseconds. */
 export const realTime = (millis: number): Effect.Effect<void> =>
   park<void>((resume) => {
     const timer = setTimeout(() => resume(Effect.void), millis)
     return Effect.sync(() => clearTimeout(timer))
   })
 
-/** About 5 milliseconds. */
+/** Waits for 5 milliseconds of real time. */
 export const realTurn = realTime(5)
 
-/** The shortest turn that there is. All promises that can settle have settled after it. */
+/** Waits for the shortest turn of the event loop. After it, all promises that can settle have settled. */
 export const macrotask = park<void>((resume) => {
   const turn = soon(() => resume(Effect.void))
   return Effect.sync(() => turn.cancel())

@@ -1,4 +1,4 @@
-/** The clock inside of `VirtualTime.run`: it shows the time of a `TestClock`, and keeps its sleeps itself. */
+/** The clock inside `VirtualTime.run`: it shows the time of a `TestClock`, and manages its own sleeps. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as TestClock from "effect/TestClock"
@@ -13,7 +13,7 @@ interface Sleep {
   readonly resume: Resume<void>
 }
 
-/** The sleep that ends first comes last. */
+/** The order of the array: the sleep that ends first is the last element. */
 const isLater = (a: Sleep, b: Sleep): boolean => a.until > b.until || (a.until === b.until && a.order > b.order)
 
 export const makeVirtualClock = (base: TestClock.TestClock) => {
@@ -36,7 +36,7 @@ export const makeVirtualClock = (base: TestClock.TestClock) => {
   }
 
   const untilSettled: Effect.Effect<void> = park<void>((resume) => {
-    // a `setTime` that had begun before goes on by the `TestClock` then
+    // a `setTime` that began before `handOver` continues on the `TestClock`
     if (over) return resume(Effect.void)
     settling.push(resume)
   })
@@ -58,7 +58,9 @@ export const makeVirtualClock = (base: TestClock.TestClock) => {
   const sleep = (duration: Duration.Duration): Effect.Effect<void> =>
     Effect.suspend(() => sleepUntil(now() + Duration.toMillis(duration)))
 
-  /** What a program adjusts by itself passes like any other time, with all that happens in it. */
+  /**
+   * If the program sets the time itself, time advances from sleep to sleep as usual, with all that happens in between.
+   */
   const setTime = (time: number): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (over) return base.setTime(time)
@@ -69,7 +71,7 @@ export const makeVirtualClock = (base: TestClock.TestClock) => {
   const adjust = (duration: Duration.DurationInput): Effect.Effect<void> =>
     Effect.suspend(() => setTime(now() + Duration.toMillis(duration)))
 
-  // everything else is the TestClock's
+  // all other properties come from the TestClock
   const clock = derive(
     replacing(base, {
       sleep,
@@ -88,10 +90,10 @@ export const makeVirtualClock = (base: TestClock.TestClock) => {
   return {
     clock,
 
-    /** When the next of its sleeps ends, `Infinity` for never. */
+    /** When the next of its sleeps ends; `Infinity` if there is none. */
     next: (): number => sleeps[sleeps.length - 1]?.until ?? Infinity,
 
-    /** Wakes the fibers whose sleep has ended; false if there are none. */
+    /** Wakes the fibers whose sleep has ended. False if there are none. */
     wake: (): boolean => {
       let woken = false
       for (let next = sleeps.pop(); next !== undefined; next = sleeps.pop()) {
@@ -105,14 +107,14 @@ export const makeVirtualClock = (base: TestClock.TestClock) => {
       return woken
     },
 
-    /** Wakes the fibers that wait until nothing is left to do at this time; false if there are none. */
+    /** Wakes the fibers that wait until all work at the current time is done. False if there are none. */
     settle: (): boolean => {
       const woken = settling.splice(0)
       for (const resume of woken) resume(Effect.void)
       return woken.length > 0
     },
 
-    /** From now on fibers sleep on the `TestClock`, those that sleep already included. */
+    /** Moves all pending and future sleeps to the `TestClock`. */
     handOver: (): void => {
       over = true
       setPassing(clock, false)

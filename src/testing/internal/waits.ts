@@ -1,4 +1,4 @@
-/** What the operations of simulated links wait for, in words. */
+/** Describes what the operations of simulated links wait for. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as TestClock from "effect/TestClock"
@@ -12,16 +12,16 @@ import { warn } from "./warn.js"
 /** An operation that waits. */
 export interface Wait {
   readonly operation: "read" | "write" | "end" | "destroy"
-  /** When it goes on by itself, in milliseconds since the pair was made; `Infinity` for never. */
+  /** When it continues by itself, in milliseconds since the pair was made; `Infinity` for never. */
   readonly until: number
-  /** A fault keeps it waiting. */
+  /** Whether a fault keeps it waiting. */
   readonly faulty: () => boolean
   readonly why: () => string
 }
 
 /** The waits of one side. */
 export interface Waits {
-  /** Counts as waiting while the effect runs. */
+  /** Runs the effect, and counts as waiting meanwhile. */
   readonly during: <A, E>(wait: Wait, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 }
 
@@ -31,14 +31,14 @@ interface Links {
 
 const linksOf = new WeakMap<Clock.Clock, Set<Links>>()
 
-/** What the links on the clock, and the sessions over them, wait for: a line for each. */
+/** Describes the waits of all links on the clock, and the state of their sessions, one line for each. */
 export const describeLinks = (clock: Clock.Clock): Effect.Effect<ReadonlyArray<string>> =>
   Effect.sync(() => {
     const links = [...(linksOf.get(rootOf(clock)) ?? [])]
     return links.flatMap((one, index) => one.describe(links.length === 1 ? "" : `link ${index + 1}, `))
   })
 
-/** Keeps the waits of a link until it is closed, and warns once if the `TestClock` stands still meanwhile. */
+/** Makes the list of a link's waits. Until it is closed, it warns once if the `TestClock` does not move. */
 export const makeWaits = (clock: Clock.Clock, runner: Runner) => {
   const root = rootOf(clock)
   const origin = clock.unsafeCurrentTimeMillis()
@@ -103,11 +103,12 @@ export const makeWaits = (clock: Clock.Clock, runner: Runner) => {
 }
 
 const standsStill = (clock: Clock.Clock): string =>
-  `A simulated link waits for time to pass, but the TestClock stands still at ${round(clock.unsafeCurrentTimeMillis())} ms`
+  `A simulated link waits for time, but the TestClock does not move (it is at ${round(clock.unsafeCurrentTimeMillis())} ms)`
 
-const WHAT_TO_DO = "Let time pass: fork the program and call TestClock.adjust, or run the program with VirtualTime.run"
+const WHAT_TO_DO =
+  "Advance the clock: fork the program and call TestClock.adjust, or run the program with VirtualTime.run"
 
-/** Calls `onStill` once the clock has stood still for a second, until it gives true. */
+/** Calls `onStill` each time the clock has not moved for 1 second, until `onStill` returns true. */
 const watchClock = (clock: TestClock.TestClock, isPassing: () => boolean, onStill: () => boolean) => {
   let timer: ReturnType<typeof setTimeout> | undefined
   let done = false
@@ -115,7 +116,7 @@ const watchClock = (clock: TestClock.TestClock, isPassing: () => boolean, onStil
   let still = 0
 
   const tick = (): void => {
-    // an `adjust` that wakes thousands takes seconds, in which the sleeps become fewer
+    // an `adjust` that wakes thousands of fibers takes seconds, in which only the number of sleeps changes
     const now = `${clock.unsafeCurrentTimeMillis()} ${sleepsOf(clock).length}`
     still = now === seen && !isPassing() ? still + 1 : 0
     seen = now
@@ -130,7 +131,7 @@ const watchClock = (clock: TestClock.TestClock, isPassing: () => boolean, onStil
   const start = (): void => {
     if (done || timer !== undefined) return
     timer = setTimeout(tick, TICK)
-    // this must not be what a process lives for; a browser has no `unref`
+    // the timer must not keep the process alive; a browser has no `unref`
     const handle: unknown = timer
     if (typeof handle === "object" && handle !== null && "unref" in handle) timer.unref()
   }
@@ -143,7 +144,9 @@ const watchClock = (clock: TestClock.TestClock, isPassing: () => boolean, onStil
   return { start, stop }
 }
 
-/** In milliseconds of real time. Ticks are counted: a busy process does not look like a clock that stands still. */
+/**
+ * In milliseconds of real time. Ticks are counted, so that a busy process does not look like a clock that stands still.
+ */
 const TICK = 125
 const STILL_TICKS = 8
 

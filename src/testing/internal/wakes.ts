@@ -1,18 +1,18 @@
 /**
- * The fibers that a step of a simulated connection wakes, all of them at its end. A scheduler may run a fiber inside the
- * call that wakes it, so a step first changes all that it changes, on both links and both sides.
+ * The fibers that a step of a simulated connection wakes at its end. A scheduler may run a fiber inside the call that
+ * wakes it. So a step first makes all its changes, on both links and both sides.
  */
 import type { Latch } from "../../internal/support/waiters.js"
 
 export class Wakes {
   private due: Array<Latch> = []
 
-  /** The fibers that wait here shall look again after this step. */
+  /** After this step, the fibers that wait for the latch check again. */
   add(latch: Latch): void {
     this.due.push(latch)
   }
 
-  /** The last thing that a step does. What it has read before may have changed when this returns. */
+  /** Wakes them: the last call of a step. When it returns, any state that the step has read may have changed. */
   flush(): void {
     const { due } = this
     if (due.length === 0) return

@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { MuxStream, type Session } from "effect-muxado"
 
-/** The same for both sides. It serves until its scope closes, and gives what the other side says. */
+/** Both sides run this. It serves until its scope closes, and returns the greeting of the other side. */
 export const greet = (session: Session.SessionService) =>
   Effect.gen(function* () {
     yield* Effect.forkScoped(session.serve((stream) => MuxStream.write(stream, `I am the ${session.role}`)))

@@ -5,7 +5,7 @@ import { MuxStream, type Session } from "effect-muxado"
 class Order extends Schema.Class<Order>("Order")({ item: Schema.String, count: Schema.Int }) {}
 class Receipt extends Schema.Class<Receipt>("Receipt")({ item: Schema.String, cents: Schema.Int }) {}
 
-/** One receipt for each order, as they come. A line that is no order fails the handler, which resets the stream. */
+/** Sends a receipt for each order. A line that is not an order fails the handler, which resets the stream. */
 export const serve = (session: Session.SessionService) =>
   session.serve((stream) =>
     MuxStream.toStream(stream).pipe(

@@ -15,9 +15,9 @@ const ask = (request: string) =>
 
 export const askAgain = <E>(request: string, ClientLive: Layer.Layer<Session.Session, E>) =>
   ask(request).pipe(
-    // the server had no room and did nothing: ask it again
+    // the server refused the stream and did nothing: repeat the call on the same session
     Effect.retry({ while: (error) => MuxadoError.retry(error) === "SameSession", schedule: backoff }),
     Effect.provide(ClientLive),
-    // nothing was done, and this session opens no more streams: each attempt connects again
+    // the server did nothing, and this session opens no more streams: each attempt makes a new connection
     Effect.retry({ while: (error) => MuxadoError.retry(error) === "NewSession", schedule: backoff })
   )

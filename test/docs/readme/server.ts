@@ -12,7 +12,7 @@ const server = SessionServer.run((session) =>
           const request = yield* MuxStream.readAll(stream, { maxBytes: 64 * 1024 })
           yield* MuxStream.write(stream, new TextDecoder().decode(request).toUpperCase())
         }),
-      { concurrency: 100 } // more streams wait
+      { concurrency: 100 } // at most 100 handlers run at once; further streams wait
     )
   )
 )

@@ -1,7 +1,7 @@
 import { Effect, Option } from "effect"
 import { MuxStream, type Session } from "effect-muxado"
 
-/** A line each second until the session drains: then the stream ends, and is not cut. */
+/** Writes a line each second. When the session drains, the handler succeeds, so that the stream ends with FIN. */
 export const serveTicks = (session: Session.SessionService) =>
   session.serve((stream) =>
     MuxStream.write(stream, "tick\n").pipe(
@@ -12,5 +12,5 @@ export const serveTicks = (session: Session.SessionService) =>
 
 export const leave = (session: Session.SessionService) => session.drain("30 seconds")
 
-/** At once: open streams fail, and the peer reads why. */
+/** Ends the session at once. Open streams fail, and the peer receives the code and the text. */
 export const stop = (session: Session.SessionService) => session.closeWith({ code: 1000, debug: "moving" })

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { MuxStream, type Session } from "effect-muxado"
 
 const StreamType = { Measure: 1, Shout: 2 } as const
-const UNKNOWN_TYPE = 1000 // a reset code of your own: take them from 256 up
+const UNKNOWN_TYPE = 1000 // a reset code of the application: 256 or above
 
 export const serve = (session: Session.SessionService) =>
   session.serve((stream) => {
@@ -14,7 +14,7 @@ export const serve = (session: Session.SessionService) =>
           MuxStream.write(stream, new TextDecoder().decode(bytes).toUpperCase())
         )
       default:
-        return MuxStream.reset(stream, UNKNOWN_TYPE) // the opener's call fails with StreamReset and this code
+        return MuxStream.reset(stream, UNKNOWN_TYPE) // the opener's call fails with StreamReset, which has this code
     }
   })
 

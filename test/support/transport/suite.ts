@@ -56,7 +56,7 @@ export const transportSuite = <E>(
         assertSameBytes(toClient, fromServer)
       }))
 
-    test("writes the chunks of a batch one after the other, empty ones for nothing", ({ client, server }) =>
+    test("writes the chunks of a batch in order, and nothing for empty ones", ({ client, server }) =>
       Effect.gen(function* () {
         yield* client.write([])
         yield* client.write([new Uint8Array(0)])
@@ -65,7 +65,10 @@ export const transportSuite = <E>(
         assertSameBytes(yield* readBytes(server, 4), new Uint8Array([1, 2, 3, 4]))
       }))
 
-    test("delivers what was written before an end, then ends, again and again", ({ client, server }) =>
+    test("delivers the bytes that were written before an end, and then every read fails with Ended", ({
+      client,
+      server
+    }) =>
       Effect.gen(function* () {
         const sent = noise(total, 5)
         const reading = yield* Effect.fork(readToEnd(server))

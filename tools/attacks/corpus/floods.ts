@@ -69,13 +69,13 @@ export const floods: ReadonlyArray<Attack> = [
     accepted: 0,
     resets: 4096
   }),
-  resets("A21", "DATA on streams that never were", (id) => [Bytes.data(id, Bytes.hex("61"))], {
+  resets("A21", "DATA on streams that were never opened", (id) => [Bytes.data(id, Bytes.hex("61"))], {
     accepted: 0,
     resets: 4096
   }),
   {
     id: "A21",
-    what: "two DATA on each of 100 streams that never were",
+    what: "two DATA on each of 100 streams that were never opened",
     run: (peer) => peer.flood(200, (n) => [Bytes.data(Bytes.odd(n >> 1), Bytes.hex("61"))]),
     outcome: lives({ 4: 100 }),
     heap: 64 * KIB
@@ -105,7 +105,7 @@ export const floods: ReadonlyArray<Attack> = [
   },
   {
     id: "A24",
-    what: "RSTs on streams that never were",
+    what: "RSTs on streams that were never opened",
     run: (peer) => peer.flood(ENDLESS, (n) => [Bytes.rst(Bytes.odd(n), 0)]),
     outcome: ends(10),
     check: (seen) => assert.strictEqual(seen.resets.size, 0),
@@ -140,7 +140,7 @@ export const floods: ReadonlyArray<Attack> = [
   },
   {
     id: "A17",
-    what: "3 000 streams that the application never accepts, and more for each",
+    what: "3 000 streams that the application never accepts, with DATA on each",
     app: "hold",
     run: (peer) =>
       Effect.gen(function* () {

@@ -59,14 +59,14 @@ export const framing: ReadonlyArray<Attack> = [
   },
   {
     id: "A27",
-    what: "empty frames of an unknown type, without end",
+    what: "endless empty frames of an unknown type",
     run: (peer) => peer.flood(1_000_000, () => [Bytes.hex("000000 40 00000000")]),
     outcome: ends(10),
     heap: 64 * KIB
   },
   {
     id: "A28",
-    what: "a SYN of 16 MiB, beside a stream that is served",
+    what: "a SYN of 16 MiB, while another stream is served",
     run: (peer) =>
       Effect.gen(function* () {
         yield* peer.send(Bytes.syn(5, Bytes.hex("61")))

@@ -24,7 +24,7 @@ const dribble = (peer: Peer): Effect.Effect<void> =>
 export const pressure: ReadonlyArray<Attack> = [
   {
     id: "A42",
-    what: "32 streams that want 256 KiB each, from a peer that reads nothing, for ever",
+    what: "32 streams that want 256 KiB each from a peer that never reads",
     run: (peer) =>
       Effect.gen(function* () {
         yield* peer.stopReading
@@ -40,7 +40,7 @@ export const pressure: ReadonlyArray<Attack> = [
   },
   {
     id: "A42",
-    what: "32 streams that want 256 KiB each, from a peer that reads later",
+    what: "32 streams that want 256 KiB each from a peer that reads later",
     run: (peer) =>
       Effect.gen(function* () {
         const resume = yield* peer.stopReading

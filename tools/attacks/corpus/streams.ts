@@ -23,7 +23,7 @@ export const streams: ReadonlyArray<Attack> = [
   },
   {
     id: "A8",
-    what: "WNDINC 0 on 1 000 streams that never were",
+    what: "WNDINC 0 on 1 000 streams that were never opened",
     run: (peer) => peer.flood(1000, (n) => [Bytes.grant(Bytes.odd(n), 0)]),
     outcome: lives(),
     heap: 64 * KIB
@@ -68,7 +68,7 @@ export const streams: ReadonlyArray<Attack> = [
   },
   {
     id: "A16",
-    what: "257 live streams where 256 may be",
+    what: "257 live streams with a limit of 256",
     options: { maxInboundStreams: 256 },
     run: (peer) => peer.send(...many(257, (n) => Bytes.syn(Bytes.odd(n)))),
     outcome: lives({ 5: 1 }),
@@ -78,7 +78,7 @@ export const streams: ReadonlyArray<Attack> = [
   },
   {
     id: "A17",
-    what: "200 streams that the application never accepts, and more for each",
+    what: "200 streams that the application never accepts, and DATA on each refused one",
     app: "hold",
     options: { acceptBacklog: 128 },
     run: (peer) =>
@@ -108,7 +108,7 @@ export const streams: ReadonlyArray<Attack> = [
   },
   {
     id: "A29",
-    what: "a window of bytes that the application never reads, and one more",
+    what: "a window of bytes that the application never reads, and one byte more",
     app: "hold",
     run: (peer) =>
       peer.send(
@@ -130,7 +130,7 @@ export const streams: ReadonlyArray<Attack> = [
   },
   {
     id: "A35",
-    what: "RST, then 1 000 DATA behind it",
+    what: "RST, then 1 000 DATA after it",
     run: (peer) => peer.send(opened, Bytes.rst(3, 6), ...many(1000, () => Bytes.data(3, Bytes.hex("61")))),
     outcome: lives(),
     heap: 64 * KIB
@@ -149,7 +149,7 @@ export const streams: ReadonlyArray<Attack> = [
   },
   {
     id: "A38",
-    what: "a stream without a type for 10 seconds, and a good one behind it at once",
+    what: "a stream without a type for 10 seconds, and a good stream directly after it",
     run: (peer) =>
       Effect.gen(function* () {
         yield* peer.send(Bytes.hex("000000 12 00000003"), Bytes.syn(5, Bytes.hex("61")))

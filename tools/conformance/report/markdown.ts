@@ -36,7 +36,7 @@ export const markdown = (rows: ReadonlyArray<Row>, columns: ReadonlyArray<Column
     "",
     table(head, lines),
     "",
-    "## What was seen",
+    "## Failures",
     ...columns.flatMap((column) => ["", ...seen(rows, column)]),
     ""
   ].join("\n")
@@ -44,13 +44,13 @@ export const markdown = (rows: ReadonlyArray<Row>, columns: ReadonlyArray<Column
 
 const INTRODUCTION = `# Conformance
 
-What each row of the suite in \`tools/conformance/\` saw of each implementation, over TCP. The rules, in full and in their
-context, are those of [PROTOCOL.md](PROTOCOL.md), whose appendix A says what an implementer has to do about the failures.
-This page is written by \`npm run conformance:report\`.`
+This page has the result of each row of the suite in \`tools/conformance/\` for each implementation, over TCP.
+[PROTOCOL.md](PROTOCOL.md) has the full rules, and its appendix A says how an implementer can handle the failures.
+\`npm run conformance:report\` writes this page.`
 
-const LEGEND = `✓ as the rule says, ✗ not so, — not tried: the programs around Go's and Rust's muxado have no mode in which they take
-no streams, or open several; and Rust's muxado answers heartbeats only while it sends its own, which its program does not.
-Where typed and untyped sessions differ, both are named.`
+const LEGEND = `✓ passed, ✗ failed, — not tried. The test programs for Go and Rust cannot refuse streams or open several streams. Rust's
+muxado answers heartbeats only while it sends its own, and its test program does not send any. If typed and untyped
+sessions give different results, both are listed.`
 
 type Outcome = Result["outcome"]
 
@@ -91,8 +91,8 @@ const seen = (rows: ReadonlyArray<Row>, { commands, name, results }: Column): Re
     `### ${name}`,
     "",
     ...(failures.length === 0
-      ? ["Nothing that failed.", ""]
-      : ["| row | expected: seen |", "| --- | --- |", ...failures, ""]),
+      ? ["No failures.", ""]
+      : ["| row | expected: observed |", "| --- | --- |", ...failures, ""]),
     "```sh",
     ...commands,
     "```"

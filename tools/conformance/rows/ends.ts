@@ -21,7 +21,7 @@ export const reset: ReadonlyArray<Row> = [
   }),
   row("R-02", {
     section: "3.5",
-    rule: "An RST ends both directions: no payload comes any more, whatever credit there is",
+    rule: "A side that has received an RST sends no more payload on the stream, in spite of its credit",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -34,7 +34,7 @@ export const reset: ReadonlyArray<Row> = [
   row("R-03", {
     section: "3.5",
     level: "SHOULD",
-    rule: "After an RST no frame at all comes on the stream",
+    rule: "A side that has received an RST sends no frame on the stream",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -52,7 +52,7 @@ export const reset: ReadonlyArray<Row> = [
   }),
   row("R-04", {
     section: "3.5",
-    rule: "An RST is about one stream: the others go on",
+    rule: "An RST ends only its own stream; the others continue",
     run: (wire) =>
       Effect.gen(function* () {
         const [gone, stays] = [wire.id(0), wire.id(1)]
@@ -64,7 +64,7 @@ export const reset: ReadonlyArray<Row> = [
   }),
   row("R-05", {
     section: "3.5",
-    rule: "A stream may be reset right after its SYN, again and again",
+    rule: "A stream may be reset directly after its SYN, many times",
     run: (wire) =>
       Effect.gen(function* () {
         const ids = Array.from({ length: 100 }, (_, n) => wire.id(n))
@@ -74,7 +74,7 @@ export const reset: ReadonlyArray<Row> = [
   }),
   row("R-06", {
     section: "3.5",
-    rule: "What still comes on a stream after its own RST is skipped, and draws no second one",
+    rule: "After its own RST, a side skips further frames on the stream and sends no second RST",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -91,7 +91,7 @@ export const reset: ReadonlyArray<Row> = [
 export const over: ReadonlyArray<Row> = [
   row("S-17", {
     section: "3.6",
-    rule: "Payload on a stream that both sides have finished draws RST StreamClosed",
+    rule: "Payload on a stream that both sides have finished is answered by RST StreamClosed",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -103,7 +103,7 @@ export const over: ReadonlyArray<Row> = [
   }),
   row("S-18", {
     section: "3.6",
-    rule: "Payload on a stream that was never opened draws RST StreamClosed, and is skipped",
+    rule: "Payload on a stream that was never opened is answered by RST StreamClosed, and skipped",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(50)
@@ -114,7 +114,7 @@ export const over: ReadonlyArray<Row> = [
   }),
   row("S-19", {
     section: "3.6",
-    rule: "However much comes on such a stream, there is one RST",
+    rule: "A side sends only one RST for such a stream, however many frames arrive",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(50)
@@ -138,7 +138,7 @@ export const over: ReadonlyArray<Row> = [
   }),
   row("S-21", {
     section: "3.6",
-    rule: "An empty FIN, a WNDINC and an RST on a stream that never was are ignored",
+    rule: "An empty FIN, a WNDINC and an RST on a stream that was never opened are ignored",
     run: (wire) =>
       Effect.gen(function* () {
         const ids = [wire.id(50), wire.id(50) + 1]

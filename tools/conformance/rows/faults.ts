@@ -54,22 +54,22 @@ export const faults: ReadonlyArray<Row> = [
   }),
   row("V-05", {
     section: "5.4",
-    rule: "An RST whose length is not 4 is a FrameSizeError, judged from the header",
+    rule: "An RST whose length is not 4 is a FrameSizeError, detected from the header",
     run: fault((_, live) => headerOf(FrameType.Rst, live, 3), Code.FrameSizeError)
   }),
   row("V-06", {
     section: "5.4",
-    rule: "A WNDINC whose length is not 4 is a FrameSizeError, judged from the header",
+    rule: "A WNDINC whose length is not 4 is a FrameSizeError, detected from the header",
     run: fault((_, live) => headerOf(FrameType.WindowIncrement, live, 5), Code.FrameSizeError)
   }),
   row("V-07", {
     section: "5.4",
-    rule: "A GOAWAY whose length is below 8 is a FrameSizeError, judged from the header",
+    rule: "A GOAWAY whose length is below 8 is a FrameSizeError, detected from the header",
     run: fault(() => headerOf(FrameType.GoAway, 0, 7), Code.FrameSizeError)
   }),
   row("V-08", {
     section: "5.4",
-    rule: "An RST that announces 16 MiB is a FrameSizeError, and is not waited for",
+    rule: "An RST that announces 16 MiB is a FrameSizeError, and the receiver does not wait for its payload",
     run: fault((_, live) => headerOf(FrameType.Rst, live, 0xffffff), Code.FrameSizeError)
   }),
   row("V-09", {
@@ -80,7 +80,7 @@ export const faults: ReadonlyArray<Row> = [
   row("V-10", {
     section: "5.4",
     needs: "opener",
-    rule: "That goes for a side that only opens streams, too",
+    rule: "The same rule applies to a side that only opens streams",
     run: (wire) =>
       Effect.gen(function* () {
         yield* opened(wire)
@@ -113,7 +113,7 @@ export const faults: ReadonlyArray<Row> = [
   }),
   row("V-14", {
     section: "5.4",
-    rule: "Nothing that comes behind a fault is acted upon",
+    rule: "A side ignores everything that arrives after a session fault",
     run: (wire) =>
       Effect.gen(function* () {
         const [before, behind] = [wire.id(0), wire.id(1)]

@@ -139,7 +139,7 @@ export const frames: ReadonlyArray<Row> = [
   }),
   row("F-21", {
     section: "2.7",
-    rule: "Any error code is taken in an RST",
+    rule: "Any error code is accepted in an RST",
     run: (wire) =>
       Effect.gen(function* () {
         const codes = [0, 15, 16, 0xff, 0x12345678, 0x80000000, 0xffffffff]
@@ -152,7 +152,7 @@ export const frames: ReadonlyArray<Row> = [
   }),
   row("F-23", {
     section: "2.7",
-    rule: "Any error code is taken in a GOAWAY",
+    rule: "Any error code is accepted in a GOAWAY",
     run: (wire) =>
       Effect.gen(function* () {
         yield* wire.send(goAway(0, 0xdeadbeef), filler, goAway(0, 16), filler)

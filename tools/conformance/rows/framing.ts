@@ -48,7 +48,7 @@ export const framing: ReadonlyArray<Row> = [
   }),
   row("F-02", {
     section: "2.1",
-    rule: "Frames mean the same wherever the transport cuts them",
+    rule: "Frames mean the same however the transport splits them",
     run: (wire) =>
       Effect.gen(function* () {
         const script = (id: number) =>
@@ -120,7 +120,7 @@ export const framing: ReadonlyArray<Row> = [
   }),
   row("F-07", {
     section: "2.1",
-    rule: "All flags of RST and WNDINC are ignored, those that mean SYN and FIN on DATA too",
+    rule: "All flags of RST and WNDINC are ignored, even the bits that mean SYN and FIN on DATA",
     run: (wire) =>
       Effect.gen(function* () {
         const flags = 0xf
@@ -201,7 +201,7 @@ export const framing: ReadonlyArray<Row> = [
   row("F-12", {
     section: "2.2",
     level: "SHOULD",
-    rule: "No frame of an unknown type is sent, but for the empty one behind a GOAWAY",
+    rule: "No frame of an unknown type is sent, except the empty one after a GOAWAY",
     run: (wire) =>
       Effect.gen(function* () {
         yield* everyFrame(wire)

@@ -32,7 +32,7 @@ export const limits: ReadonlyArray<Row> = [
   row("L-01", {
     section: "5.2",
     needs: "holder",
-    rule: "A stream that there is no place for draws RST AcceptQueueFull or StreamRefused, and those before it live on",
+    rule: "A stream beyond the limit is answered by RST AcceptQueueFull or StreamRefused, and earlier streams continue",
     run: (wire) =>
       Effect.gen(function* () {
         const { first, last } = yield* refused(wire)
@@ -43,7 +43,7 @@ export const limits: ReadonlyArray<Row> = [
   row("L-02", {
     section: "5.2",
     needs: "holder",
-    rule: "What comes on a refused stream is skipped, and draws no second RST",
+    rule: "Frames on a refused stream are skipped, and are not answered by a second RST",
     run: (wire) =>
       Effect.gen(function* () {
         const { last: id } = yield* refused(wire)
@@ -58,7 +58,7 @@ export const limits: ReadonlyArray<Row> = [
   row("L-03", {
     section: "8",
     level: "SHOULD",
-    rule: "100 streams at the same time are taken",
+    rule: "100 streams at the same time are accepted",
     run: (wire) =>
       Effect.gen(function* () {
         const ids = Array.from({ length: 100 }, (_, n) => wire.id(n))
@@ -72,7 +72,7 @@ export const limits: ReadonlyArray<Row> = [
   row("L-04", {
     section: "8",
     level: "SHOULD",
-    rule: "Streams that are over count no more: 1,000 may follow one another",
+    rule: "Ended streams do not count: 1,000 streams can be opened one after the other",
     run: (wire) =>
       Effect.gen(function* () {
         for (let at = 0; at < 1000; at += 50) {
@@ -85,7 +85,7 @@ export const limits: ReadonlyArray<Row> = [
   row("L-05", {
     section: "8",
     level: "SHOULD",
-    rule: "100 gaps in the ids are taken, and closed later",
+    rule: "100 gaps in the ids are accepted, and filled later",
     run: (wire) =>
       Effect.gen(function* () {
         const odd = Array.from({ length: 100 }, (_, n) => wire.id(2 * n + 1))

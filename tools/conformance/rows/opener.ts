@@ -75,7 +75,7 @@ export const opener: ReadonlyArray<Row> = [
   row("O-04", {
     section: "3.2",
     needs,
-    rule: "An opener waits for no answer: payload and FIN follow the SYN by themselves",
+    rule: "An opener does not wait for an answer: it sends payload and FIN directly after the SYN",
     run: (wire) => Effect.asVoid(opened(wire))
   }),
   row("O-05", {

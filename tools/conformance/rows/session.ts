@@ -10,7 +10,7 @@ import { echoOn, goingAway, HELLO, leave, opened, provoke, roundTrips } from "./
 export const goAway: ReadonlyArray<Row> = [
   row("G-01", {
     section: "5.3",
-    rule: "After a GOAWAY of the peer, its streams go on to their end",
+    rule: "After a GOAWAY of the peer, its open streams continue until they end",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -23,7 +23,7 @@ export const goAway: ReadonlyArray<Row> = [
   }),
   row("G-02", {
     section: "5.3",
-    rule: "Who has sent GOAWAY may still open streams",
+    rule: "A side that has sent GOAWAY may still open streams",
     run: (wire) =>
       Effect.gen(function* () {
         yield* wire.send(...goingAway(0))
@@ -46,7 +46,7 @@ export const goAway: ReadonlyArray<Row> = [
   row("G-04", {
     section: "5.3",
     needs: "opener",
-    rule: "After a GOAWAY, streams of the receiver up to the last stream id go on",
+    rule: "After a GOAWAY, streams of the receiver up to the last stream id continue",
     run: (wire) =>
       Effect.gen(function* () {
         const id = yield* opened(wire)
@@ -87,7 +87,7 @@ export const goAway: ReadonlyArray<Row> = [
   row("G-07", {
     section: "5.3",
     level: "SHOULD",
-    rule: "Behind a GOAWAY come the 8 bytes 000000f000000000",
+    rule: "The 8 bytes 000000f000000000 follow each GOAWAY",
     run: (wire) =>
       Effect.gen(function* () {
         yield* provoke(wire)
@@ -113,7 +113,7 @@ export const ends: ReadonlyArray<Row> = [
   }),
   row("E-02", {
     section: "5.5",
-    rule: "That goes for an end in the middle of streams and frames, too",
+    rule: "The same rule applies to an end inside streams and frames",
     run: (wire) =>
       Effect.gen(function* () {
         yield* wire.send(wire.syn(wire.id(0), HELLO))
@@ -124,7 +124,7 @@ export const ends: ReadonlyArray<Row> = [
   }),
   row("E-03", {
     section: "5.5",
-    rule: "That goes for an end behind a GOAWAY, too",
+    rule: "The same rule applies to an end after a GOAWAY",
     run: (wire) =>
       Effect.gen(function* () {
         yield* echoOn(wire, wire.id(0))

@@ -20,12 +20,12 @@ export const ids: ReadonlyArray<Row> = [
   row("S-03", {
     section: "3.1",
     level: "SHOULD",
-    rule: "A client's stream 1 is taken, although clients begin with 3",
+    rule: "A client's stream 1 is accepted, although clients begin with 3",
     run: (wire) => echoOn(wire, wire.role === "client" ? 1 : wire.id(0))
   }),
   row("S-04", {
     section: "3.1",
-    rule: "The last id, 2,147,483,647 or 2,147,483,646, is as good as any",
+    rule: "The last id, 2,147,483,647 or 2,147,483,646, is accepted like any other id",
     run: (wire) =>
       Effect.gen(function* () {
         yield* echoOn(wire, wire.role === "client" ? 0x7fffffff : 0x7ffffffe)
@@ -34,7 +34,7 @@ export const ids: ReadonlyArray<Row> = [
   }),
   row("S-05", {
     section: "3.2",
-    rule: "A SYN may come alone, and bytes in later frames",
+    rule: "A SYN may have no payload, and bytes may follow in later frames",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -60,7 +60,7 @@ export const ids: ReadonlyArray<Row> = [
   }),
   row("S-07", {
     section: "3.2",
-    rule: "SYN and FIN in one frame open a stream that is half-closed already: it is still answered",
+    rule: "SYN and FIN in one frame open a half-closed stream, which is still answered",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -84,7 +84,7 @@ export const ids: ReadonlyArray<Row> = [
 export const halfClose: ReadonlyArray<Row> = [
   row("S-09", {
     section: "3.4",
-    rule: "FIN may come with the last payload, which counts",
+    rule: "FIN may be in the frame of the last payload, which is delivered",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -94,7 +94,7 @@ export const halfClose: ReadonlyArray<Row> = [
   }),
   row("S-10", {
     section: "3.4",
-    rule: "FIN may come alone",
+    rule: "FIN may be in a frame without payload",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -107,7 +107,7 @@ export const halfClose: ReadonlyArray<Row> = [
   }),
   row("S-11", {
     section: "3.4",
-    rule: "FIN ends one direction alone: the other goes on, with its credit",
+    rule: "FIN ends only one direction; the other one continues, and still gets credit",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -175,7 +175,7 @@ export const halfClose: ReadonlyArray<Row> = [
   }),
   row("S-16", {
     section: "3.4",
-    rule: "Payload after FIN, while the other direction is open, draws RST StreamClosed",
+    rule: "Payload after FIN, while the other direction is open, is answered by RST StreamClosed",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)

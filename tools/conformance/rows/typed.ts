@@ -13,7 +13,7 @@ export const typed: ReadonlyArray<Row> = [
   row("T-01", {
     section: "6.1",
     sessions,
-    rule: "Any 32-bit number but 0xFFFFFFFF is a type, and is no part of what the application reads",
+    rule: "Any 32-bit number except 0xFFFFFFFF is a type, and is no part of what the application reads",
     run: (wire) =>
       Effect.forEach(
         [0, 1, 0x68656c6c, 0x80000000, 0xfffffffe].entries(),
@@ -43,7 +43,7 @@ export const typed: ReadonlyArray<Row> = [
   row("T-03", {
     section: "6.1",
     sessions,
-    rule: "A stream whose type is still to come holds up no other",
+    rule: "A stream whose type has not arrived does not block other streams",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -56,7 +56,7 @@ export const typed: ReadonlyArray<Row> = [
   row("T-04", {
     section: "6.1",
     sessions,
-    rule: "A stream that ends before its type is complete draws an RST, and the session goes on",
+    rule: "A stream that ends before its type is complete is answered by an RST, and the session continues",
     run: (wire) =>
       Effect.gen(function* () {
         const [short, empty] = [wire.id(0), wire.id(1)]
@@ -76,7 +76,7 @@ export const typed: ReadonlyArray<Row> = [
     section: "6.1",
     sessions,
     level: "SHOULD",
-    rule: "That RST says ProtocolError",
+    rule: "The code of that RST is ProtocolError",
     run: (wire) =>
       Effect.gen(function* () {
         yield* wire.send(data(wire.id(0), hex("0000"), { syn: true }), fin(wire.id(0)))
@@ -86,7 +86,7 @@ export const typed: ReadonlyArray<Row> = [
   row("T-06", {
     section: "6.1",
     sessions,
-    rule: "A stream may be reset before its type is complete, and the session goes on",
+    rule: "A stream may be reset before its type is complete, and the session continues",
     run: (wire) =>
       Effect.gen(function* () {
         const [short, empty] = [wire.id(0), wire.id(1)]
@@ -122,7 +122,7 @@ export const heartbeats: ReadonlyArray<Row> = [
   row("H-02", {
     section: "6.2",
     sessions,
-    rule: "Heartbeats may come in one frame with the type and with one another",
+    rule: "One frame may contain the type and several heartbeats",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -148,7 +148,7 @@ export const heartbeats: ReadonlyArray<Row> = [
     section: "6.2",
     sessions,
     needs: "holder",
-    rule: "Heartbeats are answered although the application takes no stream",
+    rule: "Heartbeats are answered even if the application accepts no stream",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(1)
@@ -171,7 +171,7 @@ export const heartbeats: ReadonlyArray<Row> = [
   row("H-06", {
     section: "6.2",
     sessions,
-    rule: "A FIN ends a heartbeat stream: nothing more is sent on it but its end, and the session goes on",
+    rule: "After a FIN on a heartbeat stream, a side sends only its end on it, and the session continues",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)

@@ -22,7 +22,7 @@ export const sending: ReadonlyArray<Row> = [
   }),
   row("W-02", {
     section: "4.1",
-    rule: "Windows are counted by stream: one without credit holds up no other",
+    rule: "Windows are counted for each stream: a stream without credit does not block other streams",
     run: (wire) =>
       Effect.gen(function* () {
         const ids = Array.from({ length: 6 }, (_, n) => wire.id(n))
@@ -46,7 +46,7 @@ export const sending: ReadonlyArray<Row> = [
   }),
   row("W-04", {
     section: "4.2",
-    rule: "An increment lets its number of bytes through, and no more",
+    rule: "An increment of n permits exactly n more bytes",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -74,7 +74,7 @@ export const sending: ReadonlyArray<Row> = [
   row("W-06", {
     section: "4.2",
     level: "SHOULD",
-    rule: "A window may be raised above what it began with, and is then used",
+    rule: "A window may be raised above its first value, and the sender uses the additional credit",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -107,18 +107,18 @@ export const receiving: ReadonlyArray<Row> = [
   }),
   row("W-09", {
     section: "4.3",
-    rule: "Credit comes to a sender with a window of 4,096 bytes as well, which is never left waiting",
+    rule: "A sender with a window of 4,096 bytes gets credit, and never waits forever",
     run: (wire) => exchange(wire, wire.id(0), noise(80_000), { window: 4096 })
   }),
   row("W-10", {
     section: "4.3",
-    rule: "Credit comes to a sender with a window of 100 bytes, too",
+    rule: "A sender with a window of 100 bytes gets credit",
     run: (wire) => exchange(wire, wire.id(0), noise(1500), { window: 100 })
   }),
   row("W-11", {
     section: "4.3",
     needs: "opener",
-    rule: "Whoever has opened a stream grants credit on it all the same",
+    rule: "A side also grants credit on the streams that it opened",
     run: (wire) =>
       Effect.gen(function* () {
         const id = yield* opened(wire)
@@ -129,7 +129,7 @@ export const receiving: ReadonlyArray<Row> = [
   }),
   row("W-12", {
     section: "4.4",
-    rule: "More payload than the window draws RST FlowControlError, is skipped, and the session goes on",
+    rule: "More payload than the window is answered by RST FlowControlError and skipped, and the session continues",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -140,7 +140,7 @@ export const receiving: ReadonlyArray<Row> = [
   }),
   row("W-13", {
     section: "4.4",
-    rule: "That is judged from the header, before the payload comes",
+    rule: "Payload beyond the window is detected from the header, before the payload arrives",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -153,7 +153,7 @@ export const receiving: ReadonlyArray<Row> = [
   }),
   row("W-14", {
     section: "4.4",
-    rule: "That goes for the payload of a SYN, too",
+    rule: "The payload of a SYN counts against the window in the same way",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -186,7 +186,7 @@ export const receiving: ReadonlyArray<Row> = [
   row("W-16", {
     section: "4.4",
     needs: "opener",
-    rule: "Whoever has opened a stream guards its window all the same",
+    rule: "A side also checks the windows of the streams that it opened",
     run: (wire) =>
       Effect.gen(function* () {
         const id = yield* opened(wire)
@@ -196,7 +196,7 @@ export const receiving: ReadonlyArray<Row> = [
   }),
   row("W-17", {
     section: "4.4",
-    rule: "An increment of 0 draws RST ProtocolError, and the session goes on",
+    rule: "An increment of 0 is answered by RST ProtocolError, and the session continues",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
@@ -209,7 +209,7 @@ export const receiving: ReadonlyArray<Row> = [
   }),
   row("W-18", {
     section: "4.4",
-    rule: "A window above 2,147,483,647 bytes draws RST FlowControlError, and the session goes on",
+    rule: "A window above 2,147,483,647 bytes is answered by RST FlowControlError, and the session continues",
     run: (wire) =>
       Effect.gen(function* () {
         const id = wire.id(0)
