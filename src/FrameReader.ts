@@ -43,6 +43,28 @@ export class FrameReader extends Context.Tag("effect-muxado/FrameReader")<FrameR
  * frozen. A copy of it and a Proxy have no fast path. A session over a reader whose `each` is no function fails with
  * `InvalidOptions`.
  *
+ * @example
+ * ```ts
+ * import { FrameReader, type Transport } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * // a reader that counts the frames, also those of the fast path
+ * const counting = (transport: Transport.TransportService, count: (frames: number) => void) => {
+ *   const inner = FrameReader.make(transport)
+ *   const reader = { take: Effect.tap(inner.take, ({ frames }) => Effect.sync(() => count(frames.length))) }
+ *   const { fastPath } = inner
+ *   return fastPath === undefined
+ *     ? reader
+ *     : FrameReader.withFastPath(reader, {
+ *         each: (take) =>
+ *           fastPath.each((batch) => {
+ *             count(batch.frames.length)
+ *             return take(batch)
+ *           })
+ *       })
+ * }
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */

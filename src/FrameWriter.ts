@@ -29,6 +29,30 @@ export class FrameWriter extends Context.Tag("effect-muxado/FrameWriter")<FrameW
  * frozen. A copy of it and a Proxy have no fast path. A session over a writer whose `tryWrite` is no function fails with
  * `InvalidOptions`.
  *
+ * @example
+ * ```ts
+ * import { FrameWriter, type Transport } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * // a writer that counts the frames, also those of the fast path
+ * const counting = (transport: Transport.TransportService, count: (frames: number) => void) => {
+ *   const inner = FrameWriter.make(transport)
+ *   const writer: FrameWriter.FrameWriterService = {
+ *     write: (frames) => Effect.tap(inner.write(frames), () => Effect.sync(() => count(frames.length)))
+ *   }
+ *   const { fastPath } = inner
+ *   return fastPath === undefined
+ *     ? writer
+ *     : FrameWriter.withFastPath(writer, {
+ *         tryWrite: (frames) => {
+ *           const written = fastPath.tryWrite(frames)
+ *           if (written) count(frames.length)
+ *           return written
+ *         }
+ *       })
+ * }
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */

@@ -257,11 +257,16 @@ export class InvalidOptions extends Data.TaggedError("InvalidOptions")<{
  * @category errors
  */
 export class ServerFailed extends Data.TaggedError("ServerFailed")<{
+  /** Why the server cannot listen or run. */
   readonly reason: "AddressInUse" | "PermissionDenied" | "NoSuchAddress" | "Listen" | "RunBefore" | "Stopped"
+  /** Where the server should listen or run, and why it cannot. */
   readonly detail: string
+  /** The error of the system, if there is one. */
   readonly cause?: unknown
 }> {
+  /** `"Local"`: the failure is on this machine. */
   readonly initiator: Initiator = "Local"
+  /** `"no"`: the server has accepted no connection for this call. */
   readonly processed: Processed = "no"
 
   override get message(): string {

@@ -48,5 +48,9 @@ export interface FrameReaderService {
 export interface FastPath {
   /** The reader that offers it. */
   readonly owner: FrameReaderService
+  /**
+   * Calls `take` with each batch until `take` returns `false`. Fails with `TransportFailed` after the last batch, as
+   * `FrameReaderService.take` does.
+   */
   readonly each: (take: (batch: FrameBatch) => boolean) => Effect.Effect<void, TransportFailed>
 }

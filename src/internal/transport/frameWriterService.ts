@@ -32,5 +32,6 @@ export interface FrameWriterService {
 export interface FastPath {
   /** The writer that offers it. */
   readonly owner: FrameWriterService
+  /** Writes all frames now and returns `true`, or writes nothing and returns `false`. */
   readonly tryWrite: (frames: ReadonlyArray<Frame>) => boolean
 }

@@ -140,6 +140,11 @@ export interface TransportService {
 export interface FastPath {
   /** The transport that offers it. */
   readonly owner: TransportService
+  /**
+   * Calls `take` with each received chunk until `take` returns `false`. Fails with `TransportFailed` after the last chunk, as
+   * `read` does.
+   */
   readonly each: (take: (chunk: Uint8Array) => boolean) => Effect.Effect<void, TransportFailed>
+  /** Writes all chunks now and returns `true`, or writes nothing and returns `false`. */
   readonly tryWrite: (chunks: ReadonlyArray<Uint8Array>) => boolean
 }
