@@ -1,5 +1,5 @@
 /**
- * Byte chunks to batches of frames.
+ * Decodes byte chunks into batches of frames.
  *
  * @module
  * @since 0.1.0
@@ -22,16 +22,22 @@ import { Transport } from "./Transport.js"
 
 export type { FastPath, FrameBatch, FrameReaderService } from "./internal/transport/frameReaderService.js"
 
-/** A longer chunk (a WebSocket message, say) is decoded bit by bit: its frames are not all in memory at once. */
+/**
+ * A longer chunk, such as a WebSocket message, is decoded 64 KiB at a time, so that its frames are not all in memory at
+ * once.
+ */
 const MAX_BATCH = 64 * 1024
 
-/** After this many bytes of one chunk the event loop gets a turn: timers and sockets must not wait for all of it. */
+/**
+ * After this many bytes of one chunk, the reader yields to the event loop, so that timers and sockets do not wait for
+ * the whole chunk.
+ */
 const MAX_STRETCH = 1024 * 1024
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
 /**
- * What a session receives its frames from.
+ * The source of a session's frames.
  *
  * @since 0.1.0
  * @category tags
@@ -74,8 +80,8 @@ export const withFastPath = (reader: FrameReaderService, fastPath: Omit<FastPath
 }
 
 /**
- * A reader of one transport; it holds the decoder's state, so there must be only one. It has a fast path if the transport
- * has one.
+ * Makes a reader of one transport. It holds the decoder state, so make only one reader for each transport. It has a
+ * fast path if the transport has one.
  *
  * @example
  * ```ts
@@ -104,7 +110,7 @@ export const make = (transport: TransportService): FrameReaderService => {
   const receive = (chunk: Uint8Array): Effect.Effect<FrameBatch, TransportFailed> =>
     !isBytes(chunk)
       ? Effect.fail(readFailed(notBytes(chunk)))
-      : // an empty chunk is no sign of life, and a transport that gives them without end must not keep the loop busy
+      : // an empty chunk is not a sign of life; a transport that returns only empty chunks must not block the event loop
         chunk.length > 0
         ? Effect.succeed(decode(chunk))
         : Effect.zipRight(Effect.sleep(Duration.zero), Effect.flatMap(transport.read, receive))
@@ -124,7 +130,7 @@ export const make = (transport: TransportService): FrameReaderService => {
   })
   const fastPath = fastPathOf(transport, ["each", "tryWrite"])
   if (fastPath === undefined) return reader
-  /** The transport hands over what is no chunk. */
+  /** The transport has delivered a value that is not a chunk. */
   const broken = new Once<never, TransportFailed>()
   const each = (take: (batch: FrameBatch) => boolean): Effect.Effect<void, TransportFailed> =>
     Effect.suspend(() => {
@@ -135,7 +141,7 @@ export const make = (transport: TransportService): FrameReaderService => {
         if (!isBytes(chunk)) {
           broken.complete(Exit.fail(readFailed(notBytes(chunk))))
         } else if (rest.length > 0) {
-          // the transport goes on although it was asked to pause
+          // the transport continues although it was asked to pause
           rest = concat([rest, chunk])
         } else if (chunk.length > 0) {
           stretch = 0
@@ -162,8 +168,8 @@ const readFailed = (cause: unknown): TransportFailed =>
   new TransportFailed({ reason: "Read", cause, initiator: "Local", processed: "maybe" })
 
 /**
- * The reader of the context's transport. Every use of the layer is a reader of its own, so that two sessions in one
- * program do not share a decoder.
+ * The reader of the transport in the context. Each use of the layer makes a new reader, so that two sessions do not
+ * share a decoder.
  *
  * @example
  * ```ts
