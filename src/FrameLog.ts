@@ -19,7 +19,7 @@ import type { InboundFrame } from "./protocol/wire/frame.js"
 import { mergeFrames } from "./protocol/wire/mergeFrames.js"
 
 /**
- * How frames are logged.
+ * Options of the frame log.
  *
  * @since 0.1.0
  * @category models

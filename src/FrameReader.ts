@@ -110,7 +110,7 @@ export const make = (transport: TransportService): FrameReaderService => {
   const receive = (chunk: Uint8Array): Effect.Effect<FrameBatch, TransportFailed> =>
     !isBytes(chunk)
       ? Effect.fail(readFailed(notBytes(chunk)))
-      : // an empty chunk is not a sign of life; a transport that returns only empty chunks must not block the event loop
+      : // an empty chunk is not a sign of life; one that returns only those must not block the event loop
         chunk.length > 0
         ? Effect.succeed(decode(chunk))
         : Effect.zipRight(Effect.sleep(Duration.zero), Effect.flatMap(transport.read, receive))

@@ -26,8 +26,8 @@ export class FrameWriter extends Context.Tag("effect-muxado/FrameWriter")<FrameW
 
 /**
  * A new writer with the `write` of `writer` and a fast path: see `FastPath` for what `tryWrite` must do. The new writer
- * is frozen. A copy of it and a Proxy have no fast path. If `tryWrite` is not a function, a session over the writer fails
- * with `InvalidOptions`.
+ * is frozen. A copy of it and a Proxy have no fast path. If `tryWrite` is not a function, a session over the writer
+ * fails with `InvalidOptions`.
  *
  * @example
  * ```ts

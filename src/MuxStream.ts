@@ -50,13 +50,16 @@ export const isMuxStream = (value: unknown): value is MuxStream => isMarked(valu
 export const read = (self: MuxStream): Effect.Effect<Option.Option<Uint8Array>, StreamError> => self.read
 
 /**
- * How much `readAll` takes.
+ * The limit of `readAll`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ReadAllOptions {
-  /** In bytes. Default 16,777,216 (16 MiB); more fail with `ReadLimitExceeded`, and reset the stream. */
+  /**
+   * In bytes. Default 16,777,216 (16 MiB). If the peer sends more, `readAll` fails with `ReadLimitExceeded`, and the
+   * stream is reset.
+   */
   readonly maxBytes?: number | undefined
 }
 
@@ -105,7 +108,7 @@ export const write: {
 
 /**
  * Ends the outbound direction (half-close). The FIN is sent after all earlier writes. Reading stays open. A second call
- * has no effect. Fails when the stream or the session had failed before.
+ * has no effect. Fails if the stream or the session has already failed.
  *
  * @since 0.1.0
  * @category writing
@@ -124,8 +127,8 @@ export const close = (self: MuxStream): Effect.Effect<void> => self.close
 /**
  * Ends both directions at once. Unsent bytes are dropped. On the peer, pending reads and writes fail with `StreamReset`
  * and this code (any uint32). StreamRefused (5) and AcceptQueueFull (9) tell the peer that nothing was processed, so
- * that it may try again. It has no effect on a stream that has ended. A code that is no uint32 is a defect
- * (`InvalidOptions`).
+ * that it may try again. It has no effect on a stream that has ended. If the code is not a uint32, the
+ * effect dies with `InvalidOptions`.
  *
  * @since 0.1.0
  * @category ending

@@ -38,8 +38,8 @@ export interface SessionOptions {
   /** Every stream begins with a 32-bit type; needed for heartbeats. Default true. */
   readonly typed?: boolean | undefined
   /**
-   * After `interval` without a byte from the peer a heartbeat is sent, and after `tolerance` more the session ends with
-   * `SessionDead` (`"Heartbeat"`). Default: 10 and 15 seconds. With `false`, the session sends none, but still answers
+   * If the peer sends nothing for `interval`, the session sends a heartbeat. If the peer then sends nothing for
+   * `tolerance`, the session ends with `SessionDead` (`"Heartbeat"`). Default: 10 and 15 seconds. With `false`, the session sends none, but still answers
    * the peer's.
    */
   readonly heartbeat?:
@@ -68,7 +68,8 @@ export interface SessionOptions {
    */
   readonly growthLimit?: number | undefined
   /**
-   * The `window` of the peer in bytes, if it differs from this side's: what may be sent on a stream at first. Default:
+   * The `window` of the peer in bytes, if it differs from this side's: the bytes that may be sent on a stream
+   * before the first increment. Default:
    * `window`.
    */
   readonly peerWindow?: number | undefined

@@ -76,7 +76,8 @@ export const withFastPath = (transport: TransportService, fastPath: Omit<FastPat
 /**
  * Whether a value has the four operations of a transport: `read`, `end` and `destroy` are effects, `write` is a
  * function. A transport has no type id, so that programs can write their own. A Node stream is not a transport:
- * its operations are functions. `NodeTransport.fromDuplex` makes a transport from it. Takes any value, and never throws.
+ * its operations are functions. `NodeTransport.fromDuplex` makes a transport from it. Takes any value, and
+ * never throws.
  *
  * @since 0.1.0
  * @category guards

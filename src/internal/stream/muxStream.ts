@@ -22,14 +22,14 @@ import type { MuxStreamTypeId } from "../support/typeIds.js"
 export interface MuxStream extends Inspectable, Pipeable {
   /** The mark that `isMuxStream` looks for. */
   readonly [MuxStreamTypeId]: MuxStreamTypeId
-  /** Its number on the wire: odd if the client opened it, even if the server did. */
+  /** The stream id on the wire: odd if the client opened the stream, even if the server did. */
   readonly id: number
   /** The 32-bit type that the opener chose; `undefined` on untyped sessions. */
   readonly type: number | undefined
   /** Which side opened it: `"Local"` is this one. */
   readonly initiator: Initiator
   /**
-   * The next bytes, as many as have arrived together; `None` after the peer's FIN. Waits while there are none. Fails
+   * Reads the next chunk of received bytes. Returns `None` after the peer's FIN. Waits while there are none. Fails
    * with `StreamReset`, `StreamClosed`, or the error that ended the session. Details: `MuxStream.read`.
    */
   readonly read: Effect.Effect<Option.Option<Uint8Array>, StreamError>
@@ -55,7 +55,7 @@ export interface MuxStream extends Inspectable, Pipeable {
    * Closes the stream: sends the accepted bytes, then FIN, and stops reading. Does not wait for the network.
    */
   readonly close: Effect.Effect<void>
-  /** Ends the stream at once in both directions. `code` is any uint32; another value is a defect (`InvalidOptions`). */
+  /** Ends the stream at once in both directions. `code` is any uint32. With another value the effect dies with `InvalidOptions`. */
   readonly reset: (code: number) => Effect.Effect<void>
   /** Drops the received bytes and all later ones. Writing stays open. */
   readonly stopReading: Effect.Effect<void>

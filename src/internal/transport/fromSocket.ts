@@ -30,16 +30,15 @@ import { ending } from "./socketEnd.js"
 import { watchFinalizers } from "./watchFinalizers.js"
 
 /**
- * What can be told about a `Socket` that becomes a transport.
+ * Options for a `Socket` that is used as a transport.
  *
  * @since 0.1.0
  * @category models
  */
 export interface SocketOptions {
   /**
-   * The bytes that may have arrived without having been read, before the transport fails. Default: 64 MiB, all that a
-   * peer may send unasked under a session's default receive budget, so that only a peer which ignores its windows, or
-   * a process which stood still, meets it. A WebSocket that can pause does so at 1 MiB.
+   * The maximum number of unread bytes. If there are more, the transport fails. Default: 64 MiB. A session reads all the
+   * time, so unread bytes collect only while the process is busy. A WebSocket that can pause is paused at 1 MiB.
    */
   readonly maxBuffered?: number | undefined
   /**
