@@ -1,4 +1,4 @@
-/** What a server does with its connections, wherever they come from. */
+/** Runs a session for each connection of a server, for every kind of listener. */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -26,20 +26,20 @@ interface Options {
   readonly maxConnections: number
 }
 
-/** What the server of a connection knows about it. */
+/** Information from the server about one connection. */
 export interface Origin {
-  /** The services that the connection's handler gets beyond its own. */
+  /** Additional services for the connection's handler. */
   readonly services?: Context.Context<never> | undefined
-  /** Who is at the other end, where the transport does not know it. */
+  /** The address of the peer, if the transport does not know it. */
   readonly peer?: string | undefined
 }
 
-/** Starts a connection's fiber; the fiber is interrupted by nothing but the end of the server. */
+/** Starts a fiber for a connection. Only the end of the server interrupts it. */
 export type OnConnection = (transport: MakeTransport, origin?: Origin) => Fiber.RuntimeFiber<void>
 
 /**
- * Listens with `listen`, which runs until it is interrupted, and runs `handler` with a session for each connection. At
- * the end: no more connections, all sessions are drained at once, and what is left is interrupted.
+ * Listens with `listen`, and runs `handler` with a session for each connection. When `listen` ends, it drains all
+ * sessions at the same time. Then it interrupts the fibers that still run.
  */
 export const runConnections = <A, E, R>(
   options: Options,
@@ -56,7 +56,7 @@ export const runConnections = <A, E, R>(
       const onConnection: OnConnection = (transport, origin = {}) => {
         const work: Effect.Effect<void, never, Exclude<R, Scope.Scope>> = open < options.maxConnections
           ? connection(transport, origin, links, options, handler, sessions)
-          : refuse(transport, "There are too many connections")
+          : refuse(transport, `the limit of ${options.maxConnections} connections is reached (maxConnections)`)
         open++
         const fiber = runner.fork(
           Effect.ensuring(
@@ -74,13 +74,13 @@ export const runConnections = <A, E, R>(
     })
   )
 
-/** A link to the span in which this runs, if there is one. */
+/** A link to the span of the fiber that runs this; empty if it has none. */
 const linksToHere: Effect.Effect<ReadonlyArray<Tracer.SpanLink>> = Effect.currentParentSpan.pipe(
   Effect.map((span): ReadonlyArray<Tracer.SpanLink> => [{ _tag: "SpanLink", span, attributes: {} }]),
   Effect.orElseSucceed(() => [])
 )
 
-/** Takes a connection, and drops it. */
+/** Accepts a connection, logs the reason of its refusal, and closes it. */
 export const refuse = (makeTransport: MakeTransport, why: string): Effect.Effect<void> =>
   Effect.zipRight(Effect.logDebug(`A connection was refused: ${why}`), Effect.ignore(Effect.scoped(makeTransport)))
 
@@ -95,10 +95,10 @@ const connection = <A, E, R>(
   Effect.gen(function* () {
     const opened = yield* Effect.either(makeTransport)
     if (Either.isLeft(opened)) {
-      return yield* Effect.logDebug(`A connection was gone before it became a session: ${opened.left.message}`)
+      return yield* Effect.logDebug(`A connection ended before its session started: ${opened.left.message}`)
     }
     const began = yield* millis
-    // its release has to come after the session's own, which ends the session
+    // this finalizer must run after the session's own finalizer, which ends the session
     const started = yield* Effect.acquireRelease(
       Effect.sync((): { session?: SessionService } => ({})),
       ({ session }) => (session === undefined ? Effect.void : reportEnd(session, origin, began))
@@ -109,7 +109,7 @@ const connection = <A, E, R>(
       Effect.sync(() => sessions.add(session)),
       () => Effect.sync(() => sessions.delete(session))
     )
-    // a handler may still finish its work when the session is over, but not for ever
+    // after the end of the session, the handler has `drainTimeout` to finish its work
     const overdue = Effect.zipRight(session.closed, Effect.sleep(options.resolved.drainTimeout))
     yield* race(
       withServices(
@@ -120,7 +120,7 @@ const connection = <A, E, R>(
     )
   }).pipe(
     Effect.scoped,
-    // the span around the server lasts as long as the server: below it, all connections would be one endless trace
+    // the caller's span lasts as long as the server: as its children, all connections would be one endless trace
     Effect.withSpan("effect-muxado/SessionServer.connection", { root: true, links }),
     Effect.exit,
     Effect.flatMap(reportHandler)
@@ -134,10 +134,13 @@ const withServices = <A, E, R>(
     ? effect
     : Effect.mapInputContext(effect, (own: Context.Context<R>) => Context.merge(own, services))
 
-/** One line for each session: what it was, and why it ended. Nothing else tells of one that a peer has ended. */
+/**
+ * Logs one line when a session has ended: peer, duration, reason and number of streams. No other line reports a session
+ * that the peer has ended.
+ */
 const reportEnd = (session: SessionService, origin: Origin, began: number): Effect.Effect<void> =>
   Effect.gen(function* () {
-    // its own finalizer comes before this one, and ends it in any case
+    // does not wait: the session's own finalizer has run, and has ended the session
     const error = yield* session.closed
     const { accepted, lost, opened } = yield* session.stats
     const duration = Math.round((yield* millis) - began)
@@ -158,7 +161,7 @@ export const hostAndPort = (host: string, port: number): string => `${host.inclu
 const reportHandler = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
   if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return Effect.void
   if (Cause.isDie(exit.cause)) return Effect.logError("The handler of a session died", exit.cause)
-  // an end of the session or of a stream reaches most handlers as a failure; it says nothing about the handler
+  // most handlers fail when their session or stream ends, and that is not their fault
   return isMuxadoError(Cause.squash(exit.cause))
     ? Effect.logDebug("The handler of a session failed", exit.cause)
     : Effect.logWarning("The handler of a session failed", exit.cause)

@@ -1,4 +1,4 @@
-/** Which reason of `ServerFailed` an error of the system is. */
+/** Maps an error code of the system to a reason of `ServerFailed`. */
 import type { ServerFailed } from "../../MuxadoError.js"
 
 const REASONS: Readonly<Record<string, ServerFailed["reason"]>> = {
@@ -14,7 +14,7 @@ const REASONS: Readonly<Record<string, ServerFailed["reason"]>> = {
   ENOTFOUND: "NoSuchAddress"
 }
 
-/** `"Listen"` for what has no code of its own. */
+/** The reason for an error of listening: `"Listen"` if its code is not in the table. */
 export const listenReason = (cause: unknown): ServerFailed["reason"] => {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
   return (typeof code === "string" ? REASONS[code] : undefined) ?? "Listen"

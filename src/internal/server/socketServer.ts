@@ -1,6 +1,6 @@
 /**
- * The connections of a `SocketServer` of the platform, from the moment it listens: a WebSocket that connects while nothing
- * listens for it would be neither served nor closed.
+ * Accepts the connections of a platform `SocketServer` from the moment it listens. The platform neither serves nor
+ * closes a WebSocket that connects while the server has no handler.
  */
 import type * as Socket from "@effect/platform/Socket"
 import type { SocketServer } from "@effect/platform/SocketServer"
@@ -33,18 +33,18 @@ type Listen = (onConnection: OnConnection) => Effect.Effect<never, ServerFailed>
 
 export interface Subscription {
   /**
-   * Runs `use` with a function that takes the connections, those that wait first, until it is interrupted or the server
-   * ends. Only once, and afterwards new connections are closed.
+   * Runs `use` with a function that accepts the connections, the waiting ones first, until it is interrupted or the
+   * server ends. It can run once. Afterwards new connections are closed.
    */
   readonly whileTaken: <R>(
     use: (listen: Listen) => Effect.Effect<never, ServerFailed, R>
   ) => Effect.Effect<never, ServerFailed, R>
 }
 
-/** How many connections wait for `run`. */
+/** The maximum number of connections that wait for `run`. */
 const MAX_WAITING = 128
 
-/** What is done with a new connection. */
+/** Says what happens with a new connection. */
 type Phase =
   { readonly _tag: "Wait" } | { readonly _tag: "Take"; readonly take: OnConnection } | { readonly _tag: "Refuse" }
 
@@ -54,13 +54,13 @@ class Waiting {
   fiber: Fiber.RuntimeFiber<void> | undefined = undefined
 }
 
-/** Takes the server's connections until the scope ends. */
+/** Accepts the server's connections until the scope closes. */
 export const subscribe = (server: Server): Effect.Effect<Subscription, never, Scope.Scope> =>
   Effect.gen(function* () {
     let phase: Phase = { _tag: "Wait" }
     let ran = false
     const waiting = new Set<Waiting>()
-    /** Why the server gives no more connections. */
+    /** Fails with the reason why the server delivers no more connections. */
     const ended = new Once<never, ServerFailed>()
 
     const end = (reason: ServerFailed): Effect.Effect<boolean> => Effect.sync(() => ended.complete(Exit.fail(reason)))
@@ -77,12 +77,12 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
       phase = { _tag: "Refuse" }
       const connections = [...waiting]
       waiting.clear()
-      // one whose fiber is not known yet ends by this
+      // ends a connection whose `fiber` is not set yet
       for (const { taken } of connections) taken.complete(interrupted)
       return Fiber.interruptAll(connections.flatMap(({ fiber }) => (fiber === undefined ? [] : [fiber])))
     })
 
-    /** Holds the connection until it is taken and done with, or has ended. */
+    /** Keeps a waiting connection open until its handler has ended, or until the connection itself ends. */
     const hold = (
       socket: Socket.Socket,
       origin: Origin,
@@ -95,7 +95,10 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
         if (take !== undefined) yield* Fiber.await(take(Effect.succeed(transport), origin))
       }).pipe(Effect.scoped, Effect.ignore)
 
-    /** Runs in the fiber that the server has started for the connection. The connection itself outlives that fiber. */
+    /**
+     * Runs in the fiber that the server starts for a connection. A connection that waits has its own fiber, which can
+     * run longer.
+     */
     const accept = (socket: Socket.Socket, around: Context.Context<never>): Effect.Effect<void> =>
       Effect.uninterruptibleMask((restore) =>
         Effect.contextWithEffect((here: Context.Context<never>) => {
@@ -104,9 +107,9 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
           const medium = mediumIn(services)
           const transport = Effect.map(open(socket, {}, { medium }), ({ transport }) => transport)
           if (phase._tag === "Take") return restore(Fiber.join(phase.take(transport, origin)))
-          if (phase._tag === "Refuse") return restore(refuse(transport, "the server does not run any more"))
+          if (phase._tag === "Refuse") return restore(refuse(transport, "the server has stopped"))
           if (waiting.size >= MAX_WAITING) {
-            return restore(refuse(transport, `${MAX_WAITING} wait already for the server to run`))
+            return restore(refuse(transport, `the server does not run yet, and ${MAX_WAITING} connections wait for it`))
           }
           const connection = new Waiting()
           waiting.add(connection)
@@ -126,7 +129,7 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
         call("what run of a SocketServer gives", () => server.run((socket) => accept(socket, around)))
     ).pipe(Effect.onExit((exit) => Effect.zipRight(end(reasonOf(exit)), refuseAll)))
 
-    // starts it in this step: a client that connects in the next one must find it listening
+    // starts to listen in this step, because a client may connect in the next one
     const runner = yield* Runner.current()
     yield* Effect.acquireRelease(
       Effect.sync(() => runner.fork(listening)),
@@ -144,27 +147,27 @@ export const subscribe = (server: Server): Effect.Effect<Subscription, never, Sc
         Effect.uninterruptibleMask((restore) => {
           if (ran) return Effect.fail(new ServerFailed({ reason: "RunBefore", detail: RUN_BEFORE }))
           ran = true
-          // interrupted before it listens, it must not leave those that wait
+          // if it is interrupted before it listens, it must close the waiting connections
           return Effect.ensuring(restore(use(listen)), refuseAll)
         })
     }
   })
 
-/** What a server provides for one connection: what was not there, or was another, when the server was made to run. */
+/** The services that a server adds for one connection: those that were missing or different when the server started. */
 const added = (around: Context.Context<never>, here: Context.Context<never>): Context.Context<never> => {
   const services = new Map<string, unknown>()
   for (const [key, service] of here.unsafeMap) {
-    // a scope, and a span, are those of the server's own work
+    // the scope and the span belong to the server itself
     if (key === Scope.Scope.key || key === Tracer.ParentSpan.key) continue
     if (!around.unsafeMap.has(key) || around.unsafeMap.get(key) !== service) services.set(key, service)
   }
   return Context.unsafeMake(services)
 }
 
-/** By its key, as in `medium.ts`. */
+/** Identified by its key, for the reason given at `NetSocket` in `medium.ts`. */
 const IncomingMessage = Context.GenericTag<unknown>("@effect/platform-node-shared/NodeSocketServer/IncomingMessage")
 
-/** The client's address and port, as the servers of the platform know them. */
+/** The client's address and port, from the services that a platform server provides. */
 const addressIn = (services: Context.Context<never>): string | undefined => {
   const netSocket = Option.getOrUndefined(Context.getOption(services, NetSocket))
   const request = Option.getOrUndefined(Context.getOption(services, IncomingMessage))
@@ -197,6 +200,6 @@ const messageOf = (error: unknown): string => (error instanceof Error ? error.me
 const stopped = (detail: string, cause?: unknown): ServerFailed =>
   new ServerFailed({ reason: "Stopped", detail, ...(cause === undefined ? {} : { cause }) })
 
-const RUN_BEFORE = "The server runs, or has run: it listens once"
-const SCOPE_ENDED = "The server's scope has ended"
-const STOPPED = "The SocketServer has stopped by itself"
+const RUN_BEFORE = "run was already called: a server can run only once"
+const SCOPE_ENDED = "the scope of the server has closed"
+const STOPPED = "the SocketServer stopped without an error"

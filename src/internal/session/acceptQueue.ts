@@ -1,4 +1,7 @@
-/** Who takes the streams that the peer opens: servers, in the step that announces a stream, or fibers that accept. */
+/**
+ * Distributes the streams that the peer opens. A free server (`serve`) takes a stream in the step that announces it.
+ * The other streams wait for fibers that call `accept`.
+ */
 import * as Effect from "effect/Effect"
 import type { Processed, SessionError } from "../../MuxadoError.js"
 import type { Connection } from "../../protocol/connection.js"
@@ -7,13 +10,13 @@ import type { StreamHandle } from "../stream/streamHandle.js"
 import { Queue } from "../support/queue.js"
 import { WaitSet } from "../support/waiters.js"
 
-/** Takes streams of the peer as they come: `free` more, for now. */
+/** A `serve` that runs. It can take `free` more streams now. */
 export interface Server {
   free: number
   readonly start: (stream: StreamHandle) => void
 }
 
-/** What accepting needs of its session. */
+/** The parts of the session that accepting needs. */
 interface Accepting {
   readonly connection: Connection
   readonly step: <A>(f: (connection: Connection) => A) => A
@@ -31,7 +34,7 @@ export class AcceptQueue {
     private readonly acceptBacklog: number
   ) {}
 
-  /** A stream is there. A free server takes it in this step; only one that no server takes waits in the queue. */
+  /** Adds a new stream. A free server takes it in this step. If no server is free, the stream waits in the queue. */
   offer(handle: StreamHandle): void {
     for (const server of this.servers) {
       if (server.free > 0) {
@@ -40,18 +43,18 @@ export class AcceptQueue {
         return server.start(handle)
       }
     }
-    // it can only be full if a server has gone that would have taken the stream
+    // the core refuses what exceeds the queue and the free servers: it is full only if a server has left since
     if (this.waiting.size >= this.acceptBacklog) return handle.refuse()
     this.waiting.push(handle)
     this.acceptors.notifyAll()
   }
 
-  /** The session takes no more streams: fibers that wait for one look again. */
+  /** Wakes the fibers that wait in `accept`. They fail if the session accepts no more streams. */
   notifyAll(): void {
     this.acceptors.notifyAll()
   }
 
-  /** Gives every stream to `server` while it is free, those that wait first. */
+  /** Gives streams to `server` while it is free, the waiting ones first. */
   subscribe(server: Server): void {
     this.servers.add(server)
     this.serve(server)
@@ -62,7 +65,7 @@ export class AcceptQueue {
     this.announceDemand()
   }
 
-  /** A handler is done. */
+  /** Says that a handler of `server` has ended. */
   release(server: Server): void {
     server.free++
     if (this.servers.has(server)) this.serve(server)
@@ -72,7 +75,7 @@ export class AcceptQueue {
     while (server.free > 0) {
       const handle = this.waiting.shift()
       if (handle === undefined) break
-      // before the step, which may run a fiber that asks for a place
+      // before the step, because the step may run a fiber that reads `free`
       server.free--
       this.accepted(handle)
       server.start(handle)
@@ -80,7 +83,7 @@ export class AcceptQueue {
     this.announceDemand()
   }
 
-  /** The core must know before a burst comes how much of it will be taken at once. */
+  /** Tells the core how many streams the servers can take at once, so that a burst does not overflow the backlog. */
   announceDemand(): void {
     let demand = 0
     for (const server of this.servers) demand += server.free
@@ -98,7 +101,10 @@ export class AcceptQueue {
     this.session.step((connection) => connection.accept(handle.core))
   }
 
-  /** Takes the next stream of the peer; the caller is uninterruptible, and `restore` is its own. */
+  /**
+   * Takes the next stream of the peer, or waits for it. The caller runs in an uninterruptible region, and `restore`
+   * comes from that region.
+   */
   accept(restore: Restore): Effect.Effect<StreamHandle, SessionError> {
     return Effect.suspend(() => {
       const next = this.take()
@@ -111,7 +117,7 @@ export class AcceptQueue {
     })
   }
 
-  /** Nothing will take the streams that wait: refused, the peer may try them elsewhere. */
+  /** Refuses all waiting streams, because nothing will accept them. The peer may open them on another session. */
   refuseAll(): void {
     for (let handle = this.take(); handle !== undefined; handle = this.take()) handle.refuse()
   }

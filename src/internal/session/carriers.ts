@@ -1,16 +1,17 @@
-/** What can carry a session: a value with the operations of a transport, which carries no other session. */
+/** Checks whether a value can carry a session: it has the operations of a transport, and has not carried a session. */
 import type { TransportService } from "../transport/transportService.js"
 import { describe } from "../support/describe.js"
 
 /**
  * Whether a value has the operations of a transport.
  *
- * Not `Transport.isTransport`: a getter may fail now and work later, and the session reports what it throws then.
+ * It calls no getter, unlike `Transport.isTransport`. If a getter throws, the session reports this when it uses the
+ * operation.
  */
 export const hasOperations = (value: unknown): boolean => {
   if (typeof value !== "object" || value === null) return false
   try {
-    // what has `pipe` and `on` is a Node stream
+    // an object with `pipe` and `on` is a Node stream
     const names = ["read", "write", "end", "destroy"]
     return names.every((name) => name in value) && !("pipe" in value && "on" in value)
   } catch {
@@ -18,14 +19,16 @@ export const hasOperations = (value: unknown): boolean => {
   }
 }
 
-/** What is wrong with a value that is no transport. */
+/** The error text for a value that is not a transport. */
 export const noTransport = (value: unknown): string =>
   `a session needs a transport whose read, end and destroy are effects, not ${describe(value)}`
 
-/** The transports that carry a session, or did: what one session leaves unread is no beginning for another. */
+/**
+ * The transports that carry or have carried a session. The bytes that one session leaves unread cannot start another.
+ */
 export const carriers = new WeakSet<TransportService>()
 
-/** What is wrong with a transport that is one of `carriers`. */
+/** The error text for a transport in `carriers`. */
 export const CARRIES_ONE =
   "this transport already carries a session: make a transport for each session, " +
   "or compose the session's layer with its transport's once and share the result"

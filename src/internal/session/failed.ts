@@ -1,12 +1,12 @@
-/** What ends a session whose reader, writer or timer cannot go on. */
+/** Ends a session whose reader, writer or timer fails. */
 import * as Cause from "effect/Cause"
 import { TransportFailed } from "../../MuxadoError.js"
 import type { SessionState } from "./state.js"
 
 /**
- * A fiber of the session ends before the session has: a transport, reader or writer that throws, dies or interrupts
- * itself must end it as one that fails does, since nothing else would. The session interrupts
- * its fibers only after its end.
+ * Ends the session with `TransportFailed`, unless it has ended. A transport, reader or writer that throws, dies or
+ * interrupts itself ends its session, like one that fails, because nothing else would end it. The session interrupts
+ * its fibers only after its end, so an interruption before that is a fault.
  */
 export const failed = (session: SessionState, reason: "Read" | "Write", cause: Cause.Cause<TransportFailed>): void => {
   if (session.connection.end !== undefined) return

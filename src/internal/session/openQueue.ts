@@ -1,4 +1,4 @@
-/** Opening streams, in the order in which it was asked for. */
+/** Opens streams, in the order of the calls. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { OpenError } from "../../MuxadoError.js"
@@ -19,7 +19,7 @@ interface Request {
   resume: Resume<StreamHandle, OpenError> | undefined
 }
 
-/** What opening needs of its session. */
+/** The parts of the session that opening needs. */
 interface Opener {
   readonly step: <A>(f: (connection: Connection) => A) => A
   /** Called in the step that has opened the stream. */
@@ -31,7 +31,7 @@ export class OpenQueue {
 
   constructor(private readonly session: Opener) {}
 
-  /** Opens a stream, which the caller must end; `undefined` when that must wait, or fails. */
+  /** Opens a stream at once; the caller must end it. Returns `undefined` if the call must wait or would fail. */
   openNow(type: number | undefined): StreamHandle | undefined {
     if (this.requests.size > 0) return undefined
     return this.session.step((connection) => {
@@ -41,8 +41,8 @@ export class OpenQueue {
   }
 
   /**
-   * Opens a stream, which the caller must end, or waits until there is room. The caller is a fiber that runs, in an
-   * uninterruptible region whose `restore` this is.
+   * Opens a stream, or waits until the limit of open streams allows it. The caller must end the stream. It calls this
+   * in a fiber, in an uninterruptible region, and `restore` comes from that region.
    */
   open(type: number | undefined, restore: Restore): Effect.Effect<StreamHandle, OpenError> {
     const request: Request = { type, opened: undefined, outcome: undefined, resume: undefined }
@@ -56,7 +56,7 @@ export class OpenQueue {
     return Effect.onInterrupt(restore(opened), () => Effect.sync(() => this.withdraw(request)))
   }
 
-  /** There may be room, or a reason to fail. */
+  /** Tries the waiting calls again: the limit may allow them now, or they may have to fail. */
   pump(): void {
     for (const request of this.requests) {
       this.session.step((connection) => this.attempt(request, connection))
@@ -65,7 +65,7 @@ export class OpenQueue {
     }
   }
 
-  /** In one step, whose events wake fibers only when the request is done, or in its place. */
+  /** Runs inside one step. The events of the step wake fibers after the request is done or stands in the queue. */
   private attempt(request: Request, connection: Connection): void {
     const result = connection.open(request.type)
     if (!("_tag" in result)) {
@@ -84,7 +84,7 @@ export class OpenQueue {
 
   private withdraw(request: Request): void {
     this.requests.delete(request)
-    // it was opened in the instant in which its fiber was interrupted
+    // the stream was opened, but its fiber was interrupted before it received the stream
     request.opened?.endWith(interrupted)
   }
 }

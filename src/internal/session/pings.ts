@@ -1,4 +1,4 @@
-/** Heartbeats that a program sends by itself, until they are answered or lost. */
+/** Heartbeats that a program sends with `ping`, until they are answered or lost. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { SessionError } from "../../MuxadoError.js"
@@ -20,7 +20,7 @@ export class Pings {
     private readonly refused: () => SessionError
   ) {}
 
-  /** Sends a heartbeat and waits for its echo: the round trip in milliseconds. Its number is `random`, or the next free one. */
+  /** Sends a heartbeat and waits for its echo. Its number is `random`, or the next free one. Returns the round trip in ms. */
   ping(random: number): Effect.Effect<number, Failure> {
     return park<number, Failure>((resume) => {
       let nonce = random

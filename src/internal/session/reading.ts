@@ -1,4 +1,4 @@
-/** Frames in: by a fiber, or by callbacks on the fast path, and received in turns on both. */
+/** Receives frames in turns, from a fiber or, on the fast path, from callbacks. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { FrameBatch, FrameReaderService } from "../transport/frameReaderService.js"
@@ -10,14 +10,16 @@ import { failed } from "./failed.js"
 import type { SessionState } from "./state.js"
 
 /**
- * After this many frames of one batch, the fibers that they woke get a turn, and their answers leave: the peer works on them
- * while the rest is received. If all were received at once, the two sides would take turns instead.
+ * After this many frames of one batch, the fibers that they woke get a turn, and their answers are sent. So the peer
+ * works on these answers while this side receives the other frames. Otherwise each side would wait while the other
+ * one works.
  */
 const FRAMES_PER_TURN = 16
 
 /**
- * Frames in. It waits for the transport and for the turns of what has arrived, never for a write or for the application.
- * The next chunk is read when the last has been received. A callback may bring one more batch before that.
+ * Receives frames until the reader fails, and then ends the session. It waits for the transport and for the turns of
+ * the frames that have arrived, never for a write or for the application. It reads the next chunk when all frames of
+ * the last one have been received. A callback may bring one more batch before that.
  */
 export const readLoop = (session: SessionState, reader: FrameReaderService): Effect.Effect<void> => {
   const receiver = new BatchReceiver(session)
@@ -35,7 +37,7 @@ export const readLoop = (session: SessionState, reader: FrameReaderService): Eff
       : Effect.flatMap(runEach("reader", fastPath, receive), () => receiver.received)
   return reading.pipe(
     Effect.forever,
-    // what came before the failure counts
+    // frames that came before the failure are received first
     Effect.catchAllCause((cause) => Effect.map(receiver.rest, () => failed(session, "Read", cause)))
   )
 }
@@ -43,7 +45,7 @@ export const readLoop = (session: SessionState, reader: FrameReaderService): Eff
 /** Receives batches in order, some frames in each turn. The turns are tasks of the scheduler. */
 class BatchReceiver {
   private batch: FrameBatch | undefined = undefined
-  /** How many frames of `batch` were received. */
+  /** The number of frames of `batch` that were received. */
   private from = 0
   private readonly waiting = new Queue<FrameBatch>()
   private readonly done = new Signal()
@@ -51,12 +53,14 @@ class BatchReceiver {
 
   constructor(private readonly session: SessionState) {}
 
-  /** Begins to receive a batch. False if an earlier one is not done: then no more should be given until `received`. */
+  /**
+   * Begins to receive a batch. Returns false if an earlier batch is not done: then the next one waits for `received`.
+   */
   receive(batch: FrameBatch): boolean {
     if (this.fault !== undefined) return false
     return this.guard(() => {
       checkBatch(batch)
-      // even a batch without a frame is heard, and may bring a deadline with it
+      // also for a batch without a frame: its bytes show that the peer is alive, and may set a deadline
       this.session.heard(batch)
       if (this.batch !== undefined) {
         this.waiting.push(batch)
@@ -68,13 +72,13 @@ class BatchReceiver {
     })
   }
 
-  /** Waits until all batches were received. Dies if that cannot be. */
+  /** Waits until all batches were received. Dies if one of them could not be received. */
   readonly received: Effect.Effect<void> = Effect.suspend(() => {
     if (this.fault !== undefined) return Effect.die(this.fault.error)
     return this.batch === undefined ? Effect.void : Effect.zipRight(this.done.wait, this.received)
   })
 
-  /** Waits until all batches were received, or that cannot be. */
+  /** Waits until all batches were received, or until one of them could not be received. */
   readonly rest: Effect.Effect<void> = Effect.suspend(() =>
     this.fault !== undefined || this.batch === undefined ? Effect.void : Effect.zipRight(this.done.wait, this.rest)
   )
@@ -101,7 +105,7 @@ class BatchReceiver {
     })
   }
 
-  /** Nothing above would catch it: the medium and the scheduler call back. */
+  /** Ends the session if `task` throws. The medium or the scheduler calls it, and neither handles an exception. */
   private guard(task: () => boolean): boolean {
     try {
       return task()
@@ -114,8 +118,8 @@ class BatchReceiver {
   }
 }
 
-/** A reader may be somebody else's. */
+/** Checks the result of a reader, because a program may provide its own. */
 const checkBatch = (batch: unknown): void => {
   if (typeof batch === "object" && batch !== null && "frames" in batch && Array.isArray(batch.frames)) return
-  throw new TypeError(`a FrameReader must give { frames, midFrame }, not ${describe(batch)}`)
+  throw new TypeError(`a FrameReader must return { frames, midFrame }, not ${describe(batch)}`)
 }

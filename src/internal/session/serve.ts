@@ -1,4 +1,4 @@
-/** A supervised fiber for every stream that the peer opens. */
+/** Runs a supervised fiber for every stream that the peer opens. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -20,10 +20,10 @@ import { WaitSet } from "../support/waiters.js"
 type Handler<A, E, R> = (stream: MuxStream) => Effect.Effect<A, E, R>
 
 /**
- * Runs the handler for every stream of the peer until no more will come, and completes when the last one has ended.
- * Interrupting it interrupts them all.
+ * Runs the handler for every stream of the peer. Completes when the session accepts no more streams and the last
+ * handler has ended. An interruption interrupts all handlers.
  *
- * A stream is taken in the step that announces it, so that a burst that arrives in one chunk fills no backlog while
+ * It takes a stream in the step that announces it. So a burst of streams in one chunk does not fill the backlog while
  * handlers are free.
  */
 export const serve = <A, E, R>(
@@ -48,7 +48,7 @@ export const serve = <A, E, R>(
     )
   )
 
-/** A fiber in the queue of its `HandlerSet`, which is no `Set` for reason 2 of `protocol/collections/v8.ts`. */
+/** A fiber in the queue of its `HandlerSet`. The queue is not a `Set`: see reason 2 in `protocol/collections/v8.ts`. */
 class HandlerFiber implements Linked<HandlerFiber> {
   queue: LinkedQueue<HandlerFiber> | undefined = undefined
   next: HandlerFiber | undefined = undefined
@@ -58,11 +58,11 @@ class HandlerFiber implements Linked<HandlerFiber> {
 }
 
 /**
- * The fibers of one `serve`. The observer of a handler's fiber ends its stream: it is called however early the fiber is
- * interrupted, and costs no region.
+ * The fibers of one `serve`. An observer of a handler's fiber ends its stream. Effect calls it even if the fiber is
+ * interrupted before its first operation, and it costs less than an uninterruptible region around the handler.
  */
 class HandlerSet<A, E, R> implements Server {
-  /** Those of the handlers, until their scopes are closed, and those that close them. */
+  /** The fibers of handlers, until their scopes are closed, the fibers that close these scopes, and those that log. */
   private readonly fibers = new LinkedQueue<HandlerFiber>()
   private readonly empty = new WaitSet()
   private scopes: Array<Scope.CloseableScope> = []
@@ -70,9 +70,9 @@ class HandlerSet<A, E, R> implements Server {
   constructor(
     private readonly session: SessionState,
     private readonly handler: Handler<A, E, R>,
-    /** A handler is short-lived and its connection is not, so each handler begins a trace of its own. */
+    /** Has no span, so that each handler starts a new trace: the caller's span lasts as long as the connection. */
     private readonly runner: Runner<Exclude<R, Scope.Scope>>,
-    /** How many more streams may be served now. */
+    /** The number of handlers that may start now. */
     public free: number,
     private readonly resetCode: ((error: E) => number) | undefined
   ) {}
@@ -108,7 +108,9 @@ class HandlerSet<A, E, R> implements Server {
     )
   }
 
-  /** A handler that fails leaves its scope open: a region that closed it in any case would cost all the others. */
+  /**
+   * Closes the scope of a handler that did not succeed. A region that closes it always would slow down every handler.
+   */
   private close(
     running: HandlerFiber,
     stream: StreamHandle,
@@ -123,7 +125,7 @@ class HandlerSet<A, E, R> implements Server {
     })
   }
 
-  /** A handler is done, and so is its scope. */
+  /** Ends the stream of a handler that has ended and whose scope is closed. */
   private ended(running: HandlerFiber, stream: StreamHandle, exit: Exit.Exit<unknown, E>): void {
     const coded = this.coded(exit)
     stream.endWith(coded.exit, coded.code)
@@ -143,7 +145,10 @@ class HandlerSet<A, E, R> implements Server {
     if (this.fibers.size === 0) this.empty.notifyAll()
   }
 
-  /** The code that the peer is to see for a failure of the handler, and the exit: `resetCode` may die, too. */
+  /**
+   * The code of the RST for a failed handler, and the handler's exit. If `resetCode` throws or returns no code, the
+   * code is InternalError and the exit contains that defect too.
+   */
   private coded(exit: Exit.Exit<unknown, E>): {
     readonly exit: Exit.Exit<unknown, E>
     readonly code: number | undefined
@@ -155,7 +160,7 @@ class HandlerSet<A, E, R> implements Server {
     try {
       const code = this.resetCode(failure.value)
       if (isUint32(code)) return { exit, code }
-      throw new RangeError(`resetCode must give an integer from 0 to 4294967295, not ${describeValue(code)}`)
+      throw new RangeError(`resetCode must return an integer from 0 to 4294967295, not ${describeValue(code)}`)
     } catch (error) {
       return { exit: Exit.failCause(Cause.sequential(exit.cause, Cause.die(error))), code: ErrorCode.InternalError }
     }
@@ -169,7 +174,7 @@ class HandlerSet<A, E, R> implements Server {
     const line = Cause.isDie(exit.cause)
       ? Effect.logError(`The handler of stream ${id} died`, exit.cause)
       : failure._tag === "Some" && isMuxadoError(failure.value)
-        ? // the stream or the session ended, which others report
+        ? // the stream or the session ended: the end of the session has its own line
           Effect.logDebug(`The handler of stream ${id}${typed} failed: ${failure.value.message}`)
         : Effect.logWarning(`The handler of stream ${id}${typed} failed`, exit.cause)
     const fiber = this.runner.fork(line)
@@ -183,5 +188,5 @@ class HandlerSet<A, E, R> implements Server {
   }
 }
 
-/** To run an effect costs more than to make a scope. */
+/** Running an effect costs more than making a scope, so one effect makes 32. */
 const SCOPES = Effect.replicateEffect(Scope.make(), 32)

@@ -1,4 +1,4 @@
-/** What a program holds of a session: the operations of `SessionService`, over its state. */
+/** Implements `SessionService` over the state of a session. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { nonce } from "../support/nonce.js"
@@ -21,7 +21,7 @@ import type { SessionState } from "./state.js"
 import type { StreamHandle } from "../stream/streamHandle.js"
 import { Using } from "../stream/using.js"
 
-/** The service of a session that runs: its arguments are checked here, and go to the rooms that do the work. */
+/** Makes the service of a running session. It checks the arguments and calls the modules that do the work. */
 export const fromRuntime = (
   role: Role,
   peer: Peer | undefined,
@@ -41,7 +41,7 @@ export const fromRuntime = (
       detail: `open: the stream type must be a uint32 below 0xFFFFFFFF, not ${describe(type)}`
     })
   }
-  /** At once, if there is room. */
+  /** Opens a stream at once. Returns `undefined` if the call must wait or would fail. */
   const openNow = (requested: OpenOptions | undefined): StreamHandle | undefined => {
     const type = typeOf(requested)
     return typeof type === "object" ? undefined : session.opening.openNow(type)
@@ -102,7 +102,9 @@ export const fromRuntime = (
   }
 }
 
-/** What a log or a debugger shows. Of the peer only where it is: a certificate has kilobytes. */
+/**
+ * The facts that a log or a debugger shows. Of the peer, only the address: a certificate can have several kilobytes.
+ */
 const factsOf = (role: Role, peer: Peer | undefined, runtime: SessionState): object => {
   const { connection } = runtime
   const { inboundStreams, outboundStreams } = connection.stats()
@@ -119,7 +121,10 @@ const factsOf = (role: Role, peer: Peer | undefined, runtime: SessionState): obj
   }
 }
 
-/** With the code and text that the peer gets; a wrong one is a defect, since an ending has no error. */
+/**
+ * Checks the code and the text for the peer, and runs `use` with them. A wrong value is a defect, because these
+ * operations have no error type.
+ */
 export const saying = (
   operation: string,
   reason: GoAwayOptions | undefined,
@@ -147,7 +152,7 @@ const serveFault = (handler: unknown, concurrency: unknown, resetCode: unknown):
     : `resetCode must be a function, not ${describe(resetCode)}`
 }
 
-/** Options given as a plain value would be passed over without a word. */
+/** Rejects options that are not an object: a number or a string would otherwise be ignored silently. */
 const notOptions = (operation: string, given: unknown, example: string): InvalidOptions | undefined =>
   typeof given === "object" && given !== null && !Array.isArray(given)
     ? undefined
@@ -157,6 +162,6 @@ const notOptions = (operation: string, given: unknown, example: string): Invalid
 
 const NO_USE = "the first argument must be a function from a stream to an effect, and the options come after it"
 
-const UNTYPED = "an untyped session has neither stream types nor heartbeats"
+const UNTYPED = "this session is untyped, so it has no stream types and no heartbeats"
 
 const invalid = (detail: string): Effect.Effect<never, InvalidOptions> => Effect.fail(new InvalidOptions({ detail }))

@@ -1,4 +1,4 @@
-/** How a session starts its fibers, and how it ends: close, drain, and the end of its transport. */
+/** Starts the fibers of a session, and ends it: close, drain, and the end of its transport. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -17,7 +17,7 @@ interface Parts {
   readonly reader: FrameReaderService
   readonly writer: FrameWriterService
   readonly transport: TransportService
-  /** How long sending the rest may take, and again the end of the transport. */
+  /** The time limit for sending the last bytes, and again for ending the transport. */
   readonly closeTimeout: Duration.Duration
 }
 
@@ -28,7 +28,7 @@ interface Driver {
 
 export const drive = (session: SessionState, parts: Parts): Effect.Effect<Driver, never, Scope.Scope> =>
   Effect.gen(function* () {
-    // a drain that has grace left gives it to the last bytes, too
+    // a drain that has grace left allows this time for the last bytes
     let sending = parts.closeTimeout
     session.writing.tryWrite = tryWriteOf(parts.writer)
     const reading = yield* forkOutside(readLoop(session, parts.reader))
@@ -40,10 +40,10 @@ export const drive = (session: SessionState, parts: Parts): Effect.Effect<Driver
     const timer = session.startTimer((cause) => failed(session, "Read", cause))
     const closeTransport = Effect.suspend(() => {
       const end = session.connection.end
-      // nobody takes last words from a dead transport
+      // a dead or failed transport cannot send the last frames
       if (end === undefined || end._tag === "Dead" || end._tag === "TransportFailed") return Effect.void
       session.writing.wake()
-      // the peer's end is waited for: bytes that it still sends would make the medium drop our last ones
+      // waits for the peer's end: if the socket is closed while the peer still sends, TCP can drop our last bytes
       const finish = guarded(() => parts.transport.end)
       const orderly = Effect.zipRight(Effect.zipRight(Fiber.await(writing), finish), Fiber.await(reading))
       return atMost(orderly, sending)
@@ -52,7 +52,7 @@ export const drive = (session: SessionState, parts: Parts): Effect.Effect<Driver
     const closing = yield* forkOutside(
       session.ended.await.pipe(
         Effect.zipRight(closeTransport),
-        // a medium that cannot even be destroyed is left to itself
+        // if `destroy` does not complete in time, the session ends without it
         Effect.ensuring(atMost(Effect.disconnect(destroy), parts.closeTimeout)),
         Effect.ensuring(Fiber.interruptAll([reading, writing])),
         Effect.ensuring(timer.stop)
@@ -89,12 +89,18 @@ export const drive = (session: SessionState, parts: Parts): Effect.Effect<Driver
     return { close: (code, debug) => closeWithin(parts.closeTimeout, code, debug), drain }
   })
 
-/** A user's transport may throw when its effect is made, or die in it: an ending goes on without it. */
+/**
+ * Makes and runs an effect of a transport. If the transport throws, dies or fails, it logs this, and the ending
+ * continues.
+ */
 const guarded = (effect: () => Effect.Effect<void>): Effect.Effect<void> =>
   Effect.catchAllCause(Effect.suspend(effect), (cause) =>
-    Effect.logDebug("The transport of a session failed while it was ended", cause)
+    Effect.logDebug("The transport of a session failed while the session closed it", cause)
   )
 
-/** Endings run where nothing may interrupt them; what they wait for must stay interruptible, or no limit would hold. */
+/**
+ * Waits for an effect, at most for `limit`. Endings run in uninterruptible regions, so the effect is made
+ * interruptible: otherwise the limit would have no effect.
+ */
 const atMost = <A>(effect: Effect.Effect<A>, limit: Duration.DurationInput): Effect.Effect<void> =>
   Effect.asVoid(Effect.timeoutOption(Effect.interruptible(effect), limit))

@@ -1,6 +1,6 @@
 /**
- * One connection and everything that waits for it. The core is touched in `step` alone: each change is one synchronous
- * step, whose events wake the fibers that wait for them before anything else can run.
+ * One connection, and the fibers that wait for it. Only `step` changes the core. Each change is one synchronous step,
+ * and its events wake the waiting fibers before other code can run.
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -30,16 +30,16 @@ import { Writing } from "./writing.js"
 export class SessionState {
   readonly connection: Connection
   readonly ended = new Once<SessionEnd>()
-  /** Done once the session takes no more streams: a drain here, or the end. */
+  /** Completes when the session accepts no more streams: this side drains, or the session has ended. */
   readonly refusing = new Once<void>()
-  /** While draining: nothing is left to do. */
+  /** Completes when a draining session has nothing left to do, or when the session has ended. */
   readonly idle = new Once<void>()
-  /** One of the sides leaves. */
+  /** Completes with the reason when one side begins to leave: a drain, a GOAWAY of the peer, or the end. */
   readonly draining = new Once<SessionEnd>()
 
   readonly totals = new SessionTotals()
 
-  /** Live streams that have a handle. */
+  /** The number of live streams that have a handle. */
   private live = 0
   readonly opening = new OpenQueue({
     step: (f) => this.step(f),
@@ -74,12 +74,12 @@ export class SessionState {
     return Effect.zipWith(
       Effect.clock,
       Runner.current(),
-      // the span in which the session is made is over when something is logged
+      // the span in which the session is made has ended when the session logs later
       (clock, runner) => new SessionState(options, clock, runner.outside.withoutSpan("unlinked"))
     )
   }
 
-  /** Milliseconds, with fractions, of a clock that only goes forward. */
+  /** Milliseconds, with fractions, of a monotonic clock. */
   now(): number {
     return millisOf(this.clock)
   }
@@ -88,7 +88,7 @@ export class SessionState {
     try {
       return f(this.connection)
     } finally {
-      // even if it threw: what it had done by then concerns others
+      // also after an exception, because the step may already have changed other streams
       if (!this.dispatching) this.dispatch()
     }
   }
@@ -98,7 +98,7 @@ export class SessionState {
     try {
       for (let events = this.connection.takeEvents(); events.length > 0; events = this.connection.takeEvents()) {
         for (const event of events) this.deliver(event)
-        // not before the streams that made room are taken out
+        // only after the ended streams that freed the capacity have been removed
         if (this.opensDue) {
           this.opensDue = false
           this.opening.pump()
@@ -116,23 +116,24 @@ export class SessionState {
     this.timer?.arm()
   }
 
-  /** What fails for one stream ends that stream: the events behind it are those of others. */
+  /** Delivers an event. If that throws for a stream, only this stream is reset, and the next events are delivered. */
   private deliver(event: Event): void {
     try {
       this.on(event)
     } catch (error) {
       if (!("stream" in event)) throw error
-      this.log(Effect.logError(`Stream ${event.stream.id} is reset: it could not be served`, Cause.die(error)))
+      const { id } = event.stream
+      this.log(Effect.logError(`Stream ${id} is reset with InternalError: one of its events threw`, Cause.die(error)))
       this.connection.reset(event.stream, ErrorCode.InternalError)
     }
   }
 
-  /** Logs outside of all fibers. */
+  /** Logs from code that does not run in a fiber. */
   log(line: Effect.Effect<void>): void {
     this.runner.fork(line)
   }
 
-  /** Runs a task after the fibers that can go on now. */
+  /** Runs a task after all fibers that can run now. */
   schedule(task: () => void): void {
     this.runner.schedule(task)
   }
@@ -154,8 +155,8 @@ export class SessionState {
       case "BytesLost":
         return this.log(
           Effect.logWarning(
-            `Stream ${event.stream.id} is reset: the memory of its bytes was detached before the session had sent them, ` +
-              "by a transfer of the ArrayBuffer or by WebAssembly memory that grew"
+            `Stream ${event.stream.id} is reset: the memory of its bytes was detached before they were sent or read ` +
+              "(a transfer of the ArrayBuffer, or WebAssembly memory that grew)"
           )
         )
       case "OpenAvailable":
@@ -177,13 +178,13 @@ export class SessionState {
         this.idle.complete(Exit.void)
         this.accepting.notifyAll()
         this.opening.pump()
-        // last: the fiber that closes the transport waits for it
+        // last, because the fiber that closes the transport waits for it
         this.ended.complete(Exit.succeed(event.end))
         return
     }
   }
 
-  /** One of the sides leaves, and this is why. */
+  /** Completes `draining` with the reason why one side leaves. */
   private leaves(end: SessionEnd | undefined): void {
     if (end !== undefined) this.draining.complete(Exit.succeed(end))
   }
@@ -203,15 +204,15 @@ export class SessionState {
     user.ended()
   }
 
-  /** Why nothing more can be asked of the session. */
+  /** The error of a call on a session that ends or has ended. */
   error(processed: Processed): SessionError {
     const end = this.connection.refusal ?? this.connection.remoteEnd
     return sessionError(end ?? { _tag: "Closed" }, processed)
   }
 
-  // --- what the driver fibers do
+  // --- called by the fibers that `shutdown.ts` starts
 
-  /** Bytes arrived. */
+  /** Records that bytes have arrived, and whether they end inside a frame. */
   heard({ midFrame }: FrameBatch): void {
     this.connection.heard(midFrame, this.now())
   }
@@ -235,7 +236,7 @@ export class SessionState {
     )
   }
 
-  /** From now on the core is called when it wants to be; `failed` is called if that cannot go on. */
+  /** Starts the timer, which calls `Connection.tick` at each deadline. `failed` is called if the timer fails. */
   startTimer(failed: (cause: Cause.Cause<never>) => void): SessionTimer {
     const timer = new SessionTimer(
       {

@@ -1,4 +1,4 @@
-/** What a session counts from its beginning to its end, for people. */
+/** The totals of a session since its start. */
 import type { Frame, InboundFrame } from "../../protocol/wire/frame.js"
 import { ByteTotal } from "../../protocol/collections/v8.js"
 
@@ -6,7 +6,7 @@ export class SessionTotals {
   opened = 0
   accepted = 0
   peakStreams = 0
-  /** Streams that were alive when the session ended, or was closed. */
+  /** The number of streams that were live when the session ended or was closed. */
   lost = 0
   private readonly bytesReceived = new ByteTotal()
   private readonly bytesSent = new ByteTotal()
@@ -19,12 +19,12 @@ export class SessionTotals {
     if (frame._tag === "Data") this.bytesSent.add(frame.payload.length)
   }
 
-  /** So many streams are alive. */
+  /** Records the current number of live streams. */
   alive(streams: number): void {
     this.peakStreams = Math.max(this.peakStreams, streams)
   }
 
-  /** The numbers of now; those of bytes are of payload. */
+  /** The current totals. Those of bytes count only the payload of DATA. */
   get numbers() {
     const { accepted, bytesReceived, bytesSent, lost, peakStreams, opened } = this
     return { opened, accepted, lost, peakStreams, bytesReceived: bytesReceived.value, bytesSent: bytesSent.value }

@@ -1,8 +1,10 @@
-/** Which type each live stream of a typed session has, for people: by the name that the program gives it. */
+/** Names the type of each live stream of a typed session, for the frame log. */
 import type { Data, InboundFrame } from "../../protocol/wire/frame.js"
 import { HEARTBEAT_TYPE } from "../../protocol/wire/heartbeat.js"
 
-/** The streams whose names are remembered, the newest ones: the log does not see when a stream has left its session. */
+/**
+ * The maximum number of remembered streams. The log does not see a stream end without RST, so it forgets the oldest.
+ */
 const MOST = 10_000
 
 export class StreamNames {
@@ -10,7 +12,7 @@ export class StreamNames {
 
   constructor(private readonly types: Readonly<Record<number, string>>) {}
 
-  /** What is put behind a frame's line: ` (rpc)`. */
+  /** The suffix of a frame's line, such as ` (rpc)`. Empty for a frame without a known stream. */
   of(frame: InboundFrame): string {
     if (frame._tag !== "Data" && frame._tag !== "Rst" && frame._tag !== "WindowIncrement") return ""
     const { streamId } = frame

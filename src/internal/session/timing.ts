@@ -1,4 +1,7 @@
-/** Calls a session when its next deadline is due: one fiber, which sleeps until the nearest, and none without one. */
+/**
+ * Calls `tick` when the next deadline of a session is due. Has one fiber while there is a deadline, and otherwise
+ * none.
+ */
 import type * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -16,12 +19,15 @@ interface Timed {
   readonly failed: (cause: Cause.Cause<never>) => void
 }
 
-/** In a process that was busy, timers come before what has arrived meanwhile: that must be heard before it is missed. */
+/**
+ * In a process that was busy, timers run before bytes that have arrived are read. With this turn, the session reads
+ * them before it checks whether the peer is silent.
+ */
 const oneTurn = Effect.sleep(Duration.zero)
 
 export class SessionTimer {
   private fiber: Fiber.RuntimeFiber<void> | undefined = undefined
-  /** What the fiber sleeps until. */
+  /** The deadline until which the fiber sleeps. */
   private armedFor = Infinity
   private readonly sleeping: Effect.Effect<void>
 
@@ -42,7 +48,7 @@ export class SessionTimer {
     this.sleeping = Effect.catchAllCause(loop, (cause) => Effect.sync(() => timed.failed(cause)))
   }
 
-  /** A deadline may have come that is nearer than the one that is slept for. */
+  /** Restarts the sleep if the next deadline is earlier than the one for which the fiber sleeps. */
   arm(): void {
     const next = this.timed.nextDeadline()
     if (next >= this.armedFor) return
@@ -51,7 +57,7 @@ export class SessionTimer {
     this.fiber = this.runner.fork(this.sleeping)
   }
 
-  /** For good. */
+  /** Stops the timer. It cannot be started again. */
   get stop(): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.armedFor = -Infinity

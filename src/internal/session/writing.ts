@@ -1,4 +1,6 @@
-/** Frames out: when they are written, in which batches, and by whom. */
+/**
+ * Sends frames. Decides when they are written, in which batches, and by the writing fiber or a task of the scheduler.
+ */
 import * as Effect from "effect/Effect"
 import type { FastPath, FrameWriterService } from "../transport/frameWriterService.js"
 import { TransportFailed } from "../../MuxadoError.js"
@@ -10,13 +12,13 @@ import { Signal } from "../support/waiters.js"
 import { fastPathOf } from "../transport/fastPath.js"
 import type { SessionTotals } from "./stats.js"
 
-/** About how many bytes of streams go into one write: an urgent frame must not wait behind more. */
+/** The approximate number of stream bytes in one write. It limits the data that an urgent frame waits behind. */
 const BATCH = 256 * 1024
 
-/** Up to this many bytes that wait are written without the writer's turn. */
+/** Up to this number of queued bytes are written without waking the writing fiber. */
 const DIRECT = 8 * 1024
 
-/** What writing needs of its session. */
+/** The parts of the session that writing needs. */
 interface Writes {
   readonly connection: Connection
   readonly totals: SessionTotals
@@ -27,37 +29,43 @@ interface Writes {
 }
 
 /**
- * Writes what the connection has to send. The writing fiber does it, or a task of the scheduler while that fiber waits and
- * the transport takes small batches at once. Never both: batches leave in the order in which they were taken.
+ * Writes the frames of the connection. The writing fiber writes them, or a task of the scheduler if that fiber waits
+ * and the transport accepts small batches at once. The two never write at the same time, so batches leave in the
+ * order in which they were taken.
  */
 export class Writing {
-  /** Writes frames without a fiber's turn, where the transport can. */
+  /** Writes frames without waking a fiber, if the transport supports it. */
   tryWrite: FastPath["tryWrite"] | undefined = undefined
 
-  /** There are frames to write. */
+  /** Wakes the writing fiber. */
   private readonly output = new Signal()
-  /** Whether a task is scheduled that writes, or writes in this moment: it has frames then that are not written yet. */
+  /** `Due`: a task that writes is scheduled. `Now`: it runs, and may have taken frames that are not written yet. */
   private flushing: "No" | "Due" | "Now" = "No"
-  /** Frames that were taken, and that the transport did not take at once. */
+  /** Frames that were taken from the core and that `tryWrite` did not write. */
   private unsent: ReadonlyArray<Frame> | undefined = undefined
 
   constructor(private readonly session: Writes) {}
 
-  /** There are frames. They are written after all that have something to write now, so that it goes as one. */
+  /**
+   * Says that there are frames. They are written after all fibers that can run now, so that their frames leave
+   * together.
+   */
   announce(): void {
-    // looks again when it has written
+    // the task looks for more frames when it has written
     if (this.flushing !== "No") return
     if (this.tryWrite === undefined || !this.output.isAwaited) return this.output.notify()
     this.flushing = "Due"
     this.session.schedule(this.flush)
   }
 
-  /** Lets the writing fiber look for frames, and for the end of the session. */
+  /** Wakes the writing fiber, which looks for frames and for the end of the session. */
   wake(): void {
     this.output.notify()
   }
 
-  /** What gathered while the last batch was written goes as one. Ends with the session's last frame. */
+  /**
+   * Runs in the writing fiber. Frames that queue up during a write leave in the next one. Ends after the last frame.
+   */
   loop(writer: FrameWriterService): Effect.Effect<void, TransportFailed> {
     const loop: Effect.Effect<void, TransportFailed> = Effect.suspend(() => {
       if (this.flushing === "Now") return Effect.zipRight(this.output.wait, loop)
@@ -84,15 +92,15 @@ export class Writing {
       )
     }
     this.flushing = "No"
-    // the fiber may have been woken meanwhile, and waits again
+    // the fiber may have been woken while this wrote, and then it waits again
     if (isLeft || this.session.connection.end !== undefined) this.output.notify()
     else if (this.session.connection.hasFrames) this.announce()
   }
 
-  /** False if the writing fiber has to go on. */
+  /** Writes frames at once. Returns false if the writing fiber has to continue. */
   private writeNow(): boolean {
     const { tryWrite } = this
-    // bulk is the writer's: it waits for the transport
+    // the writing fiber writes larger amounts, because it can wait for the transport
     if (tryWrite === undefined || !this.output.isAwaited || this.session.connection.queuedBytes > DIRECT) return false
     const frames = this.takeFrames()
     if (frames.length === 0) return true
@@ -100,7 +108,7 @@ export class Writing {
       this.written()
       return true
     }
-    // the writer comes later, and the application may have detached their memory by then
+    // copies the payloads: the application may detach their memory before the writing fiber runs
     this.unsent = frames.map(withOwnPayload)
     return false
   }
@@ -122,14 +130,15 @@ export class Writing {
   }
 }
 
-/** The writer's way without a fiber's turn, if it has one. */
+/** The `tryWrite` of a writer, if it has one. Throws if it does not return a boolean. */
 export const tryWriteOf = (writer: FrameWriterService): FastPath["tryWrite"] | undefined => {
   const fastPath = fastPathOf(writer, ["tryWrite"])
   if (fastPath === undefined) return undefined
   return (frames) => {
     const written: unknown = fastPath.tryWrite(frames)
-    // if it is unknown whether the frames were written, nothing can follow
-    if (typeof written !== "boolean") throw new TypeError(`tryWrite must give true or false, not ${describe(written)}`)
+    // if it is unknown whether the frames were written, no other frame may follow
+    if (typeof written !== "boolean")
+      throw new TypeError(`tryWrite must return true or false, not ${describe(written)}`)
     return written
   }
 }

@@ -1,12 +1,11 @@
 /**
- * Bytes that are read one piece after the other and wanted as one.
+ * Collects pieces of bytes that are read one after the other, and returns them as one.
  *
- * Each piece is an object that knows the one before it, and not an array: of an array literal the engine may decide
- * that what it makes lives long, because it did so while the program started, and then each dead array keeps what was
- * in it until the next full collection.
+ * Each piece is an object with a link to the piece before it, and not an element of an array: see reason 1 in
+ * `protocol/collections/v8.ts`.
  */
 export class Gathered {
-  /** Bytes of this piece and of those before it. */
+  /** The number of bytes in this piece and in those before it. */
   readonly length: number
 
   constructor(
@@ -16,7 +15,7 @@ export class Gathered {
     this.length = (before?.length ?? 0) + bytes.length
   }
 
-  /** Copied only when there are several. */
+  /** Returns all bytes. Copies them only if there are several pieces. */
   concat(): Uint8Array {
     if (this.before === undefined) return this.bytes
     const all = new Uint8Array(this.length)

@@ -1,21 +1,21 @@
-/** Writes of a stream that wait in line: for their turn, for the peer's window, or for the session's outbound bound. */
+/** Writes of a stream that wait: for an earlier write, for the peer's window, or for the session's send buffer. */
 import * as Exit from "effect/Exit"
 import type { StreamError } from "../../MuxadoError.js"
 import type { Resume } from "../support/park.js"
 
-/** A write, or a finish, that waits for its turn or for room. */
+/** A write, or a finish, that waits. */
 export interface PendingWrite {
   readonly bytes: Uint8Array
-  /** How many bytes there were when the write began; fewer later, and their memory was detached. */
+  /** The length of `bytes` when the write began. If `bytes.length` is smaller later, the memory was detached. */
   readonly length: number
   readonly finishes: boolean
-  /** Bytes of it that the core has taken. */
+  /** The number of its bytes that the core has taken. */
   accepted: number
   result: Exit.Exit<void, StreamError> | undefined
   resume: Resume<void, StreamError> | undefined
 }
 
-/** Most streams never have a write that waits. It stays empty. */
+/** Shared by all streams that have no waiting write. It stays empty. */
 export const NO_WRITES: Array<PendingWrite> = []
 
 export const pendingWrite = (bytes: Uint8Array, finishes: boolean): PendingWrite => ({
@@ -32,7 +32,7 @@ export const settle = (write: PendingWrite, result: Exit.Exit<void, StreamError>
   write.resume?.(result)
 }
 
-/** Fails writes that have left their line. */
+/** Fails writes that have left their queue. */
 export const failAll = (writes: ReadonlyArray<PendingWrite>, error: StreamError): void => {
   for (const write of writes) settle(write, Exit.fail(error))
 }

@@ -1,4 +1,4 @@
-/** What every Effect data type has beside its own operations, for a stream: its mark, `pipe`, and how it looks in a log. */
+/** The parts of a stream that Effect's data types have in common: type id, `pipe`, and how it looks in a log. */
 import type { Inspectable } from "effect/Inspectable"
 import { format, NodeInspectSymbol } from "effect/Inspectable"
 import type { Pipeable } from "effect/Pipeable"
@@ -15,11 +15,11 @@ export abstract class ShownStream implements Inspectable, Pipeable {
   }
 
   pipe() {
-    // eslint-disable-next-line prefer-rest-params -- what `pipeArguments` takes
+    // eslint-disable-next-line prefer-rest-params -- `pipeArguments` takes an `IArguments`
     return pipeArguments(this, arguments)
   }
 
-  /** A few facts, and no byte of what the stream holds. */
+  /** A few facts about the stream, without any of its bytes. */
   toJSON(): object {
     const { failure, id, initiator, state, type } = this.core
     return {

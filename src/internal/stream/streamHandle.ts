@@ -1,4 +1,4 @@
-/** The handle of a stream: what its users' fibers wait for, beside what the core knows of it. */
+/** The handle of a stream: its operations, and the fibers that wait in them. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -24,7 +24,7 @@ import { WaitSet } from "../support/waiters.js"
 
 const NO_BYTES: Uint8Array = new Uint8Array(0)
 
-/** The bytes that `readAll` takes unless it is given another number. */
+/** The default limit of `readAll`, in bytes. */
 const READ_ALL_LIMIT = 16 * 1024 * 1024
 
 /** What a stream needs of its session. */
@@ -34,19 +34,19 @@ interface Owner {
 }
 
 export class StreamHandle extends ShownStream implements MuxStream {
-  /** Called once when the stream fails by no doing of its user. */
+  /** Called once if the stream fails and its user did not cause it. */
   onFailure: (() => void) | undefined = undefined
 
-  /** Conversions that write into the stream and have not reached the end of their input. */
+  /** The number of conversions that write into the stream and whose input has not ended. */
   conversions = 0
 
   private readonly readers = new WaitSet()
-  /** What `readAll` has read so far: an interrupted one leaves it for the next read. */
+  /** The bytes that `readAll` has read so far. After an interruption, the next read returns them. */
   private unread: Gathered | undefined = undefined
-  /** The fiber whose `readAll` waits for more. */
+  /** The fiber whose `readAll` waits for more bytes. */
   private gatherer: AnyFiber | undefined = undefined
   private writes: Array<PendingWrite> = NO_WRITES
-  /** The write whose bytes are the last that the core has taken. */
+  /** The write from which the core took bytes last. */
   private lastWrite: PendingWrite | undefined = undefined
 
   constructor(
@@ -78,8 +78,8 @@ export class StreamHandle extends ShownStream implements MuxStream {
   }
 
   /**
-   * Looks, and takes in the operation that completes: between two operations a fiber may yield, and if it is
-   * interrupted there, bytes that were already taken would be gone.
+   * Checks first, and takes the bytes in the last operation. A fiber may be interrupted between two operations, and
+   * would then lose bytes that it has already taken.
    */
   private readNow(): Effect.Effect<Option.Option<Uint8Array>, StreamError> {
     if (this.unread !== undefined) return this.takeUnread
@@ -100,7 +100,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
   private get take(): Effect.Effect<Option.Option<Uint8Array>> {
     return Effect.sync(() => {
       const result = this.session.step((connection) => connection.read(this.core))
-      // another reader of the same stream may have been faster
+      // another reader of the same stream may have taken the bytes
       return Option.some(result._tag === "Bytes" ? result.bytes : NO_BYTES)
     })
   }
@@ -125,7 +125,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
       : invalid(`readAll: maxBytes must be a number of bytes, 0 or more, not ${describeValue(maxBytes)}`)
   }
 
-  /** What it has read is kept by the handle until the end is there: an interruption loses none of it. */
+  /** Keeps the bytes in the handle until the end of the stream arrives, so that an interruption loses none of them. */
   private readOn(maxBytes: number): Effect.Effect<Uint8Array, StreamError> {
     const other = this.otherGatherer
     if (other !== undefined)
@@ -164,7 +164,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
     }
   }
 
-  /** Another fiber whose `readAll` is under way: who reads meanwhile would take a part out of its whole. */
+  /** Another fiber whose `readAll` waits. Other reads wait for it: they would take bytes that belong to its result. */
   private get otherGatherer(): AnyFiber | undefined {
     const { gatherer } = this
     if (gatherer === undefined) return undefined
@@ -173,7 +173,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
     return undefined
   }
 
-  /** Goes on once the `readAll` of another fiber has ended, in whatever way. */
+  /** Runs `next` after the `readAll` of another fiber has succeeded, failed or been interrupted. */
   private after<A, E>(other: AnyFiber, next: Effect.Effect<A, E>): Effect.Effect<A, E> {
     return Effect.suspend(() => {
       onExit(other, () => this.wakeReaders())
@@ -199,11 +199,12 @@ export class StreamHandle extends ShownStream implements MuxStream {
 
   write(data: Uint8Array | string): Effect.Effect<void, StreamError> {
     if (typeof data === "string") return Effect.suspend(() => this.writeBytes(new TextEncoder().encode(data)))
-    if (!isBytes(data)) return invalid(`write: takes a Uint8Array or a string, not ${describeValue(data)}`)
+    if (!isBytes(data)) return invalid(`write: the data must be a Uint8Array or a string, not ${describeValue(data)}`)
     const length = data.length
     return Effect.suspend(() => {
-      if (data.length !== length) return invalid(`write: the ${length} bytes were detached before the write ran`)
-      if (isDetached(data)) return invalid("write: the bytes were detached before the call")
+      if (data.length !== length)
+        return invalid(`write: the memory of the ${length} bytes was detached before the write ran`)
+      if (isDetached(data)) return invalid("write: the memory of the bytes was detached before the call")
       return this.writeBytes(stable(data))
     })
   }
@@ -213,13 +214,13 @@ export class StreamHandle extends ShownStream implements MuxStream {
     return this.writes.length === 0 && fits ? this.give(bytes) : this.enqueue(bytes, false)
   }
 
-  /** Hands bytes over in the operation that completes, for the same reason as in `read`. */
+  /** Passes the bytes to the core in the last operation, for the same reason as in `readNow`. */
   private give(bytes: Uint8Array): Effect.Effect<void> {
     const { length } = bytes
     return Effect.sync(() => {
       if (bytes.length !== length) return this.bytesLost()
       if (this.writes.length === 0) {
-        // what is left is in line before the step wakes another fiber that writes
+        // the rest is in the queue before the step wakes another fiber that writes
         return this.session.step((connection) => {
           const taken = connection.write(this.core, bytes)
           this.lastWrite = undefined
@@ -227,7 +228,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
           this.putInLine(pendingWrite(bytes.subarray(taken), false))
         })
       }
-      // another write came in between, and was faster or is in line before this one: this one need not wait
+      // another write waits already: this one joins the queue, and completes without waiting
       this.putInLine(pendingWrite(bytes, false))
     })
   }
@@ -246,7 +247,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
     })
   }
 
-  /** Waits in line. Taking bytes and preparing for the interruption are one step, so that none can fall between. */
+  /** Queues a write and waits for it. No interruption can come between queueing it and handling an interruption. */
   private enqueue(bytes: Uint8Array, finishes: boolean): Effect.Effect<void, StreamError> {
     return Effect.uninterruptibleMask((restore: Restore) => {
       const write = pendingWrite(bytes, finishes)
@@ -265,7 +266,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
     else this.writes.push(write)
   }
 
-  /** Hands the pending writes to the core, in order, as far as they go. */
+  /** Passes the waiting writes to the core, in order, until one has to wait. */
   pump(): void {
     for (let write = this.writes[0]; write !== undefined; write = this.writes[0]) {
       const result = this.session.step((connection) => this.handOver(write, connection))
@@ -275,12 +276,12 @@ export class StreamHandle extends ShownStream implements MuxStream {
     }
   }
 
-  /** The first write in line. A fiber that the step wakes finds it done, or accepted as far as it is. */
+  /** Passes the first waiting write to the core. It is up to date before the step wakes a fiber. */
   private handOver(write: PendingWrite, connection: Connection): "Done" | "Wait" | StreamError {
     if (write.finishes) {
       connection.finish(this.core)
     } else if (write.bytes.length !== write.length) {
-      // fails this write, and those behind it
+      // fails this write and all later ones
       connection.bytesLost(this.core)
       return "Wait"
     } else {
@@ -326,18 +327,21 @@ export class StreamHandle extends ShownStream implements MuxStream {
     return Effect.die(new InvalidOptions({ detail }))
   }
 
-  /** The application never saw it. */
+  /** Refuses a stream that the application has not received. */
   refuse(): void {
     this.session.step((connection) => connection.refuse(this.core))
     this.stopReadingNow()
   }
 
-  /** Ends the stream as the exit of its scope or handler says; `code` is what the peer sees for a failure, if given. */
+  /**
+   * Ends the stream according to the exit of its scope or handler. `code` is the code of the RST for a failure, if
+   * given.
+   */
   endWith(exit: Exit.Exit<unknown, unknown>, code?: number): void {
     this.onFailure = undefined
     if (Exit.isSuccess(exit)) return this.closeNow()
     this.resetNow(code ?? (Cause.isDie(exit.cause) ? ErrorCode.InternalError : ErrorCode.StreamCancelled))
-    // nobody is left to read what a stream that was over before still holds
+    // drops the bytes that a stream still holds if it had ended before: nothing will read them
     this.stopReadingNow()
   }
 
@@ -360,13 +364,13 @@ export class StreamHandle extends ShownStream implements MuxStream {
     this.session.step((connection) => connection.reset(this.core, code))
   }
 
-  // --- what the session tells
+  // --- called by the session
 
   wakeReaders(): void {
     this.readers.notifyAll()
   }
 
-  /** The stream is over: readers look again, writers fail, and the handler is interrupted. */
+  /** The stream has ended. Wakes its readers. If it has failed, fails its writes and interrupts its handler. */
   ended(): void {
     const { failure } = this.core
     if (failure === undefined) return this.wakeReaders()

@@ -1,4 +1,4 @@
-/** The core's plain reasons as the errors that users see. */
+/** Converts the end reasons of the core to the public errors. */
 import type { Processed, SessionError, StreamError } from "../../MuxadoError.js"
 import {
   ProtocolViolation,

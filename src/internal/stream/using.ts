@@ -4,8 +4,8 @@ import * as Exit from "effect/Exit"
 import type { StreamHandle } from "./streamHandle.js"
 
 /**
- * For `Effect.matchCauseEffect`: ends a stream as its use has ended. A class and not a literal; see
- * `protocol/collections/v8.ts`.
+ * The handlers for `Effect.matchCauseEffect` that end a stream with the exit of its use. It is a class because of
+ * reason 1 in `protocol/collections/v8.ts`.
  */
 export class Using<A, E> {
   readonly onFailure: (cause: Cause.Cause<E>) => Effect.Effect<never, E>

@@ -92,7 +92,9 @@ export class OptionsReader<Name extends string> {
     return given === false ? false : this.inside(name, given, `false or an object such as ${shape}`, use)
   }
 
-  /** The options within this one, for which `true` stands if all of them are left out; `false` where it is not given. */
+  /**
+   * The options within this one, for which `true` stands if all of them are left out; `false` where it is not given.
+   */
   booleanOrWithin<Inner extends string, A>(
     name: Name,
     shape: string,

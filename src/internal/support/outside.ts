@@ -1,9 +1,9 @@
 /**
- * Runs code outside of every `AsyncLocalStorage` context. What lives longer than a request (a socket, a session's fibers,
- * its timers) must not carry the context of the request that happened to start it into the work of others.
+ * Runs code outside of every `AsyncLocalStorage` context. What lives longer than a request (a socket, a session's
+ * fibers, its timers) must not carry the context of the request that happened to start it into the work of others.
  *
- * `process.getBuiltinModule` finds the module without an import, so that this file also loads in a browser, where there
- * is no such context.
+ * `process.getBuiltinModule` finds the module without an import, so that this file also loads in a browser, where
+ * there is no such context.
  */
 import type { Scheduler } from "effect/Scheduler"
 

@@ -1,6 +1,6 @@
 /**
- * Running effects from plain code: forking, interrupting and observing fibers, and the scheduler. What the library needs
- * of Effect's `Runtime`, `FiberId`, `FiberRefs` and `Scheduler` is in this file, and nowhere else.
+ * Running effects from plain code: forking, interrupting and observing fibers, and the scheduler. What the library
+ * needs of Effect's `Runtime`, `FiberId`, `FiberRefs` and `Scheduler` is in this file, and nowhere else.
  */
 import * as Chunk from "effect/Chunk"
 import * as Context from "effect/Context"
@@ -82,8 +82,8 @@ export class Runner<R = never> {
   }
 
   /**
-   * Starts a fiber whose scope this is, the only service that the runner lacks. To provide a service to an effect that runs
-   * costs more than the rest of the fiber.
+   * Starts a fiber whose scope this is, the only service that the runner lacks. To provide a service to an effect
+   * that runs costs more than the rest of the fiber.
    */
   forkIn<A, E, Q>(
     this: Runner<Exclude<Q, Scope.Scope>>,
@@ -120,8 +120,8 @@ const withRef = <R, A>(
   })
 
 /**
- * Forks into the scope, outside of every `AsyncLocalStorage` context, and interruptible whatever the region of now: what
- * outlives the request that starts it carries neither that request's context nor its interruption.
+ * Forks into the scope, outside of every `AsyncLocalStorage` context, and interruptible whatever the region of now:
+ * what outlives the request that starts it carries neither that request's context nor its interruption.
  */
 export const forkOutside = <A, E, R>(
   effect: Effect.Effect<A, E, R>

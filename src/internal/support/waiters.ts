@@ -6,7 +6,8 @@
  * - `Latch`: many fibers wait until a gate is open, and it may be closed again.
  * - `Once`: many fibers wait for one outcome that never changes.
  *
- * Whoever wakes changes its own state first and wakes last: a scheduler may run the woken fiber before the call returns.
+ * Whoever wakes changes its own state first and wakes last: a scheduler may run the woken fiber before the call
+ * returns.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"

@@ -1,10 +1,10 @@
 /**
  * The fast path as a capability: how a transport, a reader or a writer offers one, and when it is used.
  *
- * A session must never go around code that stands between it and its transport. So an offer names its owner, and counts
- * for this object alone: a copy, a Proxy or an object that inherits from the owner has the owner's offer at most, and its
- * own `read` and `write` are used. The property is not enumerable, so a spread loses it. The owner is frozen, so that
- * nothing can replace its `read` or `write` behind the offer.
+ * A session must never go around code that stands between it and its transport. So an offer names its owner, and
+ * counts for this object alone: a copy, a Proxy or an object that inherits from the owner has the owner's offer at
+ * most, and its own `read` and `write` are used. The property is not enumerable, so a spread loses it. The owner is
+ * frozen, so that nothing can replace its `read` or `write` behind the offer.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -29,8 +29,8 @@ export const offerFastPath = <F extends Offer, S extends Service<F>>(owner: S, f
 }
 
 /**
- * The fast path that the object offers for itself; `undefined` where it offers none, and where the offer is wrong. It is
- * read without a getter, which would be code that is not ours.
+ * The fast path that the object offers for itself; `undefined` where it offers none, and where the offer is wrong. It
+ * is read without a getter, which would be code that is not ours.
  */
 export const fastPathOf = <F extends Offer>(
   service: Service<F>,
@@ -55,8 +55,8 @@ export const fastPathFault = (service: object, what: string, parts: ReadonlyArra
 }
 
 /**
- * Runs an `each` that is not ours. It may throw, give no effect, complete too early, or call `take` once it has failed or
- * was interrupted; none of that reaches `take`.
+ * Runs an `each` that is not ours. It may throw, give no effect, complete too early, or call `take` once it has
+ * failed or was interrupted; none of that reaches `take`.
  */
 export const runEach = <A>(
   what: string,

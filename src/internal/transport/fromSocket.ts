@@ -217,7 +217,8 @@ export const open = (
     const runner = (yield* Runner.current()).outside
     const fork = <A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> =>
       outside(() => runner.fork(Effect.interruptible(effect)))
-    // In this very step, not when a forked fiber gets its turn: before that, Deno emits what a WebSocket has received, and
+    // In this very step, not when a forked fiber gets its turn: before that, Deno emits what a WebSocket has
+    // received, and
     // a message without a listener is lost.
     let closer: Fiber.RuntimeFiber<unknown> | undefined = undefined
     const running = yield* Effect.acquireRelease(
@@ -262,7 +263,8 @@ export const open = (
       }
     })
 
-    // This closes a net socket in the same step. A writer that takes longer has had its turn: what follows interrupts the
+    // This closes a net socket in the same step. A writer that takes longer has had its turn: what follows interrupts
+    // the
     // run, and so closes the socket. A WebSocket would send all that waits first, or try to.
     const closing = dropped.await.pipe(
       Effect.zipRight(race(Effect.exit(send(new Socket.CloseEvent(1000))), Effect.yieldNow())),

@@ -1,4 +1,7 @@
-/** What has arrived at a `Socket` and was not read: a bounded amount, since the medium is paused, or the transport fails. */
+/**
+ * What has arrived at a `Socket` and was not read: a bounded amount, since the medium is paused, or the transport
+ * fails.
+ */
 import type { Initiator } from "../../MuxadoError.js"
 import { describeValue, isBytes } from "../support/bytes.js"
 import { Queue } from "../support/queue.js"

@@ -1,6 +1,6 @@
 /**
- * What the medium under a `Socket` of the platform can do that a `Socket` cannot say: how many bytes it has not sent, and
- * to pause. For a WebSocket this has to be found first.
+ * What the medium under a `Socket` of the platform can do that a `Socket` cannot say: how many bytes it has not sent,
+ * and to pause. For a WebSocket this has to be found first.
  */
 import * as Socket from "@effect/platform/Socket"
 import * as Context from "effect/Context"
@@ -74,12 +74,12 @@ export const announce = (webSocket: globalThis.WebSocket): void => {
 }
 
 /**
- * Finds the WebSocket under a `Socket`. `context` is to be the context of its run, and `look` is to be called with the
- * context of an effect that the run starts for a message: the platform provides the WebSocket to those.
+ * Finds the WebSocket under a `Socket`. `context` is to be the context of its run, and `look` is to be called with
+ * the context of an effect that the run starts for a message: the platform provides the WebSocket to those.
  *
- * Where the program itself runs in the handler of a WebSocket server, that context holds the handler's WebSocket anyway,
- * also for a socket that is no WebSocket. So a stand-in takes its place in the run: if the effect still sees the stand-in,
- * and the socket has not used it to open, the socket has no WebSocket.
+ * Where the program itself runs in the handler of a WebSocket server, that context holds the handler's WebSocket
+ * anyway, also for a socket that is no WebSocket. So a stand-in takes its place in the run: if the effect still sees
+ * the stand-in, and the socket has not used it to open, the socket has no WebSocket.
  */
 export const findWebSocket = (
   around: Context.Context<never>,

@@ -1,4 +1,4 @@
-/** Both directions of a stream as a `Channel`. */
+/** Converts both directions of a stream to a `Channel`. */
 import type * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"

@@ -1,4 +1,4 @@
-/** The outbound direction of a stream as a `Sink`. */
+/** Converts the outbound direction of a stream to a `Sink`. */
 import * as Effect from "effect/Effect"
 import * as Sink from "effect/Sink"
 import type { StreamError } from "../../../MuxadoError.js"

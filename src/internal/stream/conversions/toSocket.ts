@@ -1,4 +1,4 @@
-/** A stream as a platform `Socket`. */
+/** Converts a stream to a platform `Socket`. */
 import * as Socket from "@effect/platform/Socket"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -41,7 +41,7 @@ export const toSocket = (stream: MuxStream): Socket.Socket => {
     [Socket.TypeId]: Socket.TypeId,
     run: runRaw,
     runRaw,
-    // a writer that was cut must not look like one that has written everything
+    // if the writer's scope fails, the peer must not see a complete stream
     writer: Effect.zipRight(
       Effect.addFinalizer((exit) => (Exit.isSuccess(exit) ? Effect.ignore(stream.finish) : Effect.void)),
       Effect.map(uncutOnSuccess(stream), writeWith)
@@ -51,7 +51,7 @@ export const toSocket = (stream: MuxStream): Socket.Socket => {
 
 const readError = (cause: StreamError): Socket.SocketError => new Socket.SocketGenericError({ reason: "Read", cause })
 
-/** A read that found the stream closed by this side: the end that was asked for. */
+/** True if a read failed because this side had closed the stream. `run` then succeeds. */
 const isLocalClose = (error: unknown): boolean =>
   error instanceof Socket.SocketGenericError && hasTag(error.cause, "StreamClosed")
 

@@ -1,4 +1,4 @@
-/** The inbound direction of a stream as a `Stream`. */
+/** Converts the inbound direction of a stream to a `Stream`. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"

@@ -1,4 +1,4 @@
-/** What writes into a stream step by step must not look whole when it was cut. */
+/** Resets a stream if a conversion that writes into it stops before its input ends. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
@@ -7,13 +7,14 @@ import { ErrorCode } from "../../../protocol/wire/errorCode.js"
 import { StreamHandle } from "../streamHandle.js"
 
 /**
- * Resets the stream at the end of the scope, unless the effect that it gives has run: what was written until then was
- * cut. A stream whose own scope ends earlier, while this one is open in another fiber, is reset as well.
+ * Resets the stream when the scope closes, unless the returned effect has run. Run that effect when all data is
+ * written. The stream is also reset if its own scope closes earlier than this one, which may be open in another
+ * fiber.
  */
 export const uncut = (stream: MuxStream): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
   writing(stream, () => false)
 
-/** The same, for a scope whose success says that all was written, as the effect that it gives does before. */
+/** The same, but a scope that closes with success also means that all data is written. */
 export const uncutOnSuccess = (stream: MuxStream): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
   writing(stream, Exit.isSuccess)
 
@@ -27,7 +28,7 @@ const writing = (
       if (open && stream instanceof StreamHandle) stream.conversions--
       open = false
     }
-    // counted in the step that makes sure that it is taken back: an interruption between the two would count for good
+    // counts inside `acquireRelease`, so that no interruption can prevent `leave`
     return Effect.as(
       Effect.acquireRelease(
         Effect.sync(() => {
