@@ -1,5 +1,5 @@
 /**
- * Every frame that a session sends and receives, in the log: for debugging.
+ * Logs every frame that a session sends or receives, for debugging.
  *
  * @module
  * @since 0.1.0
@@ -19,7 +19,7 @@ import type { InboundFrame } from "./protocol/wire/frame.js"
 import { mergeFrames } from "./protocol/wire/mergeFrames.js"
 
 /**
- * How frames are logged.
+ * Options of the frame log.
  *
  * @since 0.1.0
  * @category models
@@ -34,7 +34,7 @@ export interface FrameLogOptions {
 }
 
 /**
- * A frame in one line, without its payload: `DATA 3 SYN 68 bytes`.
+ * Formats a frame as one line, without its payload: `DATA 3 SYN 68 bytes`.
  *
  * @since 0.1.0
  * @category rendering
@@ -63,8 +63,8 @@ export const render = (frame: InboundFrame): string => {
 }
 
 /**
- * A reader and a writer that log each frame, one line for each as it is on the wire: a large DATA frame, which is read
- * piece by piece, has the line of its header. A logger that fails or dies harms no session.
+ * Wraps a reader and a writer so that they log each frame. Each frame on the wire gives one line. A large DATA frame,
+ * which the session reads in pieces, gives one line for its header. If the logger fails or dies, the session continues.
  *
  * @example
  * ```ts
@@ -112,8 +112,8 @@ export const make = (
 }
 
 /**
- * Logs each frame between a session and its reader and writer. Provide it between them and `Session.layer`. The option
- * `frameLog` of every client and server does the same without layers.
+ * Logs each frame between a session and its reader and writer. Provide it between `Session.layer` and the layers of its
+ * reader and writer. Without layers, use the option `frameLog` of a client or server.
  *
  * @example
  * ```ts
@@ -141,5 +141,8 @@ export const layer = (
     )
   )
 
-/** The frame whose header this is, were all of it there. */
+/**
+ * The frame as its header announces it: marks the first piece of a DATA frame as the last one, so that it is printed as
+ * a whole frame.
+ */
 const wholeOf = (frame: InboundFrame): InboundFrame => (frame._tag === "Data" ? { ...frame, last: true } : frame)

@@ -1,5 +1,5 @@
 /**
- * Byte chunks to batches of frames.
+ * Decodes byte chunks into batches of frames.
  *
  * @module
  * @since 0.1.0
@@ -23,11 +23,14 @@ import { Transport } from "./Transport.js"
 
 export type { FastPath, FrameBatch, FrameReaderService } from "./internal/transport/frameReaderService.js"
 
-/** After this many bytes of one chunk the event loop gets a turn: timers and sockets must not wait for all of it. */
+/**
+ * After this many bytes of one chunk, the reader yields to the event loop, so that timers and sockets do not wait for
+ * the whole chunk.
+ */
 const MAX_STRETCH = 1024 * 1024
 
 /**
- * What a session receives its frames from.
+ * The source of a session's frames.
  *
  * @since 0.1.0
  * @category tags
@@ -39,6 +42,28 @@ export class FrameReader extends Context.Tag("effect-muxado/FrameReader")<FrameR
  * frozen. A copy of it and a Proxy have no fast path. A session over a reader whose `each` is no function fails with
  * `InvalidOptions`.
  *
+ * @example
+ * ```ts
+ * import { FrameReader, type Transport } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * // a reader that counts the frames, also those of the fast path
+ * const counting = (transport: Transport.TransportService, count: (frames: number) => void) => {
+ *   const inner = FrameReader.make(transport)
+ *   const reader = { take: Effect.tap(inner.take, ({ frames }) => Effect.sync(() => count(frames.length))) }
+ *   const { fastPath } = inner
+ *   return fastPath === undefined
+ *     ? reader
+ *     : FrameReader.withFastPath(reader, {
+ *         each: (take) =>
+ *           fastPath.each((batch) => {
+ *             count(batch.frames.length)
+ *             return take(batch)
+ *           })
+ *       })
+ * }
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */
@@ -48,8 +73,8 @@ export const withFastPath = (reader: FrameReaderService, fastPath: Omit<FastPath
 }
 
 /**
- * A reader of one transport; it holds the decoder's state, so there must be only one. It has a fast path if the transport
- * has one.
+ * Makes a reader of one transport. It holds the decoder state, so make only one reader for each transport. It has a
+ * fast path if the transport has one.
  *
  * @example
  * ```ts
@@ -76,7 +101,7 @@ export const make = (transport: TransportService): FrameReaderService => {
   const receive = (chunk: Uint8Array): Effect.Effect<FrameBatch, TransportFailed> =>
     !isBytes(chunk)
       ? Effect.fail(readFailed(notBytes(chunk)))
-      : // an empty chunk is no sign of life, and a transport that gives them without end must not keep the loop busy
+      : // an empty chunk is not a sign of life; one that returns only those must not block the event loop
         chunk.length > 0
         ? Effect.succeed(decode(chunk))
         : Effect.zipRight(Effect.sleep(Duration.zero), Effect.flatMap(transport.read, receive))
@@ -96,7 +121,7 @@ export const make = (transport: TransportService): FrameReaderService => {
   })
   const fastPath = fastPathOf(transport, ["each", "tryWrite"])
   if (fastPath === undefined) return reader
-  /** The transport hands over what is no chunk. */
+  /** The transport has delivered a value that is not a chunk. */
   const broken = new Once<never, TransportFailed>()
   const each = (take: (batch: FrameBatch) => boolean): Effect.Effect<void, TransportFailed> =>
     Effect.suspend(() => {
@@ -107,7 +132,7 @@ export const make = (transport: TransportService): FrameReaderService => {
         if (!isBytes(chunk)) {
           broken.complete(Exit.fail(readFailed(notBytes(chunk))))
         } else if (splitter.rest.length > 0) {
-          // the transport goes on although it was asked to pause
+          // the transport continues although it was asked to pause
           splitter.rest = concat([splitter.rest, chunk])
         } else if (chunk.length > 0) {
           stretch = 0
@@ -134,8 +159,8 @@ const readFailed = (cause: unknown): TransportFailed =>
   new TransportFailed({ reason: "Read", cause, initiator: "Local", processed: "maybe" })
 
 /**
- * The reader of the context's transport. Every use of the layer is a reader of its own, so that two sessions in one
- * program do not share a decoder.
+ * The reader of the transport in the context. Each use of the layer makes a new reader, so that two sessions do not
+ * share a decoder.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * Batches of frames to writes of the transport.
+ * Encodes batches of frames and writes them to the transport.
  *
  * @module
  * @since 0.1.0
@@ -17,7 +17,7 @@ import { Transport } from "./Transport.js"
 export type { FastPath, FrameWriterService } from "./internal/transport/frameWriterService.js"
 
 /**
- * What a session hands its frames to.
+ * The destination of a session's frames.
  *
  * @since 0.1.0
  * @category tags
@@ -25,9 +25,33 @@ export type { FastPath, FrameWriterService } from "./internal/transport/frameWri
 export class FrameWriter extends Context.Tag("effect-muxado/FrameWriter")<FrameWriter, FrameWriterService>() {}
 
 /**
- * A new writer with the `write` of `writer` and a fast path: see `FastPath` for what `tryWrite` must do. The new writer is
- * frozen. A copy of it and a Proxy have no fast path. A session over a writer whose `tryWrite` is no function fails with
- * `InvalidOptions`.
+ * A new writer with the `write` of `writer` and a fast path: see `FastPath` for what `tryWrite` must do. The new writer
+ * is frozen. A copy of it and a Proxy have no fast path. If `tryWrite` is not a function, a session over the writer
+ * fails with `InvalidOptions`.
+ *
+ * @example
+ * ```ts
+ * import { FrameWriter, type Transport } from "effect-muxado"
+ * import { Effect } from "effect"
+ *
+ * // a writer that counts the frames, also those of the fast path
+ * const counting = (transport: Transport.TransportService, count: (frames: number) => void) => {
+ *   const inner = FrameWriter.make(transport)
+ *   const writer: FrameWriter.FrameWriterService = {
+ *     write: (frames) => Effect.tap(inner.write(frames), () => Effect.sync(() => count(frames.length)))
+ *   }
+ *   const { fastPath } = inner
+ *   return fastPath === undefined
+ *     ? writer
+ *     : FrameWriter.withFastPath(writer, {
+ *         tryWrite: (frames) => {
+ *           const written = fastPath.tryWrite(frames)
+ *           if (written) count(frames.length)
+ *           return written
+ *         }
+ *       })
+ * }
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -38,7 +62,7 @@ export const withFastPath = (writer: FrameWriterService, fastPath: Omit<FastPath
 }
 
 /**
- * A writer to one transport. It has a fast path if the transport has one.
+ * Makes a writer for one transport. It has a fast path if the transport has one.
  *
  * @example
  * ```ts
@@ -61,7 +85,7 @@ export const make = (transport: TransportService): FrameWriterService => {
 }
 
 /**
- * The writer to the context's transport. Every use of the layer is a writer of its own.
+ * The writer to the context's transport. Each use of the layer makes a new writer.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * One stream of a session: a flow-controlled, full-duplex byte stream whose two directions end on their own.
+ * One stream of a session: a full-duplex byte stream with flow control. Each direction ends separately.
  *
  * @module
  * @since 0.1.0
@@ -35,14 +35,14 @@ export type { MuxStream } from "./internal/stream/muxStream.js"
 export const isMuxStream = (value: unknown): value is MuxStream => isMarked(value, MuxStreamTypeId)
 
 /**
- * The next bytes, as many as have arrived together; `None` after the peer's FIN, again and again.
+ * Reads the next chunk of received bytes. Returns `None` after the peer's FIN, on every call.
  *
- * What had arrived before a reset, or before the end of the session, is given first; then it fails. A stream that was
- * cut never looks like one that ended. Fails with `StreamReset`, `StreamClosed` (after `stopReading` or `close`), or
- * the error that ended the session. Interrupting it loses no bytes.
+ * First returns the bytes that arrived before the peer's reset or the end of the session. Then it fails. (A `reset` by
+ * this side drops them.) It returns `None` only after a FIN, never for a stream that was cut. Fails with `StreamReset`,
+ * `StreamClosed` (after `stopReading` or `close`), or the error that ended the session. Interrupting it loses no bytes.
  *
- * No other stream shows the memory of the chunk: the caller may keep it, change it, or transfer its `ArrayBuffer`. Other
- * chunks of the same stream may share that buffer.
+ * The memory of the chunk is not shared with other streams. The caller may keep it, change it, or transfer its
+ * `ArrayBuffer`. Later chunks of the same stream may use the same buffer.
  *
  * @since 0.1.0
  * @category reading
@@ -50,23 +50,27 @@ export const isMuxStream = (value: unknown): value is MuxStream => isMarked(valu
 export const read = (self: MuxStream): Effect.Effect<Option.Option<Uint8Array>, StreamError> => self.read
 
 /**
- * How much `readAll` takes.
+ * The limit of `readAll`.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ReadAllOptions {
-  /** In bytes. Default 16,777,216 (16 MiB); more fail with `ReadLimitExceeded`, and reset the stream. */
+  /**
+   * In bytes. Default 16,777,216 (16 MiB). If the peer sends more, `readAll` fails with `ReadLimitExceeded`, and the
+   * stream is reset.
+   */
   readonly maxBytes?: number | undefined
 }
 
 /**
- * Everything up to the peer's FIN, in one array: the whole, or an error. Interrupting it loses nothing: the next `read`
- * or `readAll` begins with what it had read. While it waits, other reads of the same stream wait for it.
+ * Reads everything up to the peer's FIN into one array. It never returns a part: it returns all bytes or fails. If you
+ * interrupt it, the next `read` or `readAll` starts with the bytes that it had already read. While it waits, other
+ * reads of the same stream wait too.
  *
- * Fails as `read` does; with `ReadLimitExceeded` when the peer sends more than `maxBytes`, and then resets the stream
- * with StreamCancelled; with `InvalidOptions` when `maxBytes` is not a number of bytes. Use `toStream` for what may be
- * large.
+ * Fails like `read`. Fails with `ReadLimitExceeded` if the peer sends more than `maxBytes`; the stream is then reset
+ * with StreamCancelled. Fails with `InvalidOptions` if `maxBytes` is not a number of bytes. Use `toStream` for large
+ * data.
  *
  * @since 0.1.0
  * @category reading
@@ -81,17 +85,18 @@ export const readAll = (self: MuxStream, options?: ReadAllOptions): Effect.Effec
 }
 
 /**
- * Writes bytes, or a string as UTF-8. Completes when the session has accepted all of them, for which it waits until the
- * peer's window and the session's `maxSendBuffer` have room; the session then sends them. Concurrent writes are sent one
- * after the other.
+ * Writes bytes, or a string as UTF-8. Completes when the session has accepted all bytes. For this it waits until the
+ * peer's window and the session's `maxSendBuffer` have enough space. The session sends the bytes later. The session
+ * sends concurrent writes one after the other.
  *
- * The session keeps the array until it has sent it. Do not change it afterwards. If its memory is detached before that
- * (a transferred `ArrayBuffer`, WebAssembly memory that grew), the stream is reset with InternalError and a warning is
- * logged; the session goes on. Resizable and shared memory is copied.
+ * The session keeps a reference to the array until it has sent the bytes. Do not change it afterwards. If the memory is
+ * detached earlier (by a transfer of the `ArrayBuffer`, or because WebAssembly memory grew), the session resets the
+ * stream with InternalError and logs a warning. Other streams continue. Resizable and shared memory is copied.
  *
- * Interrupting a write leaves no part of it behind: what was accepted is withdrawn, or, when some of it was sent, the
- * stream is reset with StreamCancelled. Fails with `StreamReset`, `StreamClosed` (after `finish` or `close`), the
- * error that ended the session, or, for anything but a `Uint8Array` or a string, with `InvalidOptions`.
+ * If you interrupt a write before any of its bytes were sent, the session withdraws it. If some bytes were sent, the
+ * session resets the stream with StreamCancelled. Fails with `StreamReset`, with `StreamClosed` (after `finish` or
+ * `close`), or with the error that ended the session. Fails with `InvalidOptions` if the argument is not a `Uint8Array`
+ * or a string.
  *
  * @since 0.1.0
  * @category writing
@@ -102,8 +107,8 @@ export const write: {
 } = dual(2, (self: MuxStream, data: Uint8Array | string): Effect.Effect<void, StreamError> => self.write(data))
 
 /**
- * Ends this side's direction (half-close): FIN follows the writes that were begun before. Reading stays open. Finishing
- * twice is the same as once. Fails when the stream or the session had failed before.
+ * Ends the outbound direction (half-close). The FIN is sent after all earlier writes. Reading stays open. A second call
+ * has no effect. Fails if the stream or the session has already failed.
  *
  * @since 0.1.0
  * @category writing
@@ -111,9 +116,8 @@ export const write: {
 export const finish = (self: MuxStream): Effect.Effect<void, StreamError> => self.finish
 
 /**
- * Ends the stream in good order: what was accepted is sent, then FIN, and reading stops. It does not wait for the
- * network, and never fails. A write that still waits fails with `StreamClosed`, and since its bytes are lost the stream
- * is then reset instead.
+ * Closes the stream: sends the accepted bytes, then FIN, and stops reading. It does not wait for the network, and never
+ * fails. If a write still waits, it fails with `StreamClosed`, and the stream is reset, because those bytes are lost.
  *
  * @since 0.1.0
  * @category ending
@@ -121,10 +125,10 @@ export const finish = (self: MuxStream): Effect.Effect<void, StreamError> => sel
 export const close = (self: MuxStream): Effect.Effect<void> => self.close
 
 /**
- * Ends the stream at once in both directions: what was not sent is dropped, and the peer's pending reads and writes
- * fail with `StreamReset` and this code (any uint32). StreamRefused (5) and AcceptQueueFull (9) tell the peer that
- * nothing was processed, so that it may try again. Nothing happens to a stream that is over. A code that is no uint32 is a
- * defect (`InvalidOptions`).
+ * Ends both directions at once. Unsent bytes are dropped. On the peer, pending reads and writes fail with `StreamReset`
+ * and this code (any uint32). StreamRefused (5) and AcceptQueueFull (9) tell the peer that nothing was processed, so
+ * that it may try again. It has no effect on a stream that has ended. If the code is not a uint32, the
+ * effect dies with `InvalidOptions`.
  *
  * @since 0.1.0
  * @category ending
@@ -135,8 +139,9 @@ export const reset: {
 } = dual(2, (self: MuxStream, code: number): Effect.Effect<void> => self.reset(code))
 
 /**
- * Drops what has arrived and what will; writing stays open. The peer keeps its credit while this side writes, so that
- * neither waits for the other; once this side has finished, more bytes from the peer draw an RST StreamClosed.
+ * Drops the bytes that have arrived and all later ones. Writing stays open. While this side still writes, it returns
+ * credit for the dropped bytes, so that neither side waits for the other. After this side has sent FIN, more bytes from
+ * the peer are answered with RST StreamClosed.
  *
  * @since 0.1.0
  * @category ending
@@ -144,7 +149,8 @@ export const reset: {
 export const stopReading = (self: MuxStream): Effect.Effect<void> => self.stopReading
 
 /**
- * The inbound direction as a `Stream`. While it is not pulled, the peer waits.
+ * The inbound direction as a `Stream`. While the consumer does not pull, the session grants no credit, and the peer's
+ * writer waits.
  *
  * @since 0.1.0
  * @category conversions
@@ -152,9 +158,9 @@ export const stopReading = (self: MuxStream): Effect.Effect<void> => self.stopRe
 export const toStream: (self: MuxStream) => Stream.Stream<Uint8Array, StreamError> = toStreamInternal
 
 /**
- * The outbound direction as a `Sink`, which finishes the stream when its input ends. When the input fails, dies or is
- * interrupted, the stream is reset with StreamCancelled, since what was written is not the whole; it makes no difference
- * whether the program handles that failure.
+ * The outbound direction as a `Sink`. When its input ends, it finishes the stream. If the input fails, dies or is
+ * interrupted, the stream is reset with StreamCancelled, because the written data is not complete. This also happens if
+ * the program handles that failure.
  *
  * @since 0.1.0
  * @category conversions
@@ -162,12 +168,13 @@ export const toStream: (self: MuxStream) => Stream.Stream<Uint8Array, StreamErro
 export const toSink: (self: MuxStream) => Sink.Sink<void, Uint8Array | string, never, StreamError> = toSinkInternal
 
 /**
- * Both directions as a `Channel`: its input is written, and its end finishes the stream; what arrives is its output. It
- * is done when the peer has finished. When it ends before its input has (the input fails, the consumer stops,
- * the peer finishes first), the stream is reset with StreamCancelled, since what was written is not the whole.
+ * Both directions as a `Channel`. It writes its input to the stream and finishes the stream when the input ends. Its
+ * output is the received bytes. The channel completes when the peer sends FIN. If it ends before its input (the input
+ * fails, the consumer stops, or the peer finishes first), the stream is reset with StreamCancelled, because the written
+ * data is not complete.
  *
- * Its elements are `Chunk`s, which nothing else of this library uses: a `Stream` of Effect 3 is a channel of `Chunk`s, and
- * `Stream.pipeThroughChannel` and the channels of `@effect/platform` take no other.
+ * Its elements are `Chunk`s, which nothing else of this library uses: a `Stream` of Effect 3 is a channel of `Chunk`s,
+ * and `Stream.pipeThroughChannel` and the channels of `@effect/platform` take no other.
  *
  * @since 0.1.0
  * @category conversions
@@ -180,13 +187,14 @@ export const toChannel: <IE = never>(
 /**
  * The stream as a platform `Socket`, for programs that take one.
  *
- * `run` gives its handler one chunk after the other, holding the peer back meanwhile, until the peer's FIN. Writing a
- * `CloseEvent` with code 1000 closes the stream and ends `run`; any other code resets it with that code. Closing the
- * writer's scope finishes the stream; a scope that ends in failure or interruption resets it with StreamCancelled.
- * Writing after the end fails; the platform's own sockets never complete such a write.
+ * `run` calls its handler with one chunk at a time until the peer's FIN. While the handler runs, no further bytes are
+ * read, so the peer may have to wait. Writing a `CloseEvent` with code 1000 closes the stream and ends `run`; any other
+ * code resets it with that code. If the writer's scope closes with success, the stream is finished. If it closes with
+ * failure or interruption, the stream is reset with StreamCancelled. A write after the end fails. (With the platform's
+ * own sockets, such a write never completes.)
  *
- * The platform's own `Socket.toChannel` closes its writer's scope in success even when its input has failed, so over this
- * socket a cut input looks whole to the peer: use `toChannel` of this module.
+ * Do not use the platform's `Socket.toChannel` over this socket: it closes the writer's scope with success even if its
+ * input failed, so the peer sees a complete stream. Use `toChannel` of this module.
  *
  * @since 0.1.0
  * @category conversions

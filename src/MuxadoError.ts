@@ -1,9 +1,9 @@
 /**
  * The errors of a session and of its streams.
  *
- * Each says who caused it (`initiator`) and whether the peer may have acted on what failed (`processed`). `retry` says
- * whether, and over which session, a call can be made again without doing anything twice. Their tags have no prefix: no
- * tag of Effect's own packages is equal to one of them (docs/architecture.md, Decisions).
+ * Each error says which side caused it (`initiator`) and whether the peer may have acted on the failed call
+ * (`processed`). `retry` says whether a call can be repeated safely, and whether that needs a new session. Their tags
+ * have no prefix: no tag of Effect's own packages is equal to one of them (docs/architecture.md, Decisions).
  *
  * @module
  * @since 0.1.0
@@ -25,8 +25,9 @@ interface Caused {
 }
 
 /**
- * The rules of the wire were broken, and the session is over. `initiator` is the side that found it and sent the GOAWAY:
- * `"Local"` if the peer broke a rule or cost too much, `"Remote"` if the peer says that this side broke one.
+ * One side broke the wire protocol, and the session ended. `initiator` is the side that detected the fault and sent the
+ * GOAWAY. `"Local"`: the peer broke a rule or exceeded a budget. `"Remote"`: the peer reports that this side broke a
+ * rule.
  *
  * @since 0.1.0
  * @category errors
@@ -47,7 +48,8 @@ export class ProtocolViolation extends Data.TaggedError("ProtocolViolation")<
 }
 
 /**
- * One stream was reset; the session goes on. `code` is any uint32. Bytes that had arrived before stay readable.
+ * One stream was reset; the session goes on. `code` is any uint32. After a reset by the peer, the bytes that
+ * arrived before it can still be read. A `reset` by this side drops them.
  *
  * @since 0.1.0
  * @category errors
@@ -67,7 +69,7 @@ export class StreamReset extends Data.TaggedError("StreamReset")<
 }
 
 /**
- * The peer fell silent, or took no bytes, for longer than the session allows; the session is over. `silentFor` is in
+ * The peer sent nothing, or accepted no bytes, for longer than the session allows. The session ended. `silentFor` is in
  * milliseconds, `since` in milliseconds of the session's clock.
  *
  * @since 0.1.0
@@ -81,7 +83,7 @@ export class SessionDead extends Data.TaggedError("SessionDead")<
     readonly silentFor: number
     /** Since when, in milliseconds of the session's clock. */
     readonly since: number
-    /** No heartbeat of the session was answered: the peer may not know heartbeats. */
+    /** The peer has not answered any heartbeat of this session. It may not support heartbeats. */
     readonly neverAnswered?: boolean | undefined
   }
 > {
@@ -98,7 +100,7 @@ export class SessionDead extends Data.TaggedError("SessionDead")<
 }
 
 /**
- * The peer sent GOAWAY: it takes no more streams, and processed none of ours above `lastStreamId`.
+ * The peer sent GOAWAY. It accepts no more streams, and has not processed our streams above `lastStreamId`.
  *
  * @since 0.1.0
  * @category errors
@@ -130,7 +132,7 @@ export class TransportFailed extends Data.TaggedError("TransportFailed")<
     readonly reason: "Open" | "Read" | "Write" | "Ended"
     /** What the medium said: mostly an `Error` of the system. */
     readonly cause?: unknown
-    /** The other end, where it is known: `127.0.0.1:7000`, `unix:/path`, `ws://host`. */
+    /** The address of the peer, if it is known: `127.0.0.1:7000`, `unix:/path`, `ws://host`. */
     readonly endpoint?: string | undefined
   }
 > {
@@ -147,8 +149,8 @@ export class TransportFailed extends Data.TaggedError("TransportFailed")<
 }
 
 /**
- * This side closed the session, or is draining it and opens no more streams. `code` and `debug` are what it said to the
- * peer of why, with `goAway` or `closeWith`; `undefined` when it said nothing.
+ * This side closed the session, or is draining it and opens no more streams. `code` and `debug` are the reason that
+ * this side sent with `goAway` or `closeWith`. They are `undefined` if it sent no reason.
  *
  * @since 0.1.0
  * @category errors
@@ -168,7 +170,8 @@ export class SessionClosed extends Data.TaggedError("SessionClosed")<
 }
 
 /**
- * A stream was used after its own end: written to after `finish`, or read after `stopReading` or `close`.
+ * The program used a stream after it ended that direction: it wrote after `finish`, or read after `stopReading` or
+ * `close`.
  *
  * @since 0.1.0
  * @category errors
@@ -187,7 +190,7 @@ export class StreamClosed extends Data.TaggedError("StreamClosed")<
 }
 
 /**
- * `readAll` met more bytes than it takes (`maxBytes`): this side has reset the stream with StreamCancelled.
+ * The peer sent more than `maxBytes` to `readAll`. This side has reset the stream with StreamCancelled.
  *
  * @since 0.1.0
  * @category errors
@@ -209,7 +212,7 @@ export class ReadLimitExceeded extends Data.TaggedError("ReadLimitExceeded")<{
 }
 
 /**
- * All stream ids of this side were used (the last is 2^31-1); a new session is needed.
+ * This side has used all its stream ids (the last is at most 2^31-1). Make a new session.
  *
  * @since 0.1.0
  * @category errors
@@ -221,7 +224,7 @@ export class StreamsExhausted extends Data.TaggedError("StreamsExhausted")<Cause
 }
 
 /**
- * An option or an argument makes no sense; nothing was done. `detail` has one line for each thing that is wrong.
+ * An option or an argument is invalid. The operation did nothing. `detail` has one line for each thing that is wrong.
  *
  * @since 0.1.0
  * @category errors
@@ -257,11 +260,16 @@ export class InvalidOptions extends Data.TaggedError("InvalidOptions")<{
  * @category errors
  */
 export class ServerFailed extends Data.TaggedError("ServerFailed")<{
+  /** Why the server cannot listen or run. */
   readonly reason: "AddressInUse" | "PermissionDenied" | "NoSuchAddress" | "Listen" | "RunBefore" | "Stopped"
+  /** Where the server should listen or run, and why it cannot. */
   readonly detail: string
+  /** The error of the system, if there is one. */
   readonly cause?: unknown
 }> {
+  /** `"Local"`: the failure is on this machine. */
   readonly initiator: Initiator = "Local"
+  /** `"no"`: the server has accepted no connection for this call. */
   readonly processed: Processed = "no"
 
   override get message(): string {
@@ -270,7 +278,7 @@ export class ServerFailed extends Data.TaggedError("ServerFailed")<{
 }
 
 /**
- * Why a session ended, or why nothing more can be asked of it.
+ * The reason why a session ended, or why it accepts no more calls.
  *
  * @since 0.1.0
  * @category errors
@@ -278,8 +286,8 @@ export class ServerFailed extends Data.TaggedError("ServerFailed")<{
 export type SessionError = ProtocolViolation | SessionDead | RemoteGoneAway | TransportFailed | SessionClosed
 
 /**
- * Why an operation on a stream failed: `ReadLimitExceeded` comes from `readAll` alone, `InvalidOptions` from a call with
- * a wrong argument.
+ * Why an operation on a stream failed: only `readAll` fails with `ReadLimitExceeded`. A call with a wrong
+ * argument fails with `InvalidOptions`.
  *
  * @since 0.1.0
  * @category errors
@@ -303,7 +311,7 @@ export type OpenError = SessionError | StreamsExhausted | InvalidOptions
 export type MuxadoError = StreamError | OpenError | ServerFailed
 
 /**
- * Whether a value is an error of this library. Errors of another copy of the library count too.
+ * Whether a value is an error of this library. Returns true for errors of another copy of the library too.
  *
  * @since 0.1.0
  * @category guards
@@ -342,13 +350,13 @@ const TAGS: ReadonlySet<string> = new Set<MuxadoError["_tag"]>([
 ])
 
 /**
- * Where a call that failed with `error` may be made again without doing anything twice.
+ * Says whether, and on which session, a call that failed with `error` can be repeated safely.
  *
- * - `"SameSession"`: the peer refused the stream for want of room and did nothing. Wait between two attempts: a full peer
- *   takes immediate, endless retries for an attack.
- * - `"NewSession"`: the peer did nothing, and this session opens no more streams, or has no ids left.
- * - `"Never"`: the peer may have acted on the call (`processed: "maybe"`), the call is wrong, this side itself has reset the
- *   stream, or the value is not an error of this library.
+ * - `"SameSession"`: the peer had no free capacity, refused the stream, and did nothing. Use a backoff schedule. A peer
+ *   without free capacity treats immediate, endless retries as an attack.
+ * - `"NewSession"`: the peer did nothing, and this session cannot open more streams, or has no stream ids left.
+ * - `"Never"`: the peer may have acted on the call (`processed: "maybe"`), the call is wrong, this side itself has
+ *   reset the stream, or the value is not an error of this library.
  *
  * @example
  * ```ts

@@ -46,7 +46,7 @@ export type {
 } from "./internal/session/sessionService.js"
 
 /**
- * The session that a program talks over.
+ * The session of a program, as a service.
  *
  * @since 0.1.0
  * @category tags
@@ -62,9 +62,9 @@ export class Session extends Context.Tag("effect-muxado/Session")<Session, Sessi
 export const isSession = (value: unknown): value is SessionService => isMarked(value, SessionTypeId)
 
 /**
- * Starts a session over the transport, reader and writer of the context. Its scope's end drains it, within `drainTimeout`
- * and the time that `close` may take. Fails with `InvalidOptions`: for a wrong option, and for a transport that already
- * carries a session. The options are read when it is called.
+ * Starts a session over the transport, reader and writer of the context. When its scope closes, the session drains.
+ * This takes at most `drainTimeout` plus the time of `close`. Fails with `InvalidOptions`: for a wrong option, and for
+ * a transport that already carries a session. The options are read when it is called.
  *
  * @example
  * ```ts
@@ -114,14 +114,15 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
     transport,
     closeTimeout: resolved.closeTimeout
   })
-  // the scope may be closed by a fiber with another clock, whose time says nothing about this session's
+  // a fiber with another clock may close the scope; the session keeps its own clock
   const clock = yield* Effect.clock
   const simulated = simulatedBy(transport)
   const whileClosing = (effect: Effect.Effect<void>) => simulated.whileClosing(Effect.withClock(effect, clock))
-  // an ending goes on although whoever asked for it is interrupted; it is bounded in time, and works after the scope's
+  // `close` and `drain` continue even if the caller is interrupted; they are bounded in time, and also work after the
+  // scope has closed
   const ending = (effect: Effect.Effect<void>) => {
     const joined = Effect.flatMap(Effect.forkDaemon(effect), Fiber.join)
-    // finalizers are what cannot be interrupted: nothing else of the program goes on meanwhile
+    // an uninterruptible caller is a finalizer; the program waits for it, so simulated time must advance by itself
     return Effect.checkInterruptible((interruptible) =>
       interruptible ? Effect.withClock(joined, clock) : whileClosing(joined)
     )
@@ -135,7 +136,7 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
       onSome: (limit) => ending(driver.drain(limit))
     })
   yield* Effect.addFinalizer(() =>
-    // whoever would have accepted these has gone before
+    // nothing can accept these streams any more, so refuse them before draining
     Effect.zipRight(
       Effect.sync(() => runtime.accepting.refuseAll()),
       whileClosing(driver.drain(resolved.drainTimeout))
@@ -152,8 +153,8 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
 
 /**
  * Starts a session over a transport that the caller has made, with the library's own reader and writer. Its scope's end
- * drains it, as with `make`. Fails with `InvalidOptions`: for a wrong option, and for a transport that already carries a
- * session.
+ * drains it, as with `make`. Fails with `InvalidOptions`: for a wrong option, and for a transport that already carries
+ * a session.
  *
  * @example
  * ```ts
@@ -191,8 +192,8 @@ const startOver = (
   )
 
 /**
- * A session over the reader and the writer of the context; `FrameLog.layer` goes between. Provided with two transports, it
- * is two sessions.
+ * A session over the reader and the writer of the context; `FrameLog.layer` goes between. If you provide it with two
+ * transports, you get two sessions.
  *
  * @example
  * ```ts
@@ -223,8 +224,8 @@ const layerDefault = (role: Role) => (options?: SessionOptions) => {
 }
 
 /**
- * The session of the side that dialled: its streams have odd ids. Composed once with a transport's layer and used twice, it
- * is one session; provided with two transports, it is two.
+ * The session of the side that dialled: its streams have odd ids. If you compose it once with a transport layer and use
+ * the result twice, you get one session. If you provide it with two transports, you get two sessions.
  *
  * @example
  * ```ts
@@ -244,7 +245,7 @@ export const layerClient: (options?: SessionOptions) => Layer.Layer<Session, Inv
   layerDefault("client")
 
 /**
- * The session of the side that listened: its streams have even ids. As `layerClient` otherwise.
+ * The session of the side that listened: its streams have even ids. Otherwise it is the same as `layerClient`.
  *
  * @example
  * ```ts

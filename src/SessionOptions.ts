@@ -14,7 +14,8 @@ import type { ConnectionOptions, Role } from "./protocol/options.js"
 import { CONVENTIONAL_WINDOW } from "./protocol/receiving/receiveWindow.js"
 
 /**
- * A leaky bucket: up to `burst` at once, drained at `perSecond`. A number that is left out has its default.
+ * A leaky bucket: it holds up to `burst` charges, and drains `perSecond` charges each second. A number that is left out
+ * has its default.
  *
  * @since 0.1.0
  * @category models
@@ -27,8 +28,8 @@ export interface RateOptions {
 }
 
 /**
- * The options of a session. Both sides must agree on `typed` and, as they are not negotiated, on the windows: the
- * `window` of one is the `peerWindow` of the other.
+ * The options of a session. Both sides must use the same `typed`. Windows are not negotiated, so the `window` of one
+ * side must be the `peerWindow` of the other.
  *
  * @since 0.1.0
  * @category models
@@ -37,8 +38,9 @@ export interface SessionOptions {
   /** Every stream begins with a 32-bit type; needed for heartbeats. Default true. */
   readonly typed?: boolean | undefined
   /**
-   * After `interval` without a byte from the peer a heartbeat is sent, and after `tolerance` more the session ends with
-   * `SessionDead` (`"Heartbeat"`). Default 10 and 15 seconds; `false` for none (the peer's are still answered).
+   * If the peer sends nothing for `interval`, the session sends a heartbeat. If the peer then sends nothing for
+   * `tolerance`, the session ends with `SessionDead` (`"Heartbeat"`). Default: 10 and 15 seconds. With `false`, the session sends none, but still answers
+   * the peer's.
    */
   readonly heartbeat?:
     | false
@@ -50,63 +52,78 @@ export interface SessionOptions {
       }
     | undefined
   /**
-   * The bytes that the peer may send on every stream before it is given more. Default 262,144, which Go and Rust assume. A
-   * peer that sends more than this at once has its stream reset with FlowControlError.
+   * The number of bytes that the peer may send on each stream before this side grants more credit. Default 262,144,
+   * which Go and Rust assume. If the peer sends more than it has credit for, its stream is reset with FlowControlError.
    */
   readonly window?: number | undefined
   /**
-   * What the window of a stream may grow to, in bytes, while it is read as fast as it comes: a stream needs twice the
-   * bytes that are under way in a round trip. Default 16 MiB; nothing grows where `window` is as large or larger.
+   * The maximum window of a stream, in bytes. A window grows while the application reads as fast as bytes arrive; a
+   * stream needs twice the bytes that arrive in one round trip. Default: 16 MiB. If `window` is equal or larger,
+   * windows do not grow.
    */
   readonly maxWindow?: number | undefined
   /**
-   * By how many bytes the windows of all streams together may grow; never beyond what `maxReceiveBuffer` has left for them.
-   * Default 64 MiB; 0 for windows that never grow.
+   * The maximum growth of all windows together, in bytes. It is also limited by the free part of `maxReceiveBuffer`.
+   * Default 64 MiB. With 0, windows never grow.
    */
   readonly growthLimit?: number | undefined
   /**
-   * The `window` of the peer in bytes, if it differs from this side's: what may be sent on a stream at first. Default:
+   * The `window` of the peer in bytes, if it differs from this side's: the bytes that may be sent on a stream
+   * before the first increment. Default:
    * `window`.
    */
   readonly peerWindow?: number | undefined
-  /** Bytes that may wait to be sent, for all streams together; writers wait beyond it. Default 1 MiB. */
+  /** The maximum number of unsent bytes of all streams together. Writers wait while it is reached. Default 1 MiB. */
   readonly maxSendBuffer?: number | undefined
   /**
-   * Received bytes that may wait to be read, in all streams together, at least one window. Beyond it those streams that
-   * hold most are reset with EnhanceYourCalm, and new ones refused where that does not help. Default: as much as the
-   * windows of `maxInboundStreams` streams, which is 256 MiB, so that a peer that keeps to its windows loses nothing.
+   * The maximum number of unread bytes of all streams together. It must be at least one window. If it is exceeded, the
+   * session resets the streams with the most unread bytes with EnhanceYourCalm. If that does not help, it refuses new
+   * streams. Default: `maxInboundStreams` × `window`, which is 256 MiB. With the default, a peer that respects its
+   * initial windows loses nothing.
    */
   readonly maxReceiveBuffer?: number | undefined
   /**
-   * Streams of the peer that may wait to be accepted; more draw an RST AcceptQueueFull. Default: `maxInboundStreams`, so
-   * that a `serve` with a low concurrency refuses no stream that the session has room for.
+   * The maximum number of streams that wait to be accepted. Further streams are reset with AcceptQueueFull. Default:
+   * `maxInboundStreams`, so that a `serve` with a low concurrency refuses no stream that the session has room for.
    */
   readonly acceptBacklog?: number | undefined
-  /** Live streams that the peer may have open; more draw an RST StreamRefused. Default 1,024. */
+  /** The maximum number of open streams of the peer. Further streams are reset with StreamRefused. Default 1,024. */
   readonly maxInboundStreams?: number | undefined
-  /** Live streams that this side opens; `open` waits beyond it. Default 1,024. */
+  /** The maximum number of open streams of this side. `open` waits while it is reached. Default 1,024. */
   readonly maxOutboundStreams?: number | undefined
-  /** Gaps in the peer's stream ids that are remembered; more end the session with EnhanceYourCalm. Default 1,024. */
+  /**
+   * The maximum number of gaps in the peer's stream ids. If there are more, the session ends with EnhanceYourCalm.
+   * Default 1,024.
+   */
   readonly maxIdGaps?: number | undefined
   /**
-   * How many streams the peer may open and reset again, or have reset by breaking the rules; more end the session with
-   * EnhanceYourCalm, as with the budgets below. Default 2,048 at once, which is twice `maxInboundStreams`, and 1,000 a
-   * second.
+   * The number of streams that the peer may open and then reset, or that this side may reset because the peer broke a
+   * rule. If it is exceeded, the session ends with EnhanceYourCalm. The same holds for the budgets below. Default: a
+   * burst of 2,048 (twice the default of `maxInboundStreams`), and 1,000 each second.
    */
   readonly resetBudget?: RateOptions | undefined
-  /** How many streams of the peer may be refused for want of room. Default 4,096 at once, 1,000 a second. */
+  /**
+   * The number of streams of the peer that may be refused because a limit is reached. Default 4,096 at once, 1,000 a
+   * second.
+   */
   readonly refusalBudget?: RateOptions | undefined
-  /** How many frames may come that do nothing. Default 4,096 at once, 1,000 a second. */
+  /**
+   * The number of frames without effect that the peer may send: empty DATA, unknown types, frames for unknown streams.
+   * Default 4,096 at once, 1,000 a second.
+   */
   readonly uselessFrameBudget?: RateOptions | undefined
-  /** How many increments may come beyond one for each stream and for each byte that was sent. Default 1,024. */
+  /**
+   * The number of increments (WNDINC) that the peer may send in addition to one for each stream and one for each byte
+   * that this side sent. Default 1,024.
+   */
   readonly spareIncrements?: number | undefined
   /** How long a stream of the peer may take to send its type; then it is refused. Default 10 seconds. */
   readonly typeTimeout?: Duration.DurationInput | undefined
   /** How long one write may take; then the session ends with `SessionDead` (`"WriteStalled"`). Default 30 seconds. */
   readonly writeTimeout?: Duration.DurationInput | undefined
   /**
-   * How long the peer may be silent within a frame; then the session ends with `SessionDead` (`"PartialFrame"`). Default 30
-   * seconds.
+   * How long the peer may be silent within a frame; then the session ends with `SessionDead` (`"PartialFrame"`).
+   * Default 30 seconds.
    */
   readonly partialFrameTimeout?: Duration.DurationInput | undefined
   /**
@@ -115,11 +132,14 @@ export interface SessionOptions {
    */
   readonly frameLog?: boolean | FrameLogOptions | undefined
   /**
-   * How long `drain`, and the end of the session's scope, wait for the streams in flight; then these are reset. Default 5
-   * seconds.
+   * How long `drain`, and the end of the session's scope, wait for the streams in flight; then these are reset. Default
+   * 5 seconds.
    */
   readonly drainTimeout?: Duration.DurationInput | undefined
-  /** How long `close` may take to send what was accepted, and then the transport to end. Default 2 seconds each. */
+  /**
+   * The time limit of `close` for sending accepted bytes, and the same time again for closing the transport. Default 2
+   * seconds each.
+   */
   readonly closeTimeout?: Duration.DurationInput | undefined
 }
 
@@ -141,13 +161,16 @@ export interface MakeOptions extends SessionOptions {
  * @category models
  */
 export interface ServerOptions extends SessionOptions {
-  /** Connections at the same time, without those in their TLS handshake; more are closed as they come. Default 10,000. */
+  /**
+   * The maximum number of connections at the same time, without TLS handshakes in progress. Further connections are
+   * closed at once. Default 10,000.
+   */
   readonly maxConnections?: number | undefined
 }
 
 /**
- * The options of a session with every default filled in, as `resolve` makes them. They are frozen, and are session
- * options themselves: to resolve them again costs a look-up.
+ * The options of a session with every default filled in, as `resolve` makes them. The object is frozen. You can pass it
+ * as `SessionOptions`; resolving it again only costs a look-up.
  *
  * @since 0.1.0
  * @category models
@@ -156,7 +179,7 @@ export interface ResolvedOptions {
   readonly typed: boolean
   /** `false` for a side that sends no heartbeats. */
   readonly heartbeat: false | { readonly interval: Duration.Duration; readonly tolerance: Duration.Duration }
-  /** Bytes, as are the five that follow. */
+  /** In bytes, like `maxWindow`, `growthLimit`, `peerWindow`, `maxSendBuffer` and `maxReceiveBuffer`. */
   readonly window: number
   readonly maxWindow: number
   readonly growthLimit: number
@@ -191,13 +214,13 @@ export interface ResolvedOptions {
  */
 export interface ResolvedServerOptions {
   readonly maxConnections: number
-  /** What each session is made with: the same as `resolved`. */
+  /** The options of each session. It is the same object as `resolved`. */
   readonly session: SessionOptions
   readonly resolved: ResolvedOptions
 }
 
 /**
- * The options of a session together with the side that it is.
+ * The options and the role of a session.
  *
  * @since 0.1.0
  * @category models
@@ -208,8 +231,8 @@ export interface ResolvedSession {
 }
 
 /**
- * Checks the options as they are now, and fills in the defaults; what the caller changes afterwards has no effect. Fails
- * with `InvalidOptions`, whose `detail` has one line for each option that is wrong or does not exist.
+ * Checks the options and fills in the defaults. Later changes to the object have no effect. Fails with
+ * `InvalidOptions`, whose `detail` has one line for each option that is wrong or does not exist.
  *
  * @example
  * ```ts
@@ -229,8 +252,8 @@ export const resolve = (options?: SessionOptions): Either.Either<ResolvedOptions
 }
 
 /**
- * As `resolve`, with the session's role among the options: `"client"` or `"server"`, which has no default. `usage` is the
- * call that the error names for options that are no object.
+ * As `resolve`, with the session's role among the options: `"client"` or `"server"`, which has no default. `usage` is
+ * the call that the error names for options that are no object.
  *
  * @since 0.1.0
  * @category constructors
@@ -245,7 +268,8 @@ export const resolveSession = (
 }
 
 /**
- * As `resolve`, for the options of a server. Its sessions share the result: their options are checked once.
+ * As `resolve`, for the options of a server. All sessions of the server share the result, so the options are checked
+ * once.
  *
  * @since 0.1.0
  * @category constructors
@@ -342,7 +366,7 @@ const rate =
     })
 
 /**
- * The options as the protocol core takes them: milliseconds and bytes.
+ * Converts the options to those of the protocol core, in milliseconds and bytes.
  *
  * @since 0.1.0
  * @category conversions

@@ -24,24 +24,36 @@ import { resolveServer } from "./SessionOptions.js"
  * @category models
  */
 export type Address =
-  | { readonly _tag: "TcpAddress"; readonly hostname: string; readonly port: number }
-  | { readonly _tag: "UnixAddress"; readonly path: string }
+  | {
+      readonly _tag: "TcpAddress"
+      /** The address that the server is bound to: `127.0.0.1`, `::`. */
+      readonly hostname: string
+      /** The port that the server is bound to. */
+      readonly port: number
+    }
+  | {
+      readonly _tag: "UnixAddress"
+      /** The path of the socket, or the name of a Windows pipe. */
+      readonly path: string
+    }
 
 /**
- * Gives every connection a session, in a fiber and a scope of its own, and runs `handler` with it. When the handler
- * ends, its session is drained and the connection closed. A handler that fails or dies is logged (a defect as an error,
- * a failure as a warning, a failure with an error of this library as debug), and harms no other.
+ * For every connection, makes a session in a new fiber and scope, and runs `handler` with it. When the handler ends,
+ * its session is drained and the connection closed. If a handler fails or dies, the server logs it: a defect as an
+ * error, an error of this library at debug level, any other failure as a warning. Other sessions continue.
  *
- * It runs once, until it is interrupted: then it stops listening, drains all sessions at once (their handlers see
- * `draining`; `serve` completes by itself), and interrupts the handlers that are left. A second `run` fails with
- * `ServerFailed` (`"RunBefore"`), and one whose server ends by itself or by its scope with `ServerFailed` (`"Stopped"`).
+ * `run` can be called once, and runs until it is interrupted. Then it stops listening, drains all sessions at the same
+ * time, and interrupts the handlers that have not ended. While a session drains, its `draining` completes, and `serve`
+ * completes by itself. A second `run` fails with `ServerFailed` (`"RunBefore"`), and one whose server ends by itself or
+ * by its scope with `ServerFailed` (`"Stopped"`).
  *
- * Clients that connect before `run` wait: up to 128 of them, with up to 64 KiB of what they send, or 1 MiB where the
- * medium cannot pause. They are served once `run` is called, and closed when the server's scope ends.
+ * Clients that connect before `run` wait. At most 128 wait. The server buffers 64 KiB from each and then pauses it; if
+ * the medium cannot pause, it buffers up to 1 MiB and then drops the client. (`NodeSessionServer` buffers nothing: its
+ * sockets stay paused.) `run` serves them. If the server's scope closes first, they are closed.
  *
- * Each connection has a span that is the root of a trace, with a link to the span in which `run` was called. The end of
- * each session is one line in the log: who the peer was, why it ended, its duration in milliseconds and its streams. It
- * is a warning where the peer broke the protocol, debug otherwise.
+ * Each connection starts a new trace. Its root span has a link to the span in which `run` was called. When a session
+ * ends, the server logs one line: the peer, the reason, the duration in milliseconds, and the stream counts. The line
+ * is a warning if the peer broke the protocol, and otherwise debug.
  *
  * @since 0.1.0
  * @category models
@@ -78,17 +90,18 @@ export const run = <A, E, R>(
   Effect.flatMap(SessionServer, (server) => server.run(handler))
 
 /**
- * Sessions over the sockets of any platform `SocketServer` (WebSocket among them), with what `Transport.fromSocket` can
- * and cannot give. It takes the connections of that server from now on, until its scope ends. Fails with
- * `InvalidOptions`. The options are read when it is called.
+ * Makes sessions over the sockets of any platform `SocketServer`, including WebSocket servers. The limits of
+ * `Transport.fromSocket` apply. It accepts the connections of that server from this call until its scope closes. Fails
+ * with `InvalidOptions`. The options are read when it is called.
  *
- * - What the platform's server provides for a connection (`NodeSocketServer.IncomingMessage`, `NodeSocket.NetSocket`,
- *   `Socket.WebSocket`) is in the context of the session's handler, and of the stream handlers that it serves: get it
- *   with `Effect.serviceOption`.
- * - A session over a WebSocket is bounded as one over TCP is: by `maxSendBuffer`, `writeTimeout`, and a pause while 1 MiB
- *   is unread. Give the platform's server a `maxPayload`: a message is held as a whole before it comes here.
+ * - The context of the session's handler, and of its stream handlers, contains the services that the platform's server
+ *   provides for the connection (`NodeSocketServer.IncomingMessage`, `NodeSocket.NetSocket`, `Socket.WebSocket`). Read
+ *   them with `Effect.serviceOption`.
+ * - A session over a WebSocket has the same limits as one over TCP: `maxSendBuffer`, `writeTimeout`, and a pause while
+ *   1 MiB is unread (only WebSockets of `ws` can pause). Set `maxPayload` on the platform's server: it buffers each
+ *   message as a whole before this library sees it.
  *
- * After `run` has ended, new connections are closed as they come.
+ * After `run` has ended, every new connection is closed at once.
  *
  * @example
  * ```ts

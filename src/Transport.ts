@@ -1,5 +1,5 @@
 /**
- * The byte transport under a session: whole chunks are pulled from it, batches of chunks are written to it.
+ * The byte transport of a session. The session reads one chunk at a time and writes batches of chunks.
  *
  * @module
  * @since 0.1.0
@@ -28,10 +28,10 @@ export type {
 } from "./internal/transport/transportService.js"
 
 /**
- * A new transport with the operations of `transport` and a fast path: see `FastPath` for what `each` and `tryWrite` must do.
- * The new transport is frozen. A copy of it (a spread, `Object.assign`, `Object.create`) and a Proxy have no fast path, so
- * whatever their `read` and `write` do is done. Throws `InvalidOptions` if `transport` is no object. A session over a
- * transport whose `each` or `tryWrite` is no function fails with `InvalidOptions`.
+ * A new transport with the operations of `transport` and a fast path: see `FastPath` for what `each` and `tryWrite`
+ * must do. The new transport is frozen. A copy of it (a spread, `Object.assign`, `Object.create`) and a Proxy have no
+ * fast path. A session uses their own `read` and `write`. Throws `InvalidOptions` if `transport` is no object. A
+ * session over a transport whose `each` or `tryWrite` is no function fails with `InvalidOptions`.
  *
  * @example
  * ```ts
@@ -74,9 +74,10 @@ export const withFastPath = (transport: TransportService, fastPath: Omit<FastPat
 }
 
 /**
- * Whether a value has the four operations of a transport: `read`, `end` and `destroy` are effects, `write` is a function.
- * A transport needs no mark, so that anyone can write one by hand. A Node stream is none: its operations are functions
- * (`NodeTransport.fromDuplex` makes a transport of it). Takes any value, and never throws.
+ * Whether a value has the four operations of a transport: `read`, `end` and `destroy` are effects, `write` is a
+ * function. A transport has no type id, so that programs can write their own. A Node stream is not a transport:
+ * its operations are functions. `NodeTransport.fromDuplex` makes a transport from it. Takes any value, and
+ * never throws.
  *
  * @since 0.1.0
  * @category guards
@@ -111,33 +112,34 @@ export type { SocketOptions } from "./internal/transport/fromSocket.js"
 export type { WebSocketOptions } from "./internal/transport/webSocket.js"
 
 /**
- * A transport over any `Socket` of `@effect/platform`; completes when the socket is open, fails with `TransportFailed`
- * (`"Open"`) when it does not open, and drops the socket when the scope closes. What a `Socket` cannot give:
+ * Makes a transport over any `Socket` of `@effect/platform`. Completes when the socket is open. Fails with
+ * `TransportFailed` (`"Open"`) if it does not open. Closes the socket when the scope closes. A `Socket` has these
+ * limits:
  *
- * - Only a WebSocket that has `pause` and `resume` (one of `ws`) is paused, while more than 1 MiB is unread. Of any other
- *   source, what has arrived and was not read is held in memory; the windows of a session bound that, and `maxBuffered`
- *   does so against a peer that ignores them. A TCP or TLS connection is better served by `NodeTransport`, which does
- *   pause.
- * - A `write` to a WebSocket completes at once, whatever the peer takes. So a transport waits for its `bufferedAmount`,
- *   and has to find the WebSocket for that. It knows it from the start in `makeWebSocket`, in `SessionServer`, and under
- *   `layerWebSocketConstructorArrayBuffer`. Otherwise the platform shows it with the first message: until that has come,
- *   writes do not wait, and a session is bounded by its windows alone. The option `bufferedAmount` serves where this is
- *   too late.
- * - There is no half-close by the peer: after its end nothing can be written. After our own `end`, reading goes on where
- *   the socket can end its writing alone (TCP), and `end` completes at once; where it cannot (WebSocket), `end` starts
- *   the closing handshake and completes with it.
- * - An abnormal end may look orderly: a `Socket` made from a WebSocket reports the close code 1006 as it does 1000. Use
- *   `makeWebSocket`, or the option `closeCodeIsError: () => true`, to have it fail with `"Read"`.
+ * - Only a WebSocket with `pause` and `resume` (from the package `ws`) is paused, while more than 1 MiB is unread. For
+ *   any other source, unread bytes stay in memory. The session's windows limit them; against a peer that ignores its
+ *   windows, `maxBuffered` limits them. For TCP and TLS, use `NodeTransport`, which can pause.
+ * - A WebSocket accepts every `write` at once, even if the peer reads nothing. So the transport waits until the
+ *   WebSocket's `bufferedAmount` is small enough. For this it must find the WebSocket under the `Socket`. It knows the
+ *   WebSocket from the start in `makeWebSocket`, in `SessionServer`, and with `layerWebSocketConstructorArrayBuffer`.
+ *   Otherwise it finds the WebSocket when the first message arrives. Until then writes do not wait, and only the
+ *   session's windows limit unsent bytes. If that is too late, set the option `bufferedAmount`.
+ * - The peer cannot half-close: after the peer's end, this side cannot write. After `end`, if the socket can end its
+ *   writing separately (TCP), reading continues and `end` completes at once. If not (WebSocket), `end` starts the
+ *   closing handshake and completes with it.
+ * - An abnormal end may look like an orderly one: a `Socket` made from a WebSocket reports the close codes 1006 and
+ *   1000 in the same way. Use `makeWebSocket`, or the option `closeCodeIsError: () => true`, so that it fails with
+ *   `"Read"`.
  *
- * The close codes 1000, 1001 and 1005 of the peer are `"Ended"`, every other one is `"Read"`. A text message is a failure
- * (`"Read"`): no byte of a session comes in one. A socket whose `runRaw` or `writer` throws, dies, fails or interrupts
- * itself ends the transport with that cause; one that does not open within `openTimeout` fails with `"Open"`, as an
- * option does that makes no sense. The socket runs outside of every `AsyncLocalStorage` context.
+ * The peer's close codes 1000, 1001 and 1005 give `"Ended"`; every other code gives `"Read"`. A text message fails the
+ * transport (`"Read"`), because a session uses only binary messages. If the socket's `runRaw` or `writer` throws, dies,
+ * fails or interrupts itself, the transport ends with that cause. If the socket does not open within `openTimeout`, or
+ * if an option is invalid, it fails with `"Open"`. The socket runs outside of every `AsyncLocalStorage` context.
  *
- * A single chunk goes to the socket as it is, several as one copy.
+ * The transport passes a single chunk to the socket without copying, and several chunks as one copied chunk.
  *
- * One Socket carries one transport at a time: a second one over it fails with `"Open"`, and so does a value that is no
- * Socket.
+ * A Socket can carry one transport at a time. A second transport over it fails with `"Open"`. A value that is not a
+ * Socket fails in the same way.
  *
  * @example
  * ```ts
@@ -162,7 +164,7 @@ export const fromSocket: (
 ) => Effect.Effect<TransportService, TransportFailed, Scope.Scope> = socketTransport.make
 
 /**
- * The transport over the `Socket` of the context; what `fromSocket` says holds.
+ * A transport over the `Socket` in the context. See `fromSocket`.
  *
  * @example
  * ```ts
@@ -190,9 +192,9 @@ export const layerSocket = (options?: SocketOptions): Layer.Layer<Transport, Tra
 // --- WebSocket clients ------------------------------------------------------------------------------------------------
 
 /**
- * Connects a WebSocket and makes it a transport: binary messages only, every `write` one message, and a `write` waits
- * while more than `highWaterMark` bytes are unsent. Fails with `TransportFailed` (`"Open"`) when it does not open. Its
- * errors name the URL, without user, password and query (`endpoint`).
+ * Connects a WebSocket and makes a transport from it. Each `write` is one binary message. A `write` waits while more
+ * than `highWaterMark` bytes are unsent. Fails with `TransportFailed` (`"Open"`) when it does not open. Its errors
+ * contain the URL without user, password and query (`endpoint`).
  *
  * @example
  * ```ts
@@ -217,7 +219,7 @@ export const makeWebSocket: (
   webSocket.makeWebSocket
 
 /**
- * The transport over a WebSocket that connects to `url`; what `makeWebSocket` says holds.
+ * The transport over a WebSocket that connects to `url`. See `makeWebSocket`.
  *
  * @example
  * ```ts
@@ -241,9 +243,9 @@ export const layerWebSocket = (
   Layer.fresh(Layer.scoped(Transport, makeWebSocket(url, options)))
 
 /**
- * Makes the WebSockets of the context's constructor deliver `ArrayBuffer`s: with their own default (`Blob`) messages may
- * overtake one another on the way to a `Socket`. `makeWebSocket` does this by itself; put this under
- * `Socket.layerWebSocket` when its socket is to become a transport with `layerSocket`.
+ * Makes a WebSocket constructor whose sockets deliver `ArrayBuffer`s. With the default (`Blob`), a later message can
+ * overtake an earlier one. `makeWebSocket` does this itself. Provide this layer to `Socket.layerWebSocket` if you make
+ * a transport from its socket with `layerSocket`.
  *
  * @example
  * ```ts

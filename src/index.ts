@@ -1,6 +1,6 @@
 /**
- * muxado stream multiplexing as an Effect service layer. This entry runs anywhere, browsers included; what needs Node
- * is under `effect-muxado/node`.
+ * muxado stream multiplexing as an Effect service layer. This entry runs everywhere, also in browsers. The modules that
+ * need Node are in `effect-muxado/node`.
  *
  * @module
  * @since 0.1.0
@@ -21,21 +21,21 @@ export { ErrorCode, errorCodeName } from "./ErrorCode.js"
 export * as Frame from "./Frame.js"
 
 /**
- * Every frame in the log.
+ * Logs every frame.
  *
  * @since 0.1.0
  */
 export * as FrameLog from "./FrameLog.js"
 
 /**
- * Byte chunks to batches of frames.
+ * Decodes byte chunks into batches of frames.
  *
  * @since 0.1.0
  */
 export * as FrameReader from "./FrameReader.js"
 
 /**
- * Batches of frames to writes of the transport.
+ * Encodes batches of frames and writes them to the transport.
  *
  * @since 0.1.0
  */

@@ -11,7 +11,8 @@ import type { SessionTypeId } from "../support/typeIds.js"
 import type { Peer } from "../transport/transportService.js"
 
 /**
- * How a stream is opened. `type` is any uint32 but 0xFFFFFFFF, 0 unless given; untyped sessions have none.
+ * Options of `open`. `type` is any uint32 except 0xFFFFFFFF; the default is 0. On an untyped session, do not give a
+ * type.
  *
  * @since 0.1.0
  * @category models
@@ -22,8 +23,8 @@ export interface OpenOptions {
 }
 
 /**
- * How streams are served: at most `concurrency` handlers at once (`"unbounded"` unless given), and the code (any uint32)
- * with which a handler's failure resets its stream.
+ * Options of `serve`. `concurrency` is the maximum number of handlers at once; the default is `"unbounded"`.
+ * `resetCode` maps a handler's failure to the code (any uint32) that resets its stream.
  *
  * @since 0.1.0
  * @category models
@@ -36,9 +37,9 @@ export interface ServeOptions<E> {
 }
 
 /**
- * What a GOAWAY says: `code` is any uint32, 0 (NoError) unless given. Take codes of your own from 256 up: a peer reads
- * the protocol's codes as what they say, and 1, 3 and 8 as a rule that it broke. `debug` is a text for a person, sent as UTF-8 and
- * cut between two characters after 256 bytes.
+ * The content of a GOAWAY: `code` is any uint32; the default is 0 (NoError). Use 256 or more for your own codes. A peer
+ * reads smaller codes as the codes of the protocol, and 1, 3 and 8 as a protocol violation by the peer itself. `debug`
+ * is a text for people. It is sent as UTF-8 of at most 256 bytes, cut between two characters.
  *
  * @since 0.1.0
  * @category models
@@ -51,7 +52,7 @@ export interface GoAwayOptions {
 }
 
 /**
- * What a session is doing, and has done since it began. Counts of streams and bytes; times in milliseconds.
+ * Statistics of a session: its current state and its totals. Counts of streams and bytes; times in milliseconds.
  *
  * @since 0.1.0
  * @category models
@@ -61,9 +62,9 @@ export interface SessionStats extends ConnectionStats {
   readonly opened: number
   /** Streams that the peer has opened and that were not refused. */
   readonly accepted: number
-  /** Streams that were alive when the session ended, or was closed; 0 before. */
+  /** Streams that were open when the session ended or was closed. It is 0 before that. */
   readonly lost: number
-  /** The most streams that were alive at the same time. */
+  /** The highest number of streams that were open at the same time. */
   readonly peakStreams: number
   /** Payload bytes that were given to the transport, without headers. */
   readonly bytesSent: number
@@ -72,7 +73,7 @@ export interface SessionStats extends ConnectionStats {
 }
 
 /**
- * A session. It is as alive as the scope in which it was made: closing that drains it.
+ * A session. It lives in the scope in which it was made. When that scope closes, the session drains.
  *
  * @since 0.1.0
  * @category models
@@ -85,69 +86,76 @@ export interface SessionService extends Inspectable {
   /** The other end of the connection, where the transport knows it. */
   readonly peer: Peer | undefined
   /**
-   * Opens a stream, without a round trip; the scope's end ends it. Waits while this side has as many streams open as it
-   * may. Fails with `StreamsExhausted`, `InvalidOptions`, or why the session takes no more.
+   * Opens a stream without a round trip. When the scope closes, the stream ends. Waits while this side has
+   * `maxOutboundStreams` streams open. Fails with `StreamsExhausted`, with `InvalidOptions`, or with the error that
+   * says why the session opens no more streams.
    */
   readonly open: (options?: OpenOptions) => Effect.Effect<MuxStream, OpenError, Scope.Scope>
   /**
-   * `open` and use in one: the stream ends as `use` does. Fails as `open` and `use` do, with `InvalidOptions` also if `use`
-   * is no function.
+   * Opens a stream and runs `use` with it. The exit of `use` decides how the stream ends: success closes it, any other
+   * exit resets it. Fails as `open` and `use` do, with `InvalidOptions` also if `use` is no function.
    */
   readonly withStream: <A, E, R>(
     use: (stream: MuxStream) => Effect.Effect<A, E, R>,
     options?: OpenOptions
   ) => Effect.Effect<A, E | OpenError, R>
   /**
-   * Waits for the next stream that the peer opens; the scope's end ends it. Fails when no more will come.
+   * Waits for the next stream that the peer opens. When the scope closes, the stream ends. Fails when the session
+   * accepts no more streams.
    *
-   * If it is interrupted in its last step (by a timeout, for example), the stream is in the scope already, and the caller
-   * does not have it. So let that scope fail, which resets the stream: a scope that succeeds finishes it, and the peer
-   * takes that for an answer.
+   * An interruption (such as a timeout) can come after the stream was added to the scope but before the caller received
+   * it. So let that scope fail, which resets the stream. If the scope succeeds, it sends FIN, and the peer takes that
+   * as an answer.
    */
   readonly accept: Effect.Effect<MuxStream, SessionError, Scope.Scope>
   /**
-   * Runs `handler` in a fiber of its own for every stream that the peer opens, at most `concurrency` at once (the others
-   * wait in the backlog), and completes when the session takes no more streams and all handlers are done.
+   * Runs `handler` in a new fiber for every stream that the peer opens, at most `concurrency` at once. Other streams
+   * wait in the backlog. Completes when the session accepts no more streams and all handlers have ended.
    *
-   * A handler that fails resets its stream, with the code that `resetCode` gives for the error, or StreamCancelled. One
-   * that dies resets it with InternalError. Neither harms the session. A failure that is not an error of this library is
-   * logged as a warning, a defect as an error, with the stream's id and type. A handler is interrupted when its stream is
-   * reset by the peer or lost with the session. Interrupting `serve` interrupts all handlers.
+   * If a handler fails, its stream is reset with the code that `resetCode` returns, or with StreamCancelled. If it
+   * dies, its stream is reset with InternalError. The session continues in both cases. The session logs a defect as an error, and a failure as a warning, with
+   * the id and type of the stream. A failure with an error of this library is logged at debug level. A handler is
+   * interrupted when the peer resets its stream or when the session ends. Interrupting `serve` interrupts all handlers.
    *
-   * A handler begins a trace of its own: the spans in it link to the span in which `serve` runs. A `concurrency` below 1 is
-   * a defect (`InvalidOptions`).
+   * Each handler starts a new trace. Its spans have a link to the span in which `serve` runs. If `concurrency` is below
+   * 1, the effect dies with `InvalidOptions`.
    */
   readonly serve: <A, E, R>(
     handler: (stream: MuxStream) => Effect.Effect<A, E, R>,
     options?: ServeOptions<E>
   ) => Effect.Effect<void, never, Exclude<R, Scope.Scope>>
-  /** The round trip of a heartbeat. Fails with `InvalidOptions` on an untyped session, or with why there is no answer. */
+  /**
+   * Sends a heartbeat and returns the round-trip time. Fails with `InvalidOptions` on an untyped session, or with the
+   * reason why no answer will come.
+   */
   readonly ping: Effect.Effect<Duration.Duration, SessionError | StreamReset | InvalidOptions>
   /**
-   * Tells the peer at once that no more of its streams are taken, and why; those that are open go on. Rust's muxado ends
-   * at any GOAWAY: to leave gracefully, `drain`. The first code or text that says something stays the reason that both
-   * sides see, whatever the GOAWAY that closes the session says. A code that is no uint32 is a defect (`InvalidOptions`).
+   * Sends GOAWAY at once: the peer may open no more streams, and learns the reason. Open streams continue. Rust's
+   * muxado closes the session at any GOAWAY. To leave gracefully, use `drain`. The first GOAWAY with a code other than
+   * NoError, or with a text, sets the reason that both sides see. The GOAWAY that closes the session does not replace
+   * it. A code that is no uint32 is a defect (`InvalidOptions`).
    */
   readonly goAway: (options?: GoAwayOptions) => Effect.Effect<void>
   /**
-   * Leaves without loss: takes and opens no more streams, opens `draining`, waits for the streams in flight, then
-   * closes. After `grace` (the option `drainTimeout` unless given) those left are reset with StreamCancelled.
+   * Closes the session without data loss: accepts and opens no more streams, completes `draining`, waits for the open
+   * streams, then closes. After `grace` (`drainTimeout` by default), it resets the remaining streams with
+   * StreamCancelled.
    */
   readonly drain: (grace?: Duration.DurationInput) => Effect.Effect<void>
   /**
-   * Ends the session: streams fail here with `SessionClosed`, what they had accepted is sent, then GOAWAY. Completes when
-   * the transport is gone: after at most `closeTimeout` for the last bytes, and as much again for the transport, even if
-   * that never answers. Continues if the caller is interrupted.
+   * Closes the session. Local calls on streams fail with `SessionClosed`. The session sends the accepted bytes, then
+   * GOAWAY. Completes when the transport is closed. This takes at most `closeTimeout` for the last bytes and
+   * `closeTimeout` for the transport, even if the transport never answers. Continues if the caller is interrupted.
    */
   readonly close: Effect.Effect<void>
   /** `close`, and tells the peer why. A code that is no uint32 is a defect (`InvalidOptions`). */
   readonly closeWith: (options: GoAwayOptions) => Effect.Effect<void>
   /**
-   * Waits until one of the sides leaves: a drain here, a GOAWAY from the peer, or the end. Says which, with the code and
-   * the text of the GOAWAY.
+   * Waits until one side starts to leave: this side drains, the peer sends GOAWAY, or the session ends. Returns the
+   * reason, with the code and text of the GOAWAY.
    */
   readonly draining: Effect.Effect<SessionError>
-  /** Waits for the end of the session, and says why it ended and by whom. */
+  /** Waits for the end of the session. Returns the reason, and which side caused it. */
   readonly closed: Effect.Effect<SessionError>
   /** What the session is doing at this moment, and has done since it began. */
   readonly stats: Effect.Effect<SessionStats>

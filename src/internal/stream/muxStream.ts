@@ -7,11 +7,12 @@ import type { Initiator, StreamError } from "../../MuxadoError.js"
 import type { MuxStreamTypeId } from "../support/typeIds.js"
 
 /**
- * A stream, as both of its ends hold it.
+ * A stream. Both sides use the same interface.
  *
  * A stream belongs to a scope (`session.open`, `session.accept`) or to a handler (`session.serve`,
- * `session.withStream`). When that ends in success the stream is closed; when it ends in failure or interruption the
- * stream is reset with StreamCancelled, after a defect with InternalError, and the peer's handler is interrupted.
+ * `session.withStream`). If the scope or handler succeeds, the session closes the stream. If it fails or is
+ * interrupted, the session resets the stream with StreamCancelled; if it dies, with InternalError. After a reset, the
+ * peer's handler is interrupted.
  *
  * In a log and in `JSON.stringify` it shows its id, type, initiator and state, and why it failed.
  *
@@ -21,15 +22,15 @@ import type { MuxStreamTypeId } from "../support/typeIds.js"
 export interface MuxStream extends Inspectable, Pipeable {
   /** The mark that `isMuxStream` looks for. */
   readonly [MuxStreamTypeId]: MuxStreamTypeId
-  /** Its number on the wire: odd if the client opened it, even if the server did. */
+  /** The stream id on the wire: odd if the client opened the stream, even if the server did. */
   readonly id: number
-  /** The 32-bit type that its opener gave it; `undefined` on untyped sessions. */
+  /** The 32-bit type that the opener chose; `undefined` on untyped sessions. */
   readonly type: number | undefined
   /** Which side opened it: `"Local"` is this one. */
   readonly initiator: Initiator
   /**
-   * The next bytes, as many as have arrived together; `None` after the peer's FIN. Waits while there are none. Fails with
-   * `StreamReset`, `StreamClosed`, or the error that ended the session. Details: `MuxStream.read`.
+   * Reads the next chunk of received bytes. Returns `None` after the peer's FIN. Waits while there are none. Fails
+   * with `StreamReset`, `StreamClosed`, or the error that ended the session. Details: `MuxStream.read`.
    */
   readonly read: Effect.Effect<Option.Option<Uint8Array>, StreamError>
   /**
@@ -37,7 +38,7 @@ export interface MuxStream extends Inspectable, Pipeable {
    * the stream. Details: `MuxStream.readAll`.
    */
   readonly readAll: Effect.Effect<Uint8Array, StreamError>
-  /** `readAll` with another limit, in bytes. Fails with `InvalidOptions` when that is no number of bytes. */
+  /** `readAll` with another limit, in bytes. Fails with `InvalidOptions` if the limit is not a number of bytes. */
   readonly readAllWithin: (maxBytes: number) => Effect.Effect<Uint8Array, StreamError>
   /**
    * Writes bytes, or a string as UTF-8. Completes when the session has accepted all of them. Do not change the array
@@ -46,14 +47,16 @@ export interface MuxStream extends Inspectable, Pipeable {
    */
   readonly write: (data: Uint8Array | string) => Effect.Effect<void, StreamError>
   /**
-   * Ends this side's direction: FIN follows what was written. Reading stays open. Fails when the stream or the session had
-   * failed before.
+   * Ends the outbound direction: FIN is sent after all earlier writes. Reading stays open. Fails if the stream or the
+   * session has already failed.
    */
   readonly finish: Effect.Effect<void, StreamError>
-  /** Ends the stream in good order: sends what was accepted, then FIN, and stops reading. Does not wait for the network. */
+  /**
+   * Closes the stream: sends the accepted bytes, then FIN, and stops reading. Does not wait for the network.
+   */
   readonly close: Effect.Effect<void>
-  /** Ends the stream at once in both directions. `code` is any uint32; another value is a defect (`InvalidOptions`). */
+  /** Ends the stream at once in both directions. `code` is any uint32. With another value the effect dies with `InvalidOptions`. */
   readonly reset: (code: number) => Effect.Effect<void>
-  /** Drops what has arrived and what will arrive. Writing stays open. */
+  /** Drops the received bytes and all later ones. Writing stays open. */
   readonly stopReading: Effect.Effect<void>
 }

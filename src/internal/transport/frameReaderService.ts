@@ -4,8 +4,8 @@ import type { TransportFailed } from "../../MuxadoError.js"
 import type { InboundFrame } from "../../protocol/wire/frame.js"
 
 /**
- * The frames that one chunk of the transport completed, or up to 64 KiB of it: none, if it ended within the first.
- * `midFrame` says whether it ended within a frame.
+ * The frames decoded from one chunk of the transport, or from up to 64 KiB of it. The batch is empty if the bytes
+ * complete no frame. `midFrame` is true if the bytes end inside a frame.
  *
  * @since 0.1.0
  * @category models
@@ -18,8 +18,9 @@ export interface FrameBatch {
 }
 
 /**
- * Gives at least one batch for every chunk that arrives, so that each is proof of life. Fails with the transport's
- * `TransportFailed`, and stays failed. Bytes that are no frames come as a `Malformed` frame, after which there are no more.
+ * Returns at least one batch for every non-empty chunk, because every received byte is a sign of life. Fails with the
+ * transport's `TransportFailed`. Every later call fails too. If the bytes are not valid frames, returns a `Malformed`
+ * frame, and no frames after it.
  *
  * @since 0.1.0
  * @category models
@@ -30,15 +31,15 @@ export interface FrameReaderService {
    * once it has failed. Only one fiber takes.
    */
   readonly take: Effect.Effect<FrameBatch, TransportFailed>
-  /** Batches without a fiber's turn. A copy of the reader does not have it. */
+  /** Reads batches without waking a fiber. A copy of the reader does not have it. */
   readonly fastPath?: FastPath | undefined
 }
 
 /**
- * Frames without a fiber's turn. `each` calls `take` with each batch in the step in which its bytes arrive, and keeps every
- * promise that `FrameReaderService.take` makes. `take` gives `false` to ask for a pause: then `each` completes, and what it
- * has not handed over is for the next call. It fails with what `FrameReaderService.take` fails with, after the last batch.
- * Interrupting it loses nothing. `Transport.FastPath` says the same of chunks.
+ * Reads frames without waking a fiber. `each` calls `take` with each batch in the step in which its bytes arrive, and
+ * keeps every guarantee of `FrameReaderService.take`. `take` returns `false` to ask for a pause. Then `each` completes,
+ * and the next call delivers the rest. After the last batch, `each` fails as `FrameReaderService.take` does.
+ * Interrupting it loses no frames. `Transport.FastPath` is the same for chunks.
  *
  * A session uses the fast path of the object that `owner` is, and of no other object.
  *
@@ -48,5 +49,9 @@ export interface FrameReaderService {
 export interface FastPath {
   /** The reader that offers it. */
   readonly owner: FrameReaderService
+  /**
+   * Calls `take` with each batch until `take` returns `false`. Fails with `TransportFailed` after the last batch, as
+   * `FrameReaderService.take` does.
+   */
   readonly each: (take: (batch: FrameBatch) => boolean) => Effect.Effect<void, TransportFailed>
 }

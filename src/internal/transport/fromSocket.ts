@@ -29,15 +29,15 @@ import { ending } from "./socketEnd.js"
 import { watchFinalizers } from "./watchFinalizers.js"
 
 /**
- * Options of a `Socket` that is used as a transport.
+ * Options for a `Socket` that is used as a transport.
  *
  * @since 0.1.0
  * @category models
  */
 export interface SocketOptions {
   /**
-   * The maximum number of received bytes that are not read yet. If more arrive, the transport fails. Default: 64 MiB. A
-   * WebSocket that can be paused is paused above 1 MiB.
+   * The maximum number of unread bytes. If there are more, the transport fails. Default: 64 MiB. A session reads all the
+   * time, so unread bytes collect only while the process is busy. A WebSocket that can pause is paused at 1 MiB.
    */
   readonly maxBuffered?: number | undefined
   /**

@@ -3,9 +3,9 @@ import type * as Effect from "effect/Effect"
 import type { TransportFailed } from "../../MuxadoError.js"
 
 /**
- * What TLS knows of a peer. `authorized` is true when the peer showed a certificate and this side verified it;
- * `authorizationError` says why not. `certificate` is the one that the peer showed, which a client does only if the
- * server asked for it (`requestCert`). Do not trust a certificate without `authorized`.
+ * The TLS information about the peer. `authorized` is true if the peer sent a certificate and this side verified it.
+ * Otherwise `authorizationError` has the reason. `certificate` is the certificate that the peer sent. A client sends
+ * one only if the server requests it (`requestCert`). Do not trust a certificate unless `authorized` is true.
  *
  * @since 0.1.0
  * @category models
@@ -26,7 +26,7 @@ export interface PeerTls {
 }
 
 /**
- * A certificate, as far as a program needs it to tell who the peer is. `raw` is its DER form.
+ * The fields of a certificate that identify the peer. `raw` is its DER form.
  *
  * @since 0.1.0
  * @category models
@@ -75,20 +75,22 @@ export type Peer =
 /**
  * A reliable, ordered, bidirectional byte transport.
  *
- * - `read` gives the next chunk (at least 1 byte), and fails with `TransportFailed`: `"Ended"` after the peer's orderly
- *   end, `"Read"` otherwise, again and again once it has failed. Only one fiber reads. Interrupting `read` loses no
- *   bytes. While nothing reads, the source is paused, or the adapter says that it cannot.
- * - `write` writes the chunks in order, as one write of the medium (writev, one WebSocket message), and completes when
- *   the medium is ready for more. Only one fiber writes. It fails, never hangs, once the transport has ended. A chunk
- *   that is not a `Uint8Array` fails that write, with a `TypeError` as the cause; nothing of it is sent.
- * - `end` says that nothing more will be written: what was written is still delivered, and reading stays possible where
- *   the medium has a half-close. It may take as long as the medium does; it never fails.
- * - `destroy` drops the medium at once, and never waits: pending reads and writes fail. Closing the scope in which the
- *   transport was made does the same. Both are idempotent.
+ * - `read` returns the next chunk (at least 1 byte). It fails with `TransportFailed`: `"Ended"` after the peer's
+ *   orderly end, otherwise `"Read"`. After a failure, every later call fails too. Only one fiber reads. Interrupting
+ *   `read` loses no bytes. While no fiber reads, the source is paused. An adapter that cannot pause documents this.
+ * - `write` writes the chunks in order, in one write of the medium (writev, or one WebSocket message). It completes
+ *   when the medium is ready for more. Only one fiber writes. After the transport has ended, `write` fails; it must not
+ *   hang. If a chunk is not a `Uint8Array`, that write fails with a `TypeError` as its cause, and none of its bytes are
+ *   sent.
+ * - `end` ends the outbound direction. The bytes written before are still delivered. Reading stays possible if the
+ *   medium supports half-close. It may take any time. It never fails.
+ * - `destroy` closes the medium at once, without waiting. Pending reads and writes fail. Closing the scope in which the
+ *   transport was made does the same. `end` and `destroy` are idempotent.
  *
- * A chunk given to a transport is a view: it may show only a part of its ArrayBuffer, may share it with other chunks of
- * the batch, and belongs to the application; copy before transferring or keeping it. Nothing changes the bytes until
- * `write` completes. A chunk that `read` gives belongs to its reader, and may be a view of a larger buffer, too.
+ * A chunk passed to `write` is a view: it may cover only a part of its ArrayBuffer, and share that buffer with other
+ * chunks of the batch. The memory belongs to the application. Copy a chunk before you transfer it or keep it after the
+ * write. The bytes do not change until `write` completes. A chunk that `read` returns belongs to the reader. It may
+ * also be a view of a larger buffer.
  *
  * @since 0.1.0
  * @category models
@@ -110,27 +112,28 @@ export interface TransportService {
   readonly end: Effect.Effect<void>
   /** Drops the medium at once: pending reads and writes fail. Never fails, never waits, and is idempotent. */
   readonly destroy: Effect.Effect<void>
-  /** Reading and writing without a fiber's turn. `withFastPath` makes it; a copy of the transport does not have it. */
+  /** Reading and writing without waking a fiber. `withFastPath` makes it. A copy of the transport does not have it. */
   readonly fastPath?: FastPath | undefined
 }
 
 /**
- * Reading and writing without a fiber's turn, for a medium that calls back. To wake a fiber for each chunk, and another
- * for each answer, costs more than a small message itself. It keeps every promise that `read` and `write` make:
+ * Reads and writes without waking a fiber, for a medium with callbacks. To wake a fiber for each chunk, and another
+ * for each answer, costs more than a small message itself. It keeps every guarantee of `read` and `write`:
  *
- * - `each` calls `take` with each chunk, in order, in the step in which the chunk arrives. It begins with what has arrived
- *   already, whatever its size. When the medium ends or fails, `each` hands over the last byte first, and then fails with
- *   what `read` fails with, again and again.
- * - `take` gives `false` to ask for a pause. Then `each` hands over nothing more and completes; what it has not handed over
- *   is for the next `read` or `each`. A chunk that is handed over nevertheless is held in memory. While `take` gives `true`,
- *   `each` does not complete.
- * - Interrupting `each` loses nothing, as with `read`. It calls `take` no more.
- * - `take` never throws, and may be called at any time but in `tryWrite`. A chunk belongs to the session, as with `read`.
- * - The event loop gets its turns. After 1 MiB without one, `each` waits for one.
- * - `tryWrite` writes all chunks at once, in order, and gives `true`; or it writes nothing and gives `false`, and the session
- *   calls `write`. It gives `false` where the medium is not ready for more. It is never called while a `write` is under
- *   way, and takes up to about 8 KiB. As with `write`, copy chunks that are kept for later.
- * - If `each` or `tryWrite` throws, dies or gives something else, the session ends with `TransportFailed`.
+ * - `each` calls `take` with each chunk, in order, in the step in which the chunk arrives. It begins with all
+ *   bytes that have arrived already. When the medium ends or fails, `each` first delivers every received byte, and then
+ *   fails as `read` does. Every later call fails too.
+ * - `take` returns `false` to ask for a pause. Then `each` delivers no more chunks and completes. The next `read` or
+ *   `each` delivers the rest. A chunk that is delivered after the `false` is kept in memory. While `take` returns
+ *   `true`, `each` does not complete.
+ * - Interrupting `each` loses no bytes, as with `read`. After the interruption `each` does not call `take`.
+ * - `take` never throws, and may be called at any time except during `tryWrite`. A chunk belongs to the session, as with
+ *   `read`.
+ * - `each` yields to the event loop after at most 1 MiB.
+ * - `tryWrite` writes all chunks at once, in order, and returns `true`. Or it writes nothing and returns `false`, and the
+ *   session calls `write`. It returns `false` if the medium is not ready for more. The session never calls it during a
+ *   `write`, and passes at most about 8 KiB. As with `write`, copy a chunk before you keep it.
+ * - If `each` or `tryWrite` throws, dies or returns another value, the session ends with `TransportFailed`.
  *
  * A session uses the fast path of the object that `owner` is, and of no other object.
  *
@@ -140,6 +143,11 @@ export interface TransportService {
 export interface FastPath {
   /** The transport that offers it. */
   readonly owner: TransportService
+  /**
+   * Calls `take` with each received chunk until `take` returns `false`. Fails with `TransportFailed` after the last
+   * chunk, as `read` does.
+   */
   readonly each: (take: (chunk: Uint8Array) => boolean) => Effect.Effect<void, TransportFailed>
+  /** Writes all chunks now and returns `true`, or writes nothing and returns `false`. */
   readonly tryWrite: (chunks: ReadonlyArray<Uint8Array>) => boolean
 }

@@ -8,7 +8,7 @@ import type { SocketOptions } from "./fromSocket.js"
 import { open } from "./fromSocket.js"
 
 /**
- * Options of a WebSocket that is used as a transport.
+ * Options for a WebSocket that is used as a transport.
  *
  * @since 0.1.0
  * @category models

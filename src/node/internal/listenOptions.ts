@@ -6,8 +6,7 @@
 import type * as Tls from "node:tls"
 
 /**
- * Where to listen. Port 0 picks a free one; no `host` means every address. TLS takes Node's own options: `requestCert`
- * and `ca` for client certificates, and `handshakeTimeout`, which is 10 000 milliseconds unless given.
+ * The address to listen on, with Node's options for TLS. Port 0 picks a free one. No `host` means every address.
  *
  * @since 0.1.0
  * @category models
@@ -18,16 +17,16 @@ export type ListenOptions =
   | ({ readonly _tag: "Unix" } & SocketFileOptions)
 
 /**
- * Where to listen, and Node's own TLS options: `requestCert` and `ca` for client certificates, and `handshakeTimeout`
- * in milliseconds, 10,000 unless given.
+ * The address to listen on, and Node's TLS options: `requestCert` and `ca` ask for client certificates, and
+ * `handshakeTimeout` is in milliseconds (default 10,000).
  *
  * @since 0.1.0
  * @category models
  */
 export interface TlsListenOptions extends Tls.TlsOptions {
-  /** The address to listen on. Default: every address. */
+  /** A name or an address. Default: every address of the machine. */
   readonly host?: string | undefined
-  /** 0 picks a free one. */
+  /** 0 to 65,535. With 0 the system picks a free port. */
   readonly port: number
 }
 
