@@ -102,19 +102,17 @@ describe("what the application sees of an attack", () => {
     }).pipe(virtually)
   )
 
-  it.effect(
-    "A52: after EnhanceYourCalm from the peer: an error with its code for each new stream",
-    () =>
-      Effect.gen(function* () {
-        const { peer, session } = yield* underAttack("client")
-        yield* session.open()
-        yield* peer.send(Bytes.goAway(0, 10))
-        yield* session.draining
-        const error = yield* Effect.flip(session.open())
-        assert.containSubset(error, { _tag: "RemoteGoneAway", code: 10, initiator: "Remote", processed: "no" })
-        yield* peer.end
-        assert.containSubset(yield* session.closed, { _tag: "RemoteGoneAway", code: 10 })
-      }).pipe(virtually)
+  it.effect("A52: after EnhanceYourCalm from the peer: an error with its code for each new stream", () =>
+    Effect.gen(function* () {
+      const { peer, session } = yield* underAttack("client")
+      yield* session.open()
+      yield* peer.send(Bytes.goAway(0, 10))
+      yield* session.draining
+      const error = yield* Effect.flip(session.open())
+      assert.containSubset(error, { _tag: "RemoteGoneAway", code: 10, initiator: "Remote", processed: "no" })
+      yield* peer.end
+      assert.containSubset(yield* session.closed, { _tag: "RemoteGoneAway", code: 10 })
+    }).pipe(virtually)
   )
 })
 
