@@ -18,6 +18,7 @@ export const LONG: ReadonlyArray<string> = [
   "session/regressions",
   "session/transports",
   "testing/standingStill",
+  "transport/fromSocketEager",
   "transport/simulatedDisorder",
   "transport/simulatedFaults",
   "transport/webSocketLimits"
