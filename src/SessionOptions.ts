@@ -14,8 +14,7 @@ import type { ConnectionOptions, Role } from "./protocol/options.js"
 import { CONVENTIONAL_WINDOW } from "./protocol/receiving/receiveWindow.js"
 
 /**
- * A leaky bucket: it holds up to `burst` charges, and drains `perSecond` charges each second. A number that is left out
- * has its default.
+ * A leaky bucket: it holds up to `burst` charges, and drains `perSecond` charges each second. Both have defaults.
  *
  * @since 0.1.0
  * @category models
