@@ -118,7 +118,7 @@ describe("a transport over a Socket", () => {
         assert.strictEqual((yield* transport.read).length, 6)
         const error = yield* Effect.flip(transport.read)
         assert.strictEqual(error.reason, "Read")
-        assert.include(messageOf(error), "10 bytes")
+        assert.include(messageOf(error), "more than 10 received bytes are unread")
         yield* isClosed
         assert.deepStrictEqual(written, [new Socket.CloseEvent(1000)])
       })
