@@ -7,7 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as fc from "fast-check"
 import { race } from "../../src/internal/support/race.js"
 import { Latch, Once, Signal, WaitSet } from "../../src/internal/support/waiters.js"
-import { eagerly } from "./eagerScheduler.js"
+import { eagerly } from "../support/eagerScheduler.js"
 
 /** Lets every fiber that can go on do so. */
 const turn = Effect.repeatN(Effect.yieldNow(), 20)
