@@ -21,6 +21,7 @@ export const LONG: ReadonlyArray<string> = [
   "session/manyCalls",
   "session/reentrancy",
   "session/transports",
+  "soak/soak",
   "testing/standingStill",
   "transport/fromSocketEager",
   "transport/simulatedDisorder",
