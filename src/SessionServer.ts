@@ -44,8 +44,8 @@ export type Address =
  *
  * `run` can be called once, and runs until it is interrupted. Then it stops listening, drains all sessions at the same
  * time, and interrupts the handlers that have not ended. While a session drains, its `draining` completes, and `serve`
- * completes by itself. A second `run` fails with `ServerFailed` (`"RunBefore"`), and one whose server ends by itself or
- * by its scope with `ServerFailed` (`"Stopped"`).
+ * completes by itself. A second `run` fails with `ServerFailed` (`"RunBefore"`). If the server ends by itself, or if
+ * its scope closes, `run` fails with `ServerFailed` (`"Stopped"`).
  *
  * Clients that connect before `run` wait. At most 128 wait. The server buffers 64 KiB from each and then pauses it; if
  * the medium cannot pause, it buffers up to 1 MiB and then drops the client. (`NodeSessionServer` buffers nothing: its

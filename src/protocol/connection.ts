@@ -156,9 +156,9 @@ export class Connection {
   }
 
   /**
-   * Sends a heartbeat with a number (a uint32); `Pong` or `PingLost` follows. False, and nothing follows, if the
-   * session is untyped, closing or over, if this number is pending, or if no heartbeat stream is open and none can be
-   * opened: after the peer's GOAWAY, with no id left, or with a `peerWindow` below 8 bytes.
+   * Sends a heartbeat with a number (a uint32); `Pong` or `PingLost` follows. Returns false, and no event follows, if the
+   * session is untyped, closing or over; if this number is pending; or if no heartbeat stream can be opened (after the
+   * peer's GOAWAY, with no id left, or with a `peerWindow` below 8 bytes).
    */
   ping(nonce: number, now: number): boolean {
     this.owners.time.now = now
