@@ -9,7 +9,7 @@ import type { Liveness } from "./liveness.js"
 import type { Scheduler } from "./sending/scheduler.js"
 import type { StreamTable } from "./streams/streamTable.js"
 
-interface Needs {
+interface Owners {
   readonly events: EventQueue
   readonly lifecycle: Lifecycle
   readonly liveness: Liveness
@@ -24,7 +24,7 @@ interface Needs {
  * @category models
  */
 export class Draining {
-  constructor(private readonly owners: Needs) {}
+  constructor(private readonly owners: Owners) {}
 
   /** Emits `Idle` once, if the session drains and nothing is left. */
   announceEnd(): void {

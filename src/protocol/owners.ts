@@ -60,56 +60,27 @@ export const makeOwners = (options: ConnectionOptions, now: number) => {
     { budgets, credit, events, heartbeats, received, scheduler, table, untyped, writers },
     options.maxInboundStreams
   )
-  const sessionEndings: SessionEndings = new SessionEndings({
-    backlog,
-    credit,
-    events,
-    heartbeats,
-    lifecycle,
-    scheduler,
-    streamEndings,
-    table,
-    untyped,
-    writers
-  })
-  const draining = new Draining({ events, lifecycle, liveness, scheduler, table })
-  const receiver = new Receiver({
-    backlog,
-    budgets,
-    credit,
-    events,
-    heartbeats,
-    lifecycle,
-    options,
-    received,
-    scheduler,
-    sessionEndings,
-    streamEndings,
-    table,
-    time,
-    untyped,
-    writers
-  })
-  return {
+  const owners = {
     backlog,
     budgets,
     capacity,
     credit,
-    draining,
     events,
     heartbeats,
     lifecycle,
     liveness,
     received,
-    receiver,
     scheduler,
-    sessionEndings,
     streamEndings,
     table,
     time,
     untyped,
     writers
   }
+  const sessionEndings: SessionEndings = new SessionEndings(owners)
+  const draining = new Draining(owners)
+  const receiver = new Receiver({ ...owners, options, sessionEndings })
+  return { ...owners, draining, receiver, sessionEndings }
 }
 
 /**
