@@ -76,9 +76,9 @@ export interface SessionOptions {
   readonly maxSendBuffer?: number | undefined
   /**
    * The maximum number of unread bytes of all streams together. It must be at least one window. If it is exceeded, the
-   * session resets the streams with the most unread bytes with EnhanceYourCalm. If that does not help, it refuses new
-   * streams. Default: `maxInboundStreams` × `window`, which is 256 MiB. With the default, a peer that respects its
-   * initial windows loses nothing.
+   * session resets the streams with the most unread bytes with EnhanceYourCalm. If that is not enough, it resets or
+   * refuses the stream of the frame. Default: `maxInboundStreams` × `window`, which is 256 MiB. With the default, a peer
+   * that respects its initial windows loses nothing.
    */
   readonly maxReceiveBuffer?: number | undefined
   /**
