@@ -13,7 +13,7 @@
  *
  * | commands | |
  * | --- | --- |
- * | of the session | `open`, `accept`, `setAcceptCapacity`, `ping`, `goAway`, `drain`, `close`, `abort`, `resetAll` |
+ * | of the session | `open`, `accept`, `defer`, `setAcceptCapacity`, `ping`, `goAway`, `drain`, `close`, `abort`, `resetAll` |
  * | of a stream | `write`, `withdraw`, `unblockWriter`, `finish`, `bytesLost`, `read`, `stopReading`, `reset`, `refuse` |
  *
  * | output | drain it |
@@ -153,6 +153,11 @@ export class Connection {
   /** The application takes a stream of the peer, which frees its place in the backlog. */
   accept(stream: StreamCore): void {
     this.owners.backlog.leave(stream)
+  }
+
+  /** The application does not take a stream that `setAcceptCapacity` covers: the stream waits in the backlog. */
+  defer(stream: StreamCore): void {
+    this.owners.backlog.defer(stream)
   }
 
   /**
@@ -311,10 +316,15 @@ export class Connection {
     return stream.failure === undefined && this.owners.table.get(stream.id) === stream
   }
 
-  /** Refuses a stream of the peer that the application has not seen. */
+  /**
+   * Refuses a stream of the peer that the application has not seen. `AcceptQueueFull` is charged as when this class
+   * refuses a stream with it. `StreamRefused` is free: it says that nothing serves the stream, which is no fault of an
+   * honest peer that is older or newer. It costs less than a stream whose handler returns at once, which is free too.
+   */
   refuse(stream: StreamCore, code: ErrorCode = ErrorCode.StreamRefused): void {
     this.accept(stream)
     this.reset(stream, code)
+    if (code === ErrorCode.AcceptQueueFull && !this.owners.lifecycle.isLeaving) this.owners.budgets.charge("refusal")
   }
 
   // --- outputs

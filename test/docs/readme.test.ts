@@ -134,14 +134,14 @@ describe("the README", () => {
 describe("the README's snippets", () => {
   const { make } = SimulatedSessions
 
-  it.scoped("types choose what the server does, and an unknown one resets the stream with its code", () =>
+  it.scoped("types choose what the server does, and a stream of an unknown one is refused", () =>
     Effect.gen(function* () {
       const { client, server } = yield* make()
       yield* Effect.fork(types.serve(server))
       assert.strictEqual(yield* types.call(client, 1, "hello"), "5 bytes")
       assert.strictEqual(yield* types.call(client, 2, "hello"), "HELLO")
       const error = yield* Effect.flip(types.call(client, 3, "hello"))
-      assert.containSubset(error, { _tag: "StreamReset", code: 1000, initiator: "Remote" })
+      assert.containSubset(error, { _tag: "StreamReset", code: 5, initiator: "Remote", processed: "no" })
     })
   )
 

@@ -36,6 +36,23 @@ describe("streams that wait to be accepted", () => {
     assert.strictEqual(backlog.size, 1)
   })
 
+  it("need a place if the application does not take them after all", () => {
+    const backlog = new AcceptBacklog(1)
+    backlog.acceptCapacity = 1
+    const deferred = stream(3)
+    backlog.defer(deferred)
+    assert.deepStrictEqual([backlog.size, deferred.exposure], [0, "Hidden"])
+    backlog.show(deferred)
+    backlog.defer(deferred)
+    backlog.defer(deferred)
+    assert.deepStrictEqual([backlog.size, deferred.exposure, backlog.isFull], [1, "InBacklog", true])
+    backlog.leave(deferred)
+    assert.deepStrictEqual([backlog.size, deferred.exposure], [0, "Shown"])
+    backlog.clear()
+    backlog.defer(deferred)
+    assert.deepStrictEqual([backlog.size, deferred.exposure], [0, "Shown"])
+  })
+
   it("a backlog of 0 holds no stream beyond the accept capacity", () => {
     const backlog = new AcceptBacklog(0)
     assert.isTrue(backlog.isFull)

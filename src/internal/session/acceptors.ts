@@ -1,6 +1,6 @@
 /**
- * Distributes the streams that the peer opens. A free server (`serve`) takes a stream in the step that announces it.
- * The other streams wait for fibers that call `accept`.
+ * Distributes the streams that the peer opens. A free server (`serve`) takes a stream of its types in the step that
+ * announces it. Streams that no server takes wait for fibers that call `accept`, or are refused.
  */
 import * as Effect from "effect/Effect"
 import type { Processed, SessionError } from "../../MuxadoError.js"
@@ -8,46 +8,58 @@ import type { Connection } from "../../protocol/connection.js"
 import { ErrorCode } from "../../protocol/wire/errorCode.js"
 import type { Restore } from "../support/restore.js"
 import type { StreamHandle } from "../stream/streamHandle.js"
-import { Queue } from "../support/queue.js"
 import { WaitSet } from "../support/waiters.js"
-
-/** A `serve` that runs. It can take `free` more streams now. */
-export interface Server {
-  free: number
-  readonly start: (stream: StreamHandle) => void
-}
+import type { AcceptSource, Server } from "./acceptSource.js"
+import { Routes } from "./routes.js"
 
 /** The parts of the session that accepting needs. */
 interface Accepting {
   readonly connection: Connection
   readonly step: <A>(f: (connection: Connection) => A) => A
+  /** Runs a task after all fibers that can run now. */
+  readonly schedule: (task: () => void) => void
   readonly error: (processed: Processed) => SessionError
 }
 
-export class Acceptors {
-  /** Streams that neither a server nor a fiber has taken. */
-  private readonly waiting = new Queue<StreamHandle>()
-  private readonly servers = new Set<Server>()
+export class Acceptors implements AcceptSource {
+  private readonly routes = new Routes()
   private readonly acceptors = new WaitSet()
+  /** The fibers that wait in `accept`, or were woken there and have not run yet. */
+  private fibers = 0
+  private settlingDue = false
 
   constructor(
     private readonly session: Accepting,
     private readonly acceptBacklog: number
   ) {}
 
-  /** Adds a new stream. A free server takes it in this step. If no server is free, the stream waits in the queue. */
-  offer(handle: StreamHandle): void {
-    for (const server of this.servers) {
-      if (server.free > 0) {
-        server.free--
-        this.session.connection.accept(handle.core)
-        return server.start(handle)
+  /**
+   * Adds a new stream. A free server takes it in this step. If no server takes its type and no fiber waits in `accept`,
+   * it is refused. Otherwise it waits. Returns false if it was refused.
+   */
+  offer(handle: StreamHandle): boolean {
+    const route = this.routes.find(handle.type)
+    if (route !== undefined) {
+      for (const server of route.servers) {
+        if (server.free > 0) {
+          server.free--
+          this.session.connection.accept(handle.core)
+          server.start(handle)
+          return true
+        }
       }
+    } else if (this.routes.hasServers && this.routes.isSettled && this.fibers === 0) {
+      handle.refuse()
+      return false
     }
-    // the core refuses what exceeds the queue and the free servers: it is full only if a server has left since
-    if (this.waiting.size >= this.acceptBacklog) return handle.refuse(ErrorCode.AcceptQueueFull)
-    this.waiting.push(handle)
-    this.acceptors.notifyAll()
+    if (this.routes.waiting >= this.acceptBacklog + this.routes.unsettledDemand) {
+      handle.refuse(ErrorCode.AcceptQueueFull)
+      return false
+    }
+    this.session.connection.defer(handle.core)
+    this.routes.wait(handle)
+    this.wakeAcceptors()
+    return true
   }
 
   /** Wakes the fibers that wait in `accept`. They fail if the session accepts no more streams. */
@@ -55,26 +67,28 @@ export class Acceptors {
     this.acceptors.notifyAll()
   }
 
-  /** Gives streams to `server` while it is free, the waiting ones first. */
   subscribe(server: Server): void {
-    this.servers.add(server)
-    this.serve(server)
+    this.routes.add(server)
+    this.settleLater()
+    this.giveWaiting(server)
   }
 
   unsubscribe(server: Server): void {
-    this.servers.delete(server)
+    this.routes.remove(server)
+    this.settleLater()
+    this.wakeAcceptors()
     this.announceDemand()
   }
 
-  /** Says that a handler of `server` has ended. */
   release(server: Server): void {
     server.free++
-    if (this.servers.has(server)) this.serve(server)
+    this.giveWaiting(server)
   }
 
-  private serve(server: Server): void {
+  /** Gives waiting streams to `server` while it is free. Call it when `free` has grown. */
+  giveWaiting(server: Server): void {
     while (server.free > 0) {
-      const handle = this.waiting.shift()
+      const handle = this.routes.takeFor(server)
       if (handle === undefined) break
       // before the step, because the step may run a fiber that reads `free`
       server.free--
@@ -86,16 +100,36 @@ export class Acceptors {
 
   /** Tells the core how many streams the servers can take at once, so that a burst does not overflow the backlog. */
   announceDemand(): void {
-    let demand = 0
-    for (const server of this.servers) demand += server.free
-    this.session.connection.setAcceptCapacity(demand)
+    this.session.connection.setAcceptCapacity(this.routes.demand)
   }
 
-  /** Takes the stream that has waited longest. */
-  private take(): StreamHandle | undefined {
-    const handle = this.waiting.shift()
-    if (handle !== undefined) this.accepted(handle)
-    return handle
+  private wakeAcceptors(): void {
+    if (!this.routes.hasUnserved) return
+    this.acceptors.notifyAll()
+    this.settleLater()
+  }
+
+  /**
+   * Decides about the streams that no server with types takes, after all fibers that can run now: a program that starts
+   * two servers one after the other has started both, and a fiber that was woken in `accept` has taken its stream.
+   */
+  private settleLater(): void {
+    // without any server, streams wait for the next one
+    if (this.settlingDue || !this.routes.hasServers) return
+    this.settlingDue = true
+    this.session.schedule(() => {
+      this.settlingDue = false
+      this.settle()
+    })
+  }
+
+  private settle(): void {
+    if (this.routes.settle()) {
+      for (const server of this.routes.servers) this.giveWaiting(server)
+      if (this.fibers > 0) return this.wakeAcceptors()
+    }
+    if (!this.routes.hasServers || !this.routes.isSettled) return
+    for (const handle of this.routes.takeUnservedBeyond(this.fibers)) handle.refuse()
   }
 
   private accepted(handle: StreamHandle): void {
@@ -103,24 +137,40 @@ export class Acceptors {
   }
 
   /**
-   * Takes the next stream of the peer, or waits for it. The caller runs in an uninterruptible region, and `restore`
-   * comes from that region.
+   * Takes the next stream that no server takes, or waits for it. The caller runs in an uninterruptible region, and
+   * `restore` comes from that region.
    */
   accept(restore: Restore): Effect.Effect<StreamHandle, SessionError> {
-    return Effect.suspend(() => {
-      const next = this.take()
-      if (next !== undefined) return Effect.succeed(next)
-      if (this.isOver) return Effect.fail(this.session.error("maybe"))
-      return Effect.zipRight(
-        restore(this.acceptors.waitUnless(() => this.waiting.size > 0 || this.isOver)),
-        this.accept(restore)
-      )
+    return Effect.suspend(() => this.acceptNow(restore))
+  }
+
+  private acceptNow(restore: Restore): Effect.Effect<StreamHandle, SessionError> {
+    const next = this.routes.takeUnserved()
+    if (next !== undefined) {
+      this.accepted(next)
+      return Effect.succeed(next)
+    }
+    if (this.isOver) return Effect.fail(this.session.error("maybe"))
+    this.fibers++
+    const waiting = this.acceptors.waitUnless(() => this.routes.hasUnserved || this.isOver)
+    const left = Effect.sync(() => {
+      this.fibers--
+      // it may have been woken for a stream that nothing takes now
+      this.wakeAcceptors()
     })
+    return Effect.zipRight(
+      Effect.onInterrupt(restore(waiting), () => left),
+      Effect.suspend(() => {
+        // in the operation that takes the stream: no step may count this fiber no more while its stream still waits
+        this.fibers--
+        return this.acceptNow(restore)
+      })
+    )
   }
 
   /** Refuses all waiting streams, because nothing will accept them. The peer may open them on another session. */
   refuseAll(): void {
-    for (let handle = this.take(); handle !== undefined; handle = this.take()) handle.refuse()
+    for (const handle of this.routes.takeAll()) handle.refuse()
   }
 
   private get isOver(): boolean {

@@ -10,8 +10,7 @@ import { ErrorCode } from "../../protocol/wire/errorCode.js"
 import type { Linked } from "../../protocol/collections/linkedQueue.js"
 import { LinkedQueue } from "../../protocol/collections/linkedQueue.js"
 import { describeValue, isUint32 } from "../support/bytes.js"
-import type { Server } from "./acceptors.js"
-import type { SessionState } from "./state.js"
+import type { AcceptSource, ServedSessions, Server } from "./acceptSource.js"
 import type { StreamHandle } from "../stream/streamHandle.js"
 import type { AnyFiber } from "../support/run.js"
 import { interruptNow, onExit, Runner } from "../support/run.js"
@@ -20,29 +19,32 @@ import { WaitSet } from "../support/waiters.js"
 type Handler<A, E, R> = (stream: MuxStream) => Effect.Effect<A, E, R>
 
 /**
- * Runs the handler for every stream of the peer. Completes when the session accepts no more streams and the last
+ * Runs the handler for every stream of the peer that has one of `types`. Without types, it takes every stream that no
+ * other `serve` takes by its type. Completes when the session accepts no more streams and the last
  * handler has ended. An interruption interrupts all handlers.
  *
  * It takes a stream in the step that announces it. So a burst of streams in one chunk does not fill the backlog while
  * handlers are free.
  */
 export const serve = <A, E, R>(
-  session: SessionState,
+  sessions: ServedSessions,
   handler: Handler<A, E, R>,
+  types: ReadonlySet<number> | undefined,
   concurrency: number,
   resetCode: ((error: E) => number) | undefined
 ): Effect.Effect<void, never, Exclude<R, Scope.Scope>> =>
   Effect.flatMap(Runner.current<Exclude<R, Scope.Scope>>(), (runner) =>
     Effect.acquireUseRelease(
       Effect.sync(() => {
-        const handlers = new HandlerSet(session, handler, runner.withoutSpan("linked"), concurrency, resetCode)
-        session.accepting.subscribe(handlers)
+        const { accepting } = sessions
+        const handlers = new HandlerSet(accepting, handler, types, runner.withoutSpan("linked"), concurrency, resetCode)
+        accepting.subscribe(handlers)
         return handlers
       }),
-      (handlers) => Effect.zipRight(session.refusing.await, handlers.awaitEmpty),
+      (handlers) => Effect.zipRight(sessions.refusing.await, handlers.awaitEmpty),
       (handlers) =>
         Effect.suspend(() => {
-          session.accepting.unsubscribe(handlers)
+          sessions.accepting.unsubscribe(handlers)
           return handlers.interruptAll
         })
     )
@@ -68,8 +70,9 @@ class HandlerSet<A, E, R> implements Server {
   private scopes: Array<Scope.CloseableScope> = []
 
   constructor(
-    private readonly session: SessionState,
+    private readonly source: AcceptSource,
     private readonly handler: Handler<A, E, R>,
+    readonly types: ReadonlySet<number> | undefined,
     /** Has no span, so that each handler starts a new trace: the caller's span lasts as long as the connection. */
     private readonly runner: Runner<Exclude<R, Scope.Scope>>,
     /** The number of handlers that may start now. */
@@ -130,7 +133,7 @@ class HandlerSet<A, E, R> implements Server {
     const coded = this.coded(exit)
     stream.endWith(coded.exit, coded.code)
     this.report(stream, coded.exit)
-    this.session.accepting.release(this)
+    this.source.release(this)
     this.leave(running)
   }
 

@@ -35,11 +35,8 @@ export const fromRuntime = (
     if (wrong !== undefined) return wrong
     const { type } = requested
     if (type === undefined) return options.typed ? 0 : undefined
-    if (!options.typed) return new InvalidOptions({ detail: `open: ${UNTYPED}` })
-    if (isUint32(type) && type !== HEARTBEAT_TYPE) return type
-    return new InvalidOptions({
-      detail: `open: the stream type must be a uint32 below 0xFFFFFFFF, not ${describe(type)}`
-    })
+    const fault = typeFault(type, options.typed)
+    return fault === undefined ? type : new InvalidOptions({ detail: `open: ${fault}` })
   }
   /** Opens a stream at once. Returns `undefined` if the call must wait or would fail. */
   const openNow = (requested: OpenOptions | undefined): StreamHandle | undefined => {
@@ -82,10 +79,18 @@ export const fromRuntime = (
       Effect.suspend(() => {
         const wrong = served === undefined ? undefined : notOptions("serve", served, "{ concurrency: 10 }")
         if (wrong !== undefined) return Effect.die(wrong)
-        const { concurrency = "unbounded", resetCode } = served ?? {}
-        const fault = serveFault(handler, concurrency, resetCode)
+        const { concurrency = "unbounded", resetCode, type } = served ?? {}
+        // a copy, which the caller cannot change later
+        const types = type === undefined ? undefined : isList(type) ? [...type] : [type]
+        const fault = serveFault(handler, concurrency, resetCode) ?? typesFault(types, options.typed)
         return fault === undefined
-          ? serve(session, handler, concurrency === "unbounded" ? Infinity : concurrency, resetCode)
+          ? serve(
+              session,
+              handler,
+              types && new Set(types),
+              concurrency === "unbounded" ? Infinity : concurrency,
+              resetCode
+            )
           : Effect.die(new InvalidOptions({ detail: `serve: ${fault}` }))
       }),
     ping: options.typed
@@ -150,6 +155,19 @@ const serveFault = (handler: unknown, concurrency: unknown, resetCode: unknown):
   return resetCode === undefined || typeof resetCode === "function"
     ? undefined
     : `resetCode must be a function, not ${describe(resetCode)}`
+}
+
+const isList = (type: number | ReadonlyArray<number>): type is ReadonlyArray<number> => Array.isArray(type)
+
+const typesFault = (types: ReadonlyArray<unknown> | undefined, typed: boolean): string | undefined =>
+  types?.length === 0
+    ? "the list of types must not be empty"
+    : types?.map((type) => typeFault(type, typed)).find((fault) => fault !== undefined)
+
+const typeFault = (type: unknown, typed: boolean): string | undefined => {
+  if (!typed) return UNTYPED
+  if (isUint32(type) && type !== HEARTBEAT_TYPE) return undefined
+  return `the stream type must be a uint32 below 0xFFFFFFFF, not ${describe(type)}`
 }
 
 /** Rejects options that are not an object: a number or a string would otherwise be ignored silently. */

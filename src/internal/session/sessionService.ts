@@ -23,13 +23,18 @@ export interface OpenOptions {
 }
 
 /**
- * Options of `serve`. `concurrency` is the maximum number of handlers at once; the default is `"unbounded"`.
+ * Options of `serve`. `type` selects the streams of the peer that the handler gets. `concurrency` is the maximum number of handlers at once; the default is `"unbounded"`.
  * `resetCode` maps a handler's failure to the code (any uint32) that resets its stream.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ServeOptions<E> {
+  /**
+   * The types of the streams that the handler gets: one or more uint32 below 0xFFFFFFFF. Default: every stream that no
+   * other `serve` takes by its type. On an untyped session, do not give a type.
+   */
+  readonly type?: number | ReadonlyArray<number> | undefined
   /** Handlers at once, 1 or more; further streams wait in the backlog. Default `"unbounded"`. */
   readonly concurrency?: number | "unbounded" | undefined
   /** The code that the peer sees for a failure of the handler, any uint32. Default: StreamCancelled (6). */
@@ -60,7 +65,7 @@ export interface GoAwayOptions {
 export interface SessionStats extends ConnectionStats {
   /** Streams that this side has opened. */
   readonly opened: number
-  /** Streams that the peer has opened and that were not refused. */
+  /** Streams that the peer has opened, and that were not refused when they arrived. */
   readonly accepted: number
   /** Streams that were open when the session ended or was closed. It is 0 before that. */
   readonly lost: number
@@ -100,8 +105,11 @@ export interface SessionService extends Inspectable {
     options?: OpenOptions
   ) => Effect.Effect<A, E | OpenError, R>
   /**
-   * Waits for the next stream that the peer opens. When the scope closes, the stream ends. Fails when the session
-   * accepts no more streams.
+   * Waits for the next stream of the peer that no running `serve` takes. When the scope closes, the stream ends. Fails
+   * when the session accepts no more streams.
+   *
+   * While no `serve` runs, streams wait in the backlog for the next `accept`. While one runs, a stream that it does not
+   * take is refused unless a fiber already waits in `accept`.
    *
    * An interruption (such as a timeout) can come after the stream was added to the scope but before the caller received
    * it. So let that scope fail, which resets the stream. If the scope succeeds, it sends FIN, and the peer takes that
@@ -112,13 +120,27 @@ export interface SessionService extends Inspectable {
    * Runs `handler` in a new fiber for every stream that the peer opens, at most `concurrency` at once. Other streams
    * wait in the backlog. Completes when the session accepts no more streams and all handlers have ended.
    *
-   * If a handler fails, its stream is reset with the code that `resetCode` returns, or with StreamCancelled. If it
-   * dies, its stream is reset with InternalError. The session continues in both cases. The session logs a defect as an error, and a failure as a warning, with
-   * the id and type of the stream. A failure with an error of this library is logged at debug level. A handler is
-   * interrupted when the peer resets its stream or when the session ends. Interrupting `serve` interrupts all handlers.
+   * With `type`, it takes only the streams of these types. Without, it takes every stream that no other `serve` of the
+   * session takes by its type. Several calls run beside each other, and those of the same type share its streams. While
+   * at least one runs, a stream that none of them takes is refused with StreamRefused as soon as it arrives: the
+   * opener's call fails with `processed: "no"`. Two cases differ:
    *
-   * Each handler starts a new trace. Its spans have a link to the span in which `serve` runs. If `concurrency` is below
-   * 1, the effect dies with `InvalidOptions`.
+   * - A fiber that waits in `accept` gets the stream instead.
+   * - Streams that wait when a `serve` starts or ends, and streams that arrive in the same turn, are refused only after
+   *   the fibers that can run now. So a program that starts several one after the other loses no stream.
+   *
+   * A `serve` whose handlers have reached `concurrency` refuses nothing: its streams wait. When the last `serve` ends,
+   * streams wait for the next one, or for `accept`, as before the first. Such a refusal is not charged to the peer's
+   * `refusalBudget`: a peer of another version may not know which types are served.
+   *
+   * If a handler fails, its stream is reset with the code that `resetCode` returns, or with StreamCancelled. If it
+   * dies, its stream is reset with InternalError. The session continues in both cases. The session logs a defect as an
+   * error, and a failure as a warning, with the id and type of the stream. A failure with an error of this library is
+   * logged at debug level. A handler is interrupted when the peer resets its stream or when the session ends.
+   * Interrupting `serve` interrupts all handlers.
+   *
+   * Each handler starts a new trace. Its spans have a link to the span in which `serve` runs. If an
+   * option is wrong, the effect dies with `InvalidOptions`.
    */
   readonly serve: <A, E, R>(
     handler: (stream: MuxStream) => Effect.Effect<A, E, R>,

@@ -141,8 +141,8 @@ export class SessionState {
   private on(event: Event): void {
     switch (event._tag) {
       case "Opened":
-        this.totals.accepted++
-        return this.accepting.offer(this.track(event.stream))
+        if (this.accepting.offer(this.track(event.stream))) this.totals.accepted++
+        return
       case "Readable":
         return event.stream.user?.wakeReaders()
       case "Writable":

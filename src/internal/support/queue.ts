@@ -18,6 +18,11 @@ export class Queue<A> {
     return this.count
   }
 
+  /** The oldest entry, which stays in the queue; `undefined` if the queue is empty. */
+  get oldest(): A | undefined {
+    return this.first?.value
+  }
+
   push(value: A): void {
     const entry = new Entry(value)
     if (this.last === undefined) this.first = entry

@@ -37,6 +37,13 @@ export class AcceptBacklog {
     }
   }
 
+  /** The application does not take a stream that was shown, although it said that it would: the stream waits. */
+  defer(stream: StreamCore): void {
+    if (stream.exposure !== "Shown" || this.isOver) return
+    this.size++
+    stream.exposure = "InBacklog"
+  }
+
   /** The application has taken or refused a stream. */
   leave(stream: StreamCore): void {
     if (stream.exposure !== "InBacklog") return

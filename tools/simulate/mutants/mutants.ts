@@ -368,15 +368,15 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/session/serve",
     "place of a handler not given back",
     "as many handlers as there may be",
-    "    this.session.accepting.release(this)\n",
-    "    if (stream.core.failure === undefined) this.session.accepting.release(this)\n"
+    "    this.source.release(this)\n",
+    "    if (stream.core.failure === undefined) this.source.release(this)\n"
   ),
   inSessions(
     "internal/session/acceptors",
     "stream lost when accept is interrupted",
     "interruption leaks no stream",
-    "if (next !== undefined) return Effect.succeed(next)",
-    "if (next !== undefined) return restore(Effect.as(Effect.yieldNow(), next))"
+    "      return Effect.succeed(next)",
+    "      return restore(Effect.as(Effect.yieldNow(), next))"
   ),
   inSessions(
     "internal/session/openQueue",
@@ -389,8 +389,8 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "internal/session/acceptors",
     "wake-up of an acceptor lost",
     "who accepts is told",
-    "this.waiting.push(handle)\n    this.acceptors.notifyAll()",
-    "this.waiting.push(handle)"
+    "this.routes.wait(handle)\n    this.wakeAcceptors()",
+    "this.routes.wait(handle)"
   ),
   inSessions(
     "internal/session/state",
