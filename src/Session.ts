@@ -20,6 +20,7 @@ import { isMarked, SessionTypeId } from "./internal/support/typeIds.js"
 import { carriers, CARRIES_ONE, hasOperations, noTransport } from "./internal/session/carriers.js"
 import { drive } from "./internal/session/shutdown.js"
 import { SessionState } from "./internal/session/state.js"
+import { registerState } from "./internal/session/states.js"
 import { fromRuntime, saying } from "./internal/session/service.js"
 import type { GoAwayOptions, SessionService } from "./internal/session/sessionService.js"
 import { fastPathFault } from "./internal/transport/fastPath.js"
@@ -147,6 +148,7 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
     closeWith,
     drain
   })
+  registerState(session, runtime)
   simulated.carries(session)
   return session
 })

@@ -284,7 +284,16 @@ const resolvedBefore = new WeakSet<object>()
 
 const isResolved = (options: SessionOptions): options is ResolvedOptions => resolvedBefore.has(options)
 
-const checked = <Name extends string, A>(reader: OptionsReader<Name>, result: A): Either.Either<A, InvalidOptions> => {
+/**
+ * The result, or `InvalidOptions` with the lines of the reader.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const checked = <Name extends string, A>(
+  reader: OptionsReader<Name>,
+  result: A
+): Either.Either<A, InvalidOptions> => {
   const lines = reader.lines()
   return lines.length === 0 ? Either.right(result) : Either.left(new InvalidOptions({ detail: lines.join("\n") }))
 }
@@ -294,7 +303,13 @@ const COUNT = { least: 1, most: 1_000_000 }
 
 const WINDOW = { least: 16, most: MAX_UINT31, unit: "bytes" } as const
 
-const readSession = (reader: OptionsReader<keyof SessionOptions>): ResolvedOptions => {
+/**
+ * Reads the options of a session from an object that may have more options.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const readSession = (reader: OptionsReader<keyof SessionOptions>): ResolvedOptions => {
   const window = reader.integer("window", CONVENTIONAL_WINDOW, WINDOW)
   const maxInboundStreams = reader.integer("maxInboundStreams", 1024, COUNT)
   const resolved: ResolvedOptions = {

@@ -42,6 +42,13 @@ export * as FrameReader from "./FrameReader.js"
 export * as FrameWriter from "./FrameWriter.js"
 
 /**
+ * A session that connects, reconnects and moves.
+ *
+ * @since 0.1.0
+ */
+export * as ManagedSession from "./ManagedSession.js"
+
+/**
  * The tagged errors.
  *
  * @since 0.1.0

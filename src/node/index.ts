@@ -1,5 +1,5 @@
 /**
- * Transports and servers of sessions for Node.
+ * Clients, servers and transports of sessions for Node.
  *
  * @module
  * @since 0.1.0
@@ -20,3 +20,11 @@ export * as NodeTransport from "./NodeTransport.js"
  * @category modules
  */
 export * as NodeSessionServer from "./NodeSessionServer.js"
+
+/**
+ * Clients over TCP, TLS, unix sockets and WebSockets, which connect again by themselves.
+ *
+ * @since 0.1.0
+ * @category modules
+ */
+export * as NodeSession from "./NodeSession.js"

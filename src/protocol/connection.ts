@@ -351,6 +351,16 @@ export class Connection {
     return this.owners.scheduler.hasFrames
   }
 
+  /** The live streams of both sides, heartbeats included. */
+  get openStreams(): number {
+    return this.owners.table.size
+  }
+
+  /** When the last byte of the peer arrived, in milliseconds. */
+  get lastHeard(): number {
+    return this.owners.liveness.lastHeard
+  }
+
   /** Accepted payload bytes that were not sent. */
   get queuedBytes(): number {
     return this.owners.capacity.queued

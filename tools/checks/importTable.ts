@@ -42,7 +42,7 @@ export const table: ReadonlyArray<Row> = [
   { name: "internal/support", paths: ["src/internal/support/"], imports: ["protocol/wire"], packages: ["effect"] },
   {
     name: "MuxadoError",
-    paths: ["src/MuxadoError.ts"],
+    paths: ["src/MuxadoError.ts", "src/internal/errors/"],
     imports: ["protocol", "protocol/wire", "internal/support"],
     packages: ["effect"]
   },
@@ -95,9 +95,24 @@ export const table: ReadonlyArray<Row> = [
     packages: ["effect", "platform"]
   },
   {
+    name: "internal/managed",
+    paths: ["src/internal/managed/"],
+    imports: [
+      ...["protocol", "protocol/wire", "MuxadoError", "public modules", "internal/session", "internal/stream"],
+      ...["internal/transport", "internal/support"]
+    ],
+    packages: ["effect"]
+  },
+  {
+    name: "ManagedSession",
+    paths: ["src/ManagedSession.ts"],
+    imports: ["MuxadoError", "public modules", "internal/managed"],
+    packages: ["effect", "platform"]
+  },
+  {
     name: "index",
     paths: ["src/index.ts"],
-    imports: ["MuxadoError", "wire modules", "public modules", "SessionServer"],
+    imports: ["MuxadoError", "wire modules", "public modules", "SessionServer", "ManagedSession"],
     packages: []
   },
   {
@@ -109,7 +124,7 @@ export const table: ReadonlyArray<Row> = [
   {
     name: "node",
     paths: ["src/node/"],
-    imports: ["MuxadoError", "public modules", "SessionServer", "internal/server", "node/internal"],
+    imports: ["MuxadoError", "public modules", "SessionServer", "ManagedSession", "internal/server", "node/internal"],
     packages: ["effect", "node"]
   },
   {

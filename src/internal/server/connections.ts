@@ -13,7 +13,8 @@ import { isMuxadoError } from "../../MuxadoError.js"
 import type { SessionService } from "../../Session.js"
 import * as Session from "../../Session.js"
 import type { ResolvedOptions, SessionOptions } from "../../SessionOptions.js"
-import type { Peer, TransportService } from "../../Transport.js"
+import type { TransportService } from "../../Transport.js"
+import { peerInWords } from "../transport/peerText.js"
 import { millis } from "../support/clock.js"
 import { race } from "../support/race.js"
 import { Runner } from "../support/run.js"
@@ -145,18 +146,12 @@ const reportEnd = (session: SessionService, origin: Origin, began: number): Effe
     const { accepted, lost, opened } = yield* session.stats
     const duration = Math.round((yield* millis) - began)
     const brokeRules = error._tag === "ProtocolViolation" && error.initiator === "Local"
-    const peer = session.peer === undefined ? origin.peer : inWords(session.peer)
+    const peer = session.peer === undefined ? origin.peer : peerInWords(session.peer)
     const message =
       `A session${peer === undefined ? "" : ` with ${peer}`} ended after ${duration} ms: ${error.message} ` +
       `(streams: ${accepted} accepted, ${opened} opened, ${lost} in flight)`
     yield* brokeRules ? Effect.logWarning(message) : Effect.logDebug(message)
   })
-
-const inWords = (peer: Peer): string =>
-  peer._tag === "Unix" ? `unix:${peer.path}` : hostAndPort(peer.address, peer.port)
-
-/** As in a URL: an IPv6 address in brackets. */
-export const hostAndPort = (host: string, port: number): string => `${host.includes(":") ? `[${host}]` : host}:${port}`
 
 const reportHandler = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> => {
   if (Exit.isSuccess(exit) || Cause.isInterruptedOnly(exit.cause)) return Effect.void

@@ -27,6 +27,8 @@ export class Acceptors implements AcceptSource {
   /** The fibers that wait in `accept`, or were woken there and have not run yet. */
   private fibers = 0
   private settlingDue = false
+  /** Wakes the fibers in the `accept` of a managed session, which takes streams of several sessions. */
+  private wakeManaged: (() => void) | undefined = undefined
 
   constructor(
     private readonly session: Accepting,
@@ -106,6 +108,7 @@ export class Acceptors implements AcceptSource {
   private wakeAcceptors(): void {
     if (!this.routes.hasUnserved) return
     this.acceptors.notifyAll()
+    this.wakeManaged?.()
     this.settleLater()
   }
 
@@ -145,18 +148,13 @@ export class Acceptors implements AcceptSource {
   }
 
   private acceptNow(restore: Restore): Effect.Effect<StreamHandle, SessionError> {
-    const next = this.routes.takeUnserved()
-    if (next !== undefined) {
-      this.accepted(next)
-      return Effect.succeed(next)
-    }
+    const next = this.takeUnserved()
+    if (next !== undefined) return Effect.succeed(next)
     if (this.isOver) return Effect.fail(this.session.error("maybe"))
-    this.fibers++
+    this.fibersChanged(1)
     const waiting = this.acceptors.waitUnless(() => this.routes.hasUnserved || this.isOver)
     const left = Effect.sync(() => {
-      this.fibers--
-      // it may have been woken for a stream that nothing takes now
-      this.wakeAcceptors()
+      this.fibersChanged(-1)
     })
     return Effect.zipRight(
       Effect.onInterrupt(restore(waiting), () => left),
@@ -166,6 +164,33 @@ export class Acceptors implements AcceptSource {
         return this.acceptNow(restore)
       })
     )
+  }
+
+  // --- for the `accept` of a managed session
+
+  /** From now on, `fibers` more fibers wait for unserved streams, and `wake` wakes them. */
+  delegate(fibers: number, wake: () => void): void {
+    this.fibers += fibers
+    this.wakeManaged = wake
+  }
+
+  /** Whether a stream waits that no server takes. */
+  get hasUnserved(): boolean {
+    return this.routes.hasUnserved
+  }
+
+  /** Takes the stream that has waited longest, and that no server takes. */
+  takeUnserved(): StreamHandle | undefined {
+    const next = this.routes.takeUnserved()
+    if (next !== undefined) this.accepted(next)
+    return next
+  }
+
+  /** The number of fibers in `accept` has changed. */
+  fibersChanged(by: 1 | -1): void {
+    this.fibers += by
+    // a fiber that leaves may have been woken for a stream that nothing takes now
+    if (by < 0) this.wakeAcceptors()
   }
 
   /** Refuses all waiting streams, because nothing will accept them. The peer may open them on another session. */

@@ -16,6 +16,7 @@ import { inspectable } from "../support/inspect.js"
 import { SessionTypeId } from "../support/typeIds.js"
 import { sessionError } from "../stream/toError.js"
 import type { Restore } from "../support/restore.js"
+import type { ServedSessions } from "./acceptSource.js"
 import { serve } from "./serve.js"
 import type { SessionState } from "./state.js"
 import type { StreamHandle } from "../stream/streamHandle.js"
@@ -68,31 +69,16 @@ export const fromRuntime = (
           Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
         )
       ),
-    withStream: (use, requested) =>
-      typeof use === "function" ? withStream(use, requested) : invalid(`withStream: ${NO_USE}, not ${describe(use)}`),
+    withStream: (use, requested) => {
+      const wrong = withoutUse(use)
+      return wrong === undefined ? withStream(use, requested) : Effect.fail(wrong)
+    },
     accept: Effect.uninterruptibleMask((restore) =>
       Effect.tap(session.accepting.accept(restore), (stream) =>
         Effect.addFinalizer((exit) => Effect.sync(() => stream.endWith(exit)))
       )
     ),
-    serve: (handler, served) =>
-      Effect.suspend(() => {
-        const wrong = served === undefined ? undefined : notOptions("serve", served, "{ concurrency: 10 }")
-        if (wrong !== undefined) return Effect.die(wrong)
-        const { concurrency = "unbounded", resetCode, type } = served ?? {}
-        // a copy, which the caller cannot change later
-        const types = type === undefined ? undefined : isList(type) ? [...type] : [type]
-        const fault = serveFault(handler, concurrency, resetCode) ?? typesFault(types, options.typed)
-        return fault === undefined
-          ? serve(
-              session,
-              handler,
-              types && new Set(types),
-              concurrency === "unbounded" ? Infinity : concurrency,
-              resetCode
-            )
-          : Effect.die(new InvalidOptions({ detail: `serve: ${fault}` }))
-      }),
+    serve: serveOver(session, options.typed),
     ping: options.typed
       ? Effect.flatMap(nonce, (number) => Effect.map(session.pings.ping(number), Duration.millis))
       : invalid(`ping: ${UNTYPED}`),
@@ -106,6 +92,28 @@ export const fromRuntime = (
     stats: Effect.sync(() => ({ ...session.connection.stats(session.now()), ...session.totals.numbers }))
   }
 }
+
+/** Makes the `serve` of a session, or of a managed session over several. */
+export const serveOver =
+  (sessions: ServedSessions, typed: boolean): SessionService["serve"] =>
+  (handler, served) =>
+    Effect.suspend(() => {
+      const wrong = served === undefined ? undefined : notOptions("serve", served, "{ concurrency: 10 }")
+      if (wrong !== undefined) return Effect.die(wrong)
+      const { concurrency = "unbounded", resetCode, type } = served ?? {}
+      // a copy, which the caller cannot change later
+      const types = type === undefined ? undefined : isList(type) ? [...type] : [type]
+      const fault = serveFault(handler, concurrency, resetCode) ?? typesFault(types, typed)
+      return fault === undefined
+        ? serve(
+            sessions,
+            handler,
+            types && new Set(types),
+            concurrency === "unbounded" ? Infinity : concurrency,
+            resetCode
+          )
+        : Effect.die(new InvalidOptions({ detail: `serve: ${fault}` }))
+    })
 
 /**
  * The facts that a log or a debugger shows. Of the peer, only the address: a certificate can have several kilobytes.
@@ -171,12 +179,16 @@ const typeFault = (type: unknown, typed: boolean): string | undefined => {
 }
 
 /** Rejects options that are not an object: a number or a string would otherwise be ignored silently. */
-const notOptions = (operation: string, given: unknown, example: string): InvalidOptions | undefined =>
+export const notOptions = (operation: string, given: unknown, example: string): InvalidOptions | undefined =>
   typeof given === "object" && given !== null && !Array.isArray(given)
     ? undefined
     : new InvalidOptions({
         detail: `${operation}: the options must be an object such as ${example}, not ${describe(given)}`
       })
+
+/** Rejects a call of `withStream` whose first argument is not the function. */
+export const withoutUse = (use: unknown): InvalidOptions | undefined =>
+  typeof use === "function" ? undefined : new InvalidOptions({ detail: `withStream: ${NO_USE}, not ${describe(use)}` })
 
 const NO_USE = "the first argument must be a function from a stream to an effect, and the options come after it"
 

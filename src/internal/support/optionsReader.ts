@@ -46,35 +46,42 @@ export class OptionsReader<Name extends string> {
   }
 
   boolean(name: Name, fallback: boolean): boolean {
-    return this.read(name, fallback, "true or false", (given) => (typeof given === "boolean" ? given : undefined))
+    return this.value(name, fallback, "true or false", (given) => (typeof given === "boolean" ? given : undefined))
   }
 
   integer(name: Name, fallback: number, { least, most, unit }: IntegerRange): number {
     const allowed = `an integer from ${least} to ${most}${unit === undefined ? "" : ` (${unit})`}`
-    return this.read(name, fallback, allowed, (given) =>
+    return this.value(name, fallback, allowed, (given) =>
       typeof given === "number" && Number.isInteger(given) && given >= least && given <= most ? given : undefined
     )
   }
 
   number(name: Name, fallback: number, least: number, most: number): number {
-    return this.read(name, fallback, `a number from ${least} to ${most}`, (given) =>
+    return this.value(name, fallback, `a number from ${least} to ${most}`, (given) =>
       typeof given === "number" && given >= least && given <= most ? given : undefined
     )
   }
 
   duration(name: Name, fallback: Duration.DurationInput): Duration.Duration {
-    return this.read(name, Duration.decode(fallback), DURATION, positiveDuration)
+    return this.value(name, Duration.decode(fallback), DURATION, positiveDuration)
   }
 
   /** A required option that must be one of these words. */
   word<Word extends string>(name: Name, words: readonly [Word, ...ReadonlyArray<Word>]): Word {
     const allowed = words.map((word) => JSON.stringify(word)).join(" or ")
+    return this.required(name, words[0], allowed, (given) => words.find((word) => word === given))
+  }
+
+  /** An option that must be given. `check` returns `undefined` for a wrong value. */
+  required<A>(name: Name, fallback: A, allowed: string, check: (given: unknown) => A | undefined): A {
     const given = this.take(name)
-    const found = words.find((word) => word === given)
+    if (given === UNREADABLE) return fallback
+    const found = check(given)
     // if the options are not an object, one line already says so
-    const missing = found === undefined && given !== UNREADABLE && !this.findings.wrong.has("")
-    if (missing) this.refuse(name, `must be ${allowed}, not ${describe(given)}`)
-    return found ?? words[0]
+    if (found === undefined && !this.findings.wrong.has("")) {
+      this.refuse(name, `must be ${allowed}, not ${describe(given)}`)
+    }
+    return found ?? fallback
   }
 
   /** The options of a nested object. */
@@ -107,20 +114,20 @@ export class OptionsReader<Name extends string> {
   }
 
   text(name: Name): string | undefined {
-    return this.read<string | undefined>(name, undefined, "a string", (given) =>
+    return this.value<string | undefined>(name, undefined, "a string", (given) =>
       typeof given === "string" ? given : undefined
     )
   }
 
   logLevel(name: Name): LogLevel.LogLevel | undefined {
-    return this.read<LogLevel.LogLevel | undefined>(name, undefined, "an Effect LogLevel", (given) =>
+    return this.value<LogLevel.LogLevel | undefined>(name, undefined, "an Effect LogLevel", (given) =>
       LogLevel.allLevels.find((level) => level === given)
     )
   }
 
   /** An object that maps numbers, such as stream types, to names. */
   numbered(name: Name): Readonly<Record<number, string>> | undefined {
-    return this.read<Readonly<Record<number, string>> | undefined>(
+    return this.value<Readonly<Record<number, string>> | undefined>(
       name,
       undefined,
       'an object that maps stream types to names, such as { 1: "rpc" }',
@@ -163,7 +170,8 @@ export class OptionsReader<Name extends string> {
     return lines
   }
 
-  private read<A>(name: Name, fallback: A, allowed: string, check: (given: unknown) => A | undefined): A {
+  /** An option of any other kind: `check` returns `undefined` for a wrong value. */
+  value<A>(name: Name, fallback: A, allowed: string, check: (given: unknown) => A | undefined): A {
     const given = this.take(name)
     if (given === undefined || given === UNREADABLE) return fallback
     const checked = check(given)
@@ -229,8 +237,8 @@ const NO_RECORDS: ReadonlySet<string> = new Set(["Array", "Date", "Error", "Map"
 const isRecord = (given: unknown): given is object =>
   typeof given === "object" && given !== null && !ArrayBuffer.isView(given) && !NO_RECORDS.has(tagOf(given))
 
-/** Returns a copy of a duration, so that later changes of the given object have no effect. */
-const positiveDuration = (given: unknown): Duration.Duration | undefined => {
+/** Returns a copy of a positive, finite duration, so that later changes of the given object have no effect. */
+export const positiveDuration = (given: unknown): Duration.Duration | undefined => {
   try {
     const decoded = Duration.decodeUnknown(given)
     if (decoded._tag === "None") return undefined

@@ -12,6 +12,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
 import type { Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -48,12 +49,23 @@ export class Runner<R = never> {
     private readonly scheduler: Scheduler
   ) {}
 
-  /** The runner of the fiber that runs this. */
+  /**
+   * The runner of the fiber that runs this. Its fibers can be interrupted, also if it is made in an uninterruptible
+   * region, such as the acquisition of a resource.
+   */
   static current<R = never>(): Effect.Effect<Runner<R>, never, R> {
     return Effect.zipWith(
       Effect.runtime<R>(),
       currentScheduler,
-      (runtime, scheduler) => new Runner<R>(runtime, scheduler)
+      ({ context, fiberRefs, runtimeFlags }, scheduler) =>
+        new Runner<R>(
+          Runtime.make({
+            context,
+            fiberRefs,
+            runtimeFlags: RuntimeFlags.enable(runtimeFlags, RuntimeFlags.Interruption)
+          }),
+          scheduler
+        )
     )
   }
 

@@ -1,0 +1,320 @@
+/** The state of a managed session: its slots, the calls that wait for a session, and its end. */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Metric from "effect/Metric"
+import * as PubSub from "effect/PubSub"
+import * as Scope from "effect/Scope"
+import type { Processed, SessionError, SessionFailure } from "../../MuxadoError.js"
+import { SessionClosed, SessionUnavailable } from "../../MuxadoError.js"
+import { ErrorCode } from "../../protocol/wire/errorCode.js"
+import type { SessionService, SessionStats } from "../session/sessionService.js"
+import { race } from "../support/race.js"
+import type { AnyFiber } from "../support/run.js"
+import { onExit, Runner } from "../support/run.js"
+import { Once, WaitSet } from "../support/waiters.js"
+import { Deadline } from "./deadline.js"
+import type { Live } from "./live.js"
+import type { Event } from "./managedService.js"
+import * as metrics from "./metrics.js"
+import type { Resolved } from "./options.js"
+import { Serving } from "./serving.js"
+import { Slot } from "./slot.js"
+import { StatusRef } from "./status.js"
+import { statusOf } from "./statusOf.js"
+import { Totals } from "./totals.js"
+
+/** The events that a slow reader can be behind. */
+const EVENTS = 256
+
+/** Why it is over: the program has closed it, with the code and text that it gave, or it has given up. */
+export type Over =
+  | { readonly _tag: "Closed"; readonly code?: number | undefined; readonly debug?: string | undefined }
+  | { readonly _tag: "GaveUp"; readonly error: SessionFailure }
+
+export class Managed<E, R> {
+  readonly status = new StatusRef({ _tag: "Idle" })
+  readonly serving: Serving
+  readonly totals = new Totals()
+  /** Completes when no more streams are accepted and opened. */
+  readonly refusing = new Once<void>()
+  /** Completes with the reason when the managed session begins to leave. */
+  readonly draining = new Once<SessionError>()
+  readonly ended = new Once<SessionError>()
+  /** The sessions that have not ended, also those that take no new streams. */
+  readonly lives = new Set<Live>()
+
+  private readonly slots: ReadonlyArray<Slot<E, R>>
+  private readonly waiting = new WaitSet()
+  /** The number of calls that wait for a session. */
+  private waitingCalls = 0
+  private readonly fibers = new Set<AnyFiber>()
+  private drivers: ReadonlyArray<AnyFiber> = []
+  private over: Over | undefined = undefined
+  /** The slot at which the next search begins. */
+  private first = 0
+
+  private constructor(
+    readonly options: Resolved<E, R>,
+    readonly events: PubSub.PubSub<Event>,
+    private readonly clock: Clock.Clock,
+    private readonly runner: Runner<Exclude<R, Scope.Scope>>
+  ) {
+    this.serving = new Serving({
+      want: () => this.want(),
+      refusal: () => (this.over === undefined ? undefined : this.refusal("maybe"))
+    })
+    this.slots = Array.from({ length: options.size }, (_, number) => new Slot(number, options, this))
+  }
+
+  /** Starts to connect. The caller must `finish` it. */
+  static make<E, R>(options: Resolved<E, R>): Effect.Effect<Managed<E, R>, never, Exclude<R, Scope.Scope>> {
+    return Effect.gen(function* () {
+      const runner = yield* Runner.current<Exclude<R, Scope.Scope>>()
+      const events = yield* PubSub.sliding<Event>(EVENTS)
+      // it lives longer than the request and the span in which it is made
+      const managed = new Managed(options, events, yield* Effect.clock, runner.outside.withoutSpan("linked"))
+      managed.drivers = managed.slots.map((slot) => managed.runner.fork(slot.drive))
+      return managed
+    })
+  }
+
+  // --- what the slots need: `Owner`
+
+  get isWanted(): boolean {
+    return this.waitingCalls > 0 || this.serving.isWanted
+  }
+
+  get isOver(): boolean {
+    return this.over !== undefined
+  }
+
+  changed(): void {
+    if (this.over !== undefined) return
+    const states = this.slots.map(({ state }) => state)
+    const [first] = states
+    if (first?._tag === "GaveUp" && states.every(({ _tag }) => _tag === "GaveUp")) {
+      this.leave({ _tag: "GaveUp", error: first.error })
+      return this.close()
+    }
+    this.status.set(statusOf(this.slots))
+    if (this.pick() !== undefined || this.verdict !== undefined) this.waiting.notifyAll()
+  }
+
+  joined(live: Live): void {
+    this.lives.add(live)
+    this.serving.join(live.state.accepting)
+  }
+
+  retire(live: Live): void {
+    const finishing = live.hasEnded ? Effect.void : live.session.drain(this.options.moveGrace)
+    this.background(Effect.zipRight(finishing, this.end(live)))
+  }
+
+  background(effect: Effect.Effect<void>): void {
+    const guarded = Effect.catchAllCause(effect, (cause) =>
+      Effect.logError("A session of a managed session could not be ended", cause)
+    )
+    const fiber = this.runner.fork(guarded)
+    this.fibers.add(fiber)
+    onExit(fiber, () => this.fibers.delete(fiber))
+  }
+
+  emit(event: Event): Effect.Effect<void> {
+    return Effect.asVoid(PubSub.publish(this.events, event))
+  }
+
+  // --- calls
+
+  /** A session for a new stream, if there is one that needs neither a wait nor a probe. */
+  pickNow(): Live | undefined {
+    const live = this.over === undefined ? this.pick() : undefined
+    return live !== undefined && this.isReady(live) ? live : undefined
+  }
+
+  /** A session for a new stream. Waits for one, at most until the deadline. */
+  usable(deadline: Deadline): Effect.Effect<Live, SessionError> {
+    return Effect.suspend(() => {
+      if (this.over !== undefined) return Effect.fail(this.refusal("no"))
+      const live = this.pick()
+      if (live === undefined) return this.next(deadline)
+      return this.isReady(live) ? Effect.succeed(live) : Effect.zipRight(this.probe(live), this.usable(deadline))
+    })
+  }
+
+  /** The time that a call may wait. */
+  get deadline(): Deadline {
+    const { openTimeout } = this.options
+    return new Deadline(this.clock, openTimeout === "FailFast" ? Infinity : openTimeout)
+  }
+
+  /** The session has used its last ids: its slot makes another one. */
+  exhausted(live: Live): void {
+    for (const slot of this.slots) slot.exhaust(live)
+  }
+
+  /** A session that takes new streams. */
+  get current(): SessionService | undefined {
+    return this.slots.find(({ live }) => live?.takesStreams === true)?.live?.session
+  }
+
+  /** The statistics of all sessions so far. */
+  get stats(): Effect.Effect<SessionStats> {
+    return Effect.suspend(() =>
+      Effect.map(
+        Effect.forEach([...this.lives], ({ session }) => session.stats),
+        (stats) => this.totals.with(stats)
+      )
+    )
+  }
+
+  forEachSession(use: (session: SessionService) => Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.suspend(() => Effect.forEach([...this.lives], ({ session }) => use(session), { discard: true }))
+  }
+
+  /** Connects now. */
+  hurry(): void {
+    for (const slot of this.slots) slot.hurry()
+  }
+
+  private want(): void {
+    for (const slot of this.slots) slot.want()
+  }
+
+  private pick(): Live | undefined {
+    let best: Live | undefined = undefined
+    const { length } = this.slots
+    // begins at another slot each time, so that ties are spread evenly
+    this.first = (this.first + 1) % length
+    for (let i = 0; i < length; i++) {
+      const live = this.slots[(this.first + i) % length]?.live
+      if (live === undefined || !live.takesStreams) continue
+      if (best === undefined || live.load < best.load) best = live
+    }
+    return best
+  }
+
+  private isReady(live: Live): boolean {
+    return !this.options.session.typed || live.isTrusted(this.options.probeAfter)
+  }
+
+  private probe(live: Live): Effect.Effect<void> {
+    return Effect.flatMap(
+      live.probe(this.options.probeTimeout, (effect) => this.background(effect)),
+      (answer) => {
+        if (Either.isRight(answer) || live.isCondemned) return Effect.void
+        live.isCondemned = true
+        const connection = this.slots.findIndex((slot) => slot.live === live)
+        // otherwise its streams would hang until the heartbeat notices
+        this.background(live.session.closeWith({ debug: "the peer did not answer a probe" }))
+        return this.emit({ _tag: "ProbeFailed", connection, error: answer.left })
+      }
+    )
+  }
+
+  /** Why a call does not wait; `undefined` if it may. */
+  private get verdict(): SessionUnavailable["reason"] | undefined {
+    if (this.slots.every(({ state }) => state._tag === "Failed" || state._tag === "GaveUp")) return "GaveUp"
+    const failsFast = this.options.openTimeout === "FailFast" && this.slots.every(({ failures }) => failures > 0)
+    return failsFast ? "FailFast" : undefined
+  }
+
+  /** Waits until there is a session, and tries again. */
+  private next(deadline: Deadline): Effect.Effect<Live, SessionError> {
+    const { verdict } = this
+    if (verdict !== undefined) return this.unavailable(verdict, deadline)
+    if (this.waitingCalls >= this.options.maxWaiting) return this.unavailable("TooManyWaiting", deadline)
+    const { left } = deadline
+    if (left === 0) return this.unavailable("Timeout", deadline)
+    const woken = this.waiting.waitUnless(
+      () => this.over !== undefined || this.verdict !== undefined || this.pick() !== undefined
+    )
+    const waiting = Effect.acquireUseRelease(
+      this.waitMore(1),
+      () => (left === Infinity ? woken : race(woken, Effect.sleep(left))),
+      () => this.waitMore(-1)
+    )
+    return Effect.zipRight(waiting, this.usable(deadline))
+  }
+
+  private waitMore(calls: 1 | -1): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.waitingCalls += calls
+      if (calls > 0) this.want()
+      return Metric.incrementBy(metrics.waiting, calls)
+    })
+  }
+
+  private unavailable(reason: SessionUnavailable["reason"], deadline: Deadline): Effect.Effect<never, SessionError> {
+    const failures = this.slots.map((slot) => slot.failures)
+    const error = new SessionUnavailable({
+      reason,
+      state: this.status.value._tag,
+      attempts: Math.max(...failures),
+      waited: deadline.waited,
+      cause: this.slots.find(({ lastError }) => lastError !== undefined)?.lastError
+    })
+    return Effect.zipRight(Metric.increment(Metric.tagged(metrics.unavailable, "reason", reason)), Effect.fail(error))
+  }
+
+  // --- the end
+
+  /** Why it takes no more calls. */
+  refusal(processed: Processed): SessionError {
+    const { over } = this
+    if (over?._tag !== "GaveUp") {
+      const { code, debug } = over ?? {}
+      const said = code === undefined && debug === undefined ? {} : { code: code ?? ErrorCode.NoError, debug }
+      return new SessionClosed({ ...said, initiator: "Local", processed })
+    }
+    const attempts = Math.max(...this.slots.map(({ failures }) => failures))
+    return new SessionUnavailable({ reason: "GaveUp", state: "Closed", attempts, waited: 0, cause: over.error })
+  }
+
+  /**
+   * Takes no more calls, stops to connect, and ends all sessions with `ending`. Completes when nothing is left. Each
+   * call ends the sessions that are left.
+   */
+  finish(over: Over, ending: (session: SessionService) => Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.gen(this, function* () {
+      this.leave(over)
+      yield* Fiber.interruptAll(this.drivers)
+      yield* Effect.forEach([...this.lives], (live) => Effect.zipRight(ending(live.session), this.end(live)), {
+        concurrency: "unbounded",
+        discard: true
+      })
+      while (this.fibers.size > 0) yield* Fiber.awaitAll([...this.fibers])
+      this.close()
+      yield* PubSub.shutdown(this.events)
+    })
+  }
+
+  private end(live: Live): Effect.Effect<void> {
+    return Effect.zipRight(
+      Scope.close(live.scope, Exit.void),
+      Effect.map(live.session.stats, (stats) => {
+        if (!this.lives.delete(live)) return
+        this.serving.leave(live.state.accepting)
+        this.totals.ended(stats)
+      })
+    )
+  }
+
+  private leave(over: Over): void {
+    if (this.over !== undefined) return
+    this.over = over
+    this.status.set({ _tag: "Draining" })
+    this.refusing.complete(Exit.void)
+    this.draining.complete(Exit.succeed(this.refusal("maybe")))
+    this.serving.close()
+    this.waiting.notifyAll()
+  }
+
+  private close(): void {
+    const reason = this.refusal("maybe")
+    this.status.set({ _tag: "Closed", reason })
+    this.ended.complete(Exit.succeed(reason))
+  }
+}
