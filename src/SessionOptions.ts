@@ -131,6 +131,12 @@ export interface SessionOptions {
    */
   readonly frameLog?: boolean | FrameLogOptions | undefined
   /**
+   * Whether `drain` begins with a GOAWAY, so that the peer opens its next streams elsewhere. Default true. Set it to
+   * `false` for a peer that treats every GOAWAY as the end of the session, as muxado in Rust does: then the drain sends
+   * its only GOAWAY at its end.
+   */
+  readonly announceDrain?: boolean | undefined
+  /**
    * How long `drain`, and the end of the session's scope, wait for the streams in flight; then these are reset. Default
    * 5 seconds.
    */
@@ -201,6 +207,7 @@ export interface ResolvedOptions {
   readonly partialFrameTimeout: Duration.Duration
   /** `false` where frames are not logged. */
   readonly frameLog: false | FrameLogOptions
+  readonly announceDrain: boolean
   readonly drainTimeout: Duration.Duration
   readonly closeTimeout: Duration.Duration
 }
@@ -326,6 +333,7 @@ const readSession = (reader: OptionsReader<keyof SessionOptions>): ResolvedOptio
     writeTimeout: reader.duration("writeTimeout", "30 seconds"),
     partialFrameTimeout: reader.duration("partialFrameTimeout", "30 seconds"),
     frameLog: reader.booleanOrWithin("frameLog", '{ session: "users" }', readFrameLog),
+    announceDrain: reader.boolean("announceDrain", true),
     drainTimeout: reader.duration("drainTimeout", "5 seconds"),
     closeTimeout: reader.duration("closeTimeout", "2 seconds")
   }
@@ -371,8 +379,8 @@ const rate =
  * @category conversions
  */
 export const toConnectionOptions = (role: Role, options: ResolvedOptions): ConnectionOptions => ({
+  ...options,
   role,
-  typed: options.typed,
   heartbeat:
     options.heartbeat === false
       ? undefined
@@ -380,20 +388,6 @@ export const toConnectionOptions = (role: Role, options: ResolvedOptions): Conne
           interval: Duration.toMillis(options.heartbeat.interval),
           tolerance: Duration.toMillis(options.heartbeat.tolerance)
         },
-  window: options.window,
-  maxWindow: options.maxWindow,
-  growthLimit: options.growthLimit,
-  peerWindow: options.peerWindow,
-  maxSendBuffer: options.maxSendBuffer,
-  maxReceiveBuffer: options.maxReceiveBuffer,
-  acceptBacklog: options.acceptBacklog,
-  maxInboundStreams: options.maxInboundStreams,
-  maxOutboundStreams: options.maxOutboundStreams,
-  maxIdGaps: options.maxIdGaps,
-  resetBudget: options.resetBudget,
-  refusalBudget: options.refusalBudget,
-  uselessFrameBudget: options.uselessFrameBudget,
-  spareIncrements: options.spareIncrements,
   typeTimeout: Duration.toMillis(options.typeTimeout),
   writeTimeout: Duration.toMillis(options.writeTimeout),
   partialFrameTimeout: Duration.toMillis(options.partialFrameTimeout)

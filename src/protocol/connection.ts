@@ -49,6 +49,7 @@ import type { Owners } from "./owners.js"
 import { makeOwners } from "./owners.js"
 import type { OpenResult, ReadResult, WriteResult } from "./results.js"
 import { BLOCKED, BytesRead, END, FINISHED, STOPPED } from "./results.js"
+import { sendProbe } from "./probe.js"
 import type { ConnectionStats } from "./stats.js"
 import { connectionStats } from "./stats.js"
 import { StreamCore } from "./streams/streamCore.js"
@@ -102,7 +103,7 @@ export class Connection {
     if (this.owners.lifecycle.isOver) return
     const verdict = this.owners.liveness.check(now)
     if (verdict === "Probe") {
-      if (!this.ping(nonce, now)) this.owners.liveness.cannotProbe(now)
+      if (!this.ping(nonce, now) && !sendProbe(this.owners, this.options)) this.owners.liveness.cannotProbe(now)
     } else if (verdict !== "Alive") return this.owners.sessionEndings.dead(verdict)
     this.owners.credit.release(now)
     this.owners.writers.wakeDue()
@@ -188,9 +189,12 @@ export class Connection {
     this.owners.sessionEndings.goAway(code, text)
   }
 
-  /** Accepts and opens no more streams; `Idle` follows when the last one has ended and everything was written. */
+  /**
+   * Accepts and opens no more streams, and announces that with GOAWAY (`announceDrain`); `Idle` follows when the last
+   * one has ended and everything was written.
+   */
   drain(): void {
-    this.owners.lifecycle.drain()
+    this.owners.sessionEndings.drain()
   }
 
   /**
@@ -307,7 +311,8 @@ export class Connection {
     if (this.isLive(stream)) this.owners.streamEndings.reset(stream, code)
   }
 
-  private isLive(stream: StreamCore): boolean {
+  /** Whether a stream is open: it has not failed, and both directions have not ended. */
+  isLive(stream: StreamCore): boolean {
     return stream.failure === undefined && this.owners.table.get(stream.id) === stream
   }
 
@@ -339,6 +344,11 @@ export class Connection {
 
   get hasFrames(): boolean {
     return this.owners.scheduler.hasFrames
+  }
+
+  /** The number of open streams of both sides, without heartbeats. */
+  get openStreams(): number {
+    return this.owners.table.inboundCount + this.owners.table.outboundCount
   }
 
   /** Accepted payload bytes that were not sent. */

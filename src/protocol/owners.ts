@@ -77,7 +77,7 @@ export const makeOwners = (options: ConnectionOptions, now: number) => {
     untyped,
     writers
   }
-  const sessionEndings: SessionEndings = new SessionEndings(owners)
+  const sessionEndings: SessionEndings = new SessionEndings(owners, options.announceDrain)
   const draining = new Draining(owners)
   const receiver = new Receiver({ ...owners, options, sessionEndings })
   return { ...owners, draining, receiver, sessionEndings }

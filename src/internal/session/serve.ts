@@ -11,6 +11,7 @@ import type { Linked } from "../../protocol/collections/linkedQueue.js"
 import { LinkedQueue } from "../../protocol/collections/linkedQueue.js"
 import { describeValue, isUint32 } from "../support/bytes.js"
 import type { Server } from "./acceptors.js"
+import { Handling, handlingIn } from "./handling.js"
 import type { SessionState } from "./state.js"
 import type { StreamHandle } from "../stream/streamHandle.js"
 import type { AnyFiber } from "../support/run.js"
@@ -66,6 +67,9 @@ class HandlerSet<A, E, R> implements Server {
   private readonly fibers = new LinkedQueue<HandlerFiber>()
   private readonly empty = new WaitSet()
   private scopes: Array<Scope.CloseableScope> = []
+  /** The handler in which this `serve` runs. */
+  private readonly outer: Handling | undefined
+  private readonly freePlace = (): void => this.session.accepting.release(this)
 
   constructor(
     private readonly session: SessionState,
@@ -75,12 +79,15 @@ class HandlerSet<A, E, R> implements Server {
     /** The number of handlers that may start now. */
     public free: number,
     private readonly resetCode: ((error: E) => number) | undefined
-  ) {}
+  ) {
+    this.outer = handlingIn(runner.mark)
+  }
 
   start(stream: StreamHandle): void {
     const scope = this.takeScope()
     const fiber = this.runner.forkIn(
       scope,
+      new Handling(this.session.drainingHandlers, stream.core, this.outer, this.freePlace),
       Effect.flatMap(
         Effect.suspend(() => this.handler(stream)),
         () => Effect.uninterruptible(Scope.close(scope, Exit.void))
