@@ -190,11 +190,11 @@ export class Connection {
   }
 
   /**
-   * Accepts and opens no more streams, and announces that with GOAWAY (`announceDrain`); `Idle` follows when the last
-   * one has ended and everything was written.
+   * Accepts and opens no more streams, and announces this with GOAWAY; `Idle` follows when the last one has ended and
+   * everything was written.
    */
   drain(): void {
-    this.owners.sessionEndings.drain()
+    this.owners.draining.begin()
   }
 
   /**

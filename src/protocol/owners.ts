@@ -77,8 +77,8 @@ export const makeOwners = (options: ConnectionOptions, now: number) => {
     untyped,
     writers
   }
-  const sessionEndings: SessionEndings = new SessionEndings(owners, options.announceDrain)
-  const draining = new Draining(owners)
+  const sessionEndings: SessionEndings = new SessionEndings(owners)
+  const draining = new Draining(owners, options.announceDrain)
   const receiver = new Receiver({ ...owners, options, sessionEndings })
   return { ...owners, draining, receiver, sessionEndings }
 }

@@ -34,9 +34,6 @@ interface Owners {
   readonly writers: BlockedWriters
 }
 
-/** The text of the GOAWAY with which a drain begins. */
-const DRAINING = "draining"
-
 type Dead = Extract<SessionEnd, { readonly _tag: "Dead" }>
 type TransportFailed = Extract<SessionEnd, { readonly _tag: "TransportFailed" }>
 
@@ -47,22 +44,9 @@ type TransportFailed = Extract<SessionEnd, { readonly _tag: "TransportFailed" }>
  * @category models
  */
 export class SessionEndings {
-  constructor(
-    private readonly owners: Owners,
-    private readonly announceDrain: boolean
-  ) {}
+  constructor(private readonly owners: Owners) {}
 
   // --- this side leaves
-
-  /**
-   * Accepts and opens no more streams, and says so with a GOAWAY. Its text is not the reason of this side: a reason that
-   * the application gives later is still sent.
-   */
-  drain(): void {
-    const { lifecycle, scheduler } = this.owners
-    if (!lifecycle.drain() || !this.announceDrain || lifecycle.hasGoneAway) return
-    scheduler.setGoAway(this.goAwayFrame(ErrorCode.NoError, DRAINING), "Now")
-  }
 
   /** Sends GOAWAY at once: this side accepts no more streams. */
   goAway(code: ErrorCode, text: string): void {
