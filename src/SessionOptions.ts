@@ -38,8 +38,8 @@ export interface SessionOptions {
   readonly typed?: boolean | undefined
   /**
    * If the peer sends nothing for `interval`, the session sends a heartbeat. If the peer then sends nothing for
-   * `tolerance`, the session ends with `SessionDead` (`"Heartbeat"`). Default: 10 and 15 seconds. With `false`, the session sends none, but still answers
-   * the peer's.
+   * `tolerance`, the session ends with `SessionDead` (`"Heartbeat"`). Default: 10 and 15 seconds. With `false`, the
+   * session sends none, but still answers the peer's.
    */
   readonly heartbeat?:
     | false
@@ -67,9 +67,8 @@ export interface SessionOptions {
    */
   readonly growthLimit?: number | undefined
   /**
-   * The `window` of the peer in bytes, if it differs from this side's: the bytes that may be sent on a stream
-   * before the first increment. Default:
-   * `window`.
+   * The `window` of the peer in bytes, if it differs from this side's: the bytes that may be sent on a stream before the
+   * first increment. Default: `window`.
    */
   readonly peerWindow?: number | undefined
   /** The maximum number of unsent bytes of all streams together. Writers wait while it is reached. Default 1 MiB. */
@@ -171,6 +170,11 @@ export interface ServerOptions extends SessionOptions {
    * closed at once. Default 10,000.
    */
   readonly maxConnections?: number | undefined
+  /**
+   * How long the server still accepts and serves connections after `run` was interrupted, before it drains. A load
+   * balancer that does not know yet that this server leaves sends connections in this time. Default 0.
+   */
+  readonly stopDelay?: Duration.DurationInput | undefined
 }
 
 /**
@@ -220,6 +224,7 @@ export interface ResolvedOptions {
  */
 export interface ResolvedServerOptions {
   readonly maxConnections: number
+  readonly stopDelay: Duration.Duration
   /** The options of each session. It is the same object as `resolved`. */
   readonly session: SessionOptions
   readonly resolved: ResolvedOptions
@@ -283,8 +288,9 @@ export const resolveSession = (
 export const resolveServer = (options?: ServerOptions): Either.Either<ResolvedServerOptions, InvalidOptions> => {
   const reader = OptionsReader.over<keyof ServerOptions>(options)
   const maxConnections = reader.integer("maxConnections", 10_000, { least: 1, most: 1_000_000_000 })
+  const stopDelay = reader.pause("stopDelay")
   const resolved = readSession(reader)
-  return checked(reader, { maxConnections, session: resolved, resolved })
+  return checked(reader, { maxConnections, stopDelay, session: resolved, resolved })
 }
 
 const resolvedBefore = new WeakSet<object>()
