@@ -16,6 +16,7 @@ import * as FrameLog from "./FrameLog.js"
 import * as FrameReader from "./FrameReader.js"
 import * as FrameWriter from "./FrameWriter.js"
 import { describe } from "./internal/support/describe.js"
+import { race } from "./internal/support/race.js"
 import { isMarked, SessionTypeId } from "./internal/support/typeIds.js"
 import { carriers, CARRIES_ONE, hasOperations, noTransport } from "./internal/session/carriers.js"
 import { drive } from "./internal/session/shutdown.js"
@@ -120,9 +121,11 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
   const simulated = simulatedBy(transport)
   const whileClosing = (effect: Effect.Effect<void>) => simulated.whileClosing(Effect.withClock(effect, clock))
   // `close` and `drain` continue even if the caller is interrupted; they are bounded in time, and also work after the
-  // scope has closed
-  const ending = (effect: Effect.Effect<void>) => {
-    const joined = Effect.flatMap(Effect.forkDaemon(effect), Fiber.join)
+  // scope has closed. A caller that has `enough` does not wait for the rest
+  const ending = (effect: Effect.Effect<void>, enough?: Effect.Effect<void>) => {
+    const joined = Effect.flatMap(Effect.forkDaemon(effect), (fiber) =>
+      enough === undefined ? Fiber.join(fiber) : race(Fiber.join(fiber), enough)
+    )
     // an uninterruptible caller is a finalizer; the program waits for it, so simulated time must advance by itself
     return Effect.checkInterruptible((interruptible) =>
       interruptible ? Effect.withClock(joined, clock) : whileClosing(joined)
@@ -134,7 +137,10 @@ const start = Effect.fn("effect-muxado/Session.make")(function* (
     Option.match(Duration.decodeUnknown(grace), {
       onNone: () =>
         Effect.die(new InvalidOptions({ detail: `drain: the grace must be a duration, not ${describe(grace)}` })),
-      onSome: (limit) => ending(driver.drain(limit))
+      onSome: (limit) =>
+        Effect.flatMap(runtime.drainingHandlers.ofFiber, (own) =>
+          ending(driver.drain(limit), own.length === 0 ? undefined : runtime.drainBut(own))
+        )
     })
   yield* Effect.addFinalizer(() =>
     // nothing can accept these streams any more, so refuse them before draining

@@ -38,8 +38,8 @@ export interface SessionOptions {
   readonly typed?: boolean | undefined
   /**
    * If the peer sends nothing for `interval`, the session sends a heartbeat. If the peer then sends nothing for
-   * `tolerance`, the session ends with `SessionDead` (`"Heartbeat"`). Default: 10 and 15 seconds. With `false`, the session sends none, but still answers
-   * the peer's.
+   * `tolerance`, the session ends with `SessionDead` (`"Heartbeat"`). Default: 10 and 15 seconds. With `false`, the
+   * session sends none, but still answers the peer's.
    */
   readonly heartbeat?:
     | false
@@ -67,9 +67,8 @@ export interface SessionOptions {
    */
   readonly growthLimit?: number | undefined
   /**
-   * The `window` of the peer in bytes, if it differs from this side's: the bytes that may be sent on a stream
-   * before the first increment. Default:
-   * `window`.
+   * The `window` of the peer in bytes, if it differs from this side's: the bytes that may be sent on a stream before the
+   * first increment. Default: `window`.
    */
   readonly peerWindow?: number | undefined
   /** The maximum number of unsent bytes of all streams together. Writers wait while it is reached. Default 1 MiB. */
@@ -131,6 +130,12 @@ export interface SessionOptions {
    */
   readonly frameLog?: boolean | FrameLogOptions | undefined
   /**
+   * Whether `drain` begins with a GOAWAY, so that the peer opens its next streams elsewhere. Default true. Set it to
+   * `false` for a peer that treats every GOAWAY as the end of the session, as muxado in Rust does: then the drain sends
+   * its only GOAWAY at its end.
+   */
+  readonly announceDrain?: boolean | undefined
+  /**
    * How long `drain`, and the end of the session's scope, wait for the streams in flight; then these are reset. Default
    * 5 seconds.
    */
@@ -165,6 +170,11 @@ export interface ServerOptions extends SessionOptions {
    * closed at once. Default 10,000.
    */
   readonly maxConnections?: number | undefined
+  /**
+   * How long the server still accepts and serves connections after `run` was interrupted, before it drains. A load
+   * balancer that does not know yet that this server leaves sends connections in this time. Default 0.
+   */
+  readonly stopDelay?: Duration.DurationInput | undefined
 }
 
 /**
@@ -201,6 +211,7 @@ export interface ResolvedOptions {
   readonly partialFrameTimeout: Duration.Duration
   /** `false` where frames are not logged. */
   readonly frameLog: false | FrameLogOptions
+  readonly announceDrain: boolean
   readonly drainTimeout: Duration.Duration
   readonly closeTimeout: Duration.Duration
 }
@@ -213,6 +224,7 @@ export interface ResolvedOptions {
  */
 export interface ResolvedServerOptions {
   readonly maxConnections: number
+  readonly stopDelay: Duration.Duration
   /** The options of each session. It is the same object as `resolved`. */
   readonly session: SessionOptions
   readonly resolved: ResolvedOptions
@@ -276,8 +288,9 @@ export const resolveSession = (
 export const resolveServer = (options?: ServerOptions): Either.Either<ResolvedServerOptions, InvalidOptions> => {
   const reader = OptionsReader.over<keyof ServerOptions>(options)
   const maxConnections = reader.integer("maxConnections", 10_000, { least: 1, most: 1_000_000_000 })
+  const stopDelay = reader.pause("stopDelay")
   const resolved = readSession(reader)
-  return checked(reader, { maxConnections, session: resolved, resolved })
+  return checked(reader, { maxConnections, stopDelay, session: resolved, resolved })
 }
 
 const resolvedBefore = new WeakSet<object>()
@@ -341,6 +354,7 @@ export const readSession = (reader: OptionsReader<keyof SessionOptions>): Resolv
     writeTimeout: reader.duration("writeTimeout", "30 seconds"),
     partialFrameTimeout: reader.duration("partialFrameTimeout", "30 seconds"),
     frameLog: reader.booleanOrWithin("frameLog", '{ session: "users" }', readFrameLog),
+    announceDrain: reader.boolean("announceDrain", true),
     drainTimeout: reader.duration("drainTimeout", "5 seconds"),
     closeTimeout: reader.duration("closeTimeout", "2 seconds")
   }
@@ -386,8 +400,8 @@ const rate =
  * @category conversions
  */
 export const toConnectionOptions = (role: Role, options: ResolvedOptions): ConnectionOptions => ({
+  ...options,
   role,
-  typed: options.typed,
   heartbeat:
     options.heartbeat === false
       ? undefined
@@ -395,20 +409,6 @@ export const toConnectionOptions = (role: Role, options: ResolvedOptions): Conne
           interval: Duration.toMillis(options.heartbeat.interval),
           tolerance: Duration.toMillis(options.heartbeat.tolerance)
         },
-  window: options.window,
-  maxWindow: options.maxWindow,
-  growthLimit: options.growthLimit,
-  peerWindow: options.peerWindow,
-  maxSendBuffer: options.maxSendBuffer,
-  maxReceiveBuffer: options.maxReceiveBuffer,
-  acceptBacklog: options.acceptBacklog,
-  maxInboundStreams: options.maxInboundStreams,
-  maxOutboundStreams: options.maxOutboundStreams,
-  maxIdGaps: options.maxIdGaps,
-  resetBudget: options.resetBudget,
-  refusalBudget: options.refusalBudget,
-  uselessFrameBudget: options.uselessFrameBudget,
-  spareIncrements: options.spareIncrements,
   typeTimeout: Duration.toMillis(options.typeTimeout),
   writeTimeout: Duration.toMillis(options.writeTimeout),
   partialFrameTimeout: Duration.toMillis(options.partialFrameTimeout)

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type * as Tls from "node:tls"
 import { runConnections } from "../internal/server/connections.js"
 import { InvalidOptions, ServerFailed } from "../MuxadoError.js"
 import type { ResolvedServerOptions, ServerOptions } from "../SessionOptions.js"
@@ -15,24 +16,20 @@ import { resolveServer } from "../SessionOptions.js"
 import type { SessionServerService } from "../SessionServer.js"
 import { SessionServer } from "../SessionServer.js"
 import { fromDuplex } from "./internal/duplex.js"
-import type { ListenOptions, TlsListenOptions as TlsOptions } from "./internal/listenOptions.js"
+import type {
+  ListeningSocket,
+  ListenOptions,
+  TcpListenOptions as TcpOptions,
+  TlsListenOptions as TlsOptions
+} from "./internal/listenOptions.js"
 import { listen } from "./internal/listener.js"
 import { listenProblems } from "./internal/where.js"
 
-/**
- * The address to listen on.
- *
- * @since 0.1.0
- * @category models
- */
-export interface TcpOptions {
-  /** A name or an address. Default: every address of the machine, IPv4 and IPv6. */
-  readonly host?: string | undefined
-  /** 0 to 65,535. With 0 the system picks a free port, which the server's `address` shows. */
-  readonly port: number
-}
-
-export type { TlsListenOptions as TlsOptions } from "./internal/listenOptions.js"
+export type {
+  ListeningSocket,
+  TcpListenOptions as TcpOptions,
+  TlsListenOptions as TlsOptions
+} from "./internal/listenOptions.js"
 
 /**
  * The socket file to listen on. When the server ends, it removes the file, unless another server has replaced it.
@@ -109,10 +106,10 @@ const make = Effect.fn("effect-muxado/NodeSessionServer.make")(function* (
  * ```
  */
 export const makeTcp = (
-  where: TcpOptions,
+  where: TcpOptions | ListeningSocket,
   options?: ServerOptions
 ): Effect.Effect<SessionServerService, ServerFailed | InvalidOptions, Scope.Scope> =>
-  make({ _tag: "Tcp", ...where }, resolveServer(options))
+  make({ _tag: "Tcp", where }, resolveServer(options))
 
 /**
  * Makes a server of sessions over TLS, which listens at once. If a client's handshake fails or exceeds
@@ -129,7 +126,7 @@ export const makeTcp = (
  * ```
  */
 export const makeTls = (
-  where: TlsOptions,
+  where: TlsOptions | (Tls.TlsOptions & ListeningSocket),
   options?: ServerOptions
 ): Effect.Effect<SessionServerService, ServerFailed | InvalidOptions, Scope.Scope> =>
   make({ _tag: "Tls", options: where }, resolveServer(options))
@@ -169,7 +166,7 @@ export const makeUnix = (
  * ```
  */
 export const layerTcp = (
-  where: TcpOptions,
+  where: TcpOptions | ListeningSocket,
   options?: ServerOptions
 ): Layer.Layer<SessionServer, ServerFailed | InvalidOptions> => Layer.scoped(SessionServer, makeTcp(where, options))
 
@@ -186,7 +183,7 @@ export const layerTcp = (
  * ```
  */
 export const layerTls = (
-  where: TlsOptions,
+  where: TlsOptions | (Tls.TlsOptions & ListeningSocket),
   options?: ServerOptions
 ): Layer.Layer<SessionServer, ServerFailed | InvalidOptions> => Layer.scoped(SessionServer, makeTls(where, options))
 

@@ -49,6 +49,7 @@ import type { Owners } from "./owners.js"
 import { makeOwners } from "./owners.js"
 import type { OpenResult, ReadResult, WriteResult } from "./results.js"
 import { BLOCKED, BytesRead, END, FINISHED, STOPPED } from "./results.js"
+import { sendProbe } from "./probe.js"
 import type { ConnectionStats } from "./stats.js"
 import { connectionStats } from "./stats.js"
 import { StreamCore } from "./streams/streamCore.js"
@@ -102,7 +103,7 @@ export class Connection {
     if (this.owners.lifecycle.isOver) return
     const verdict = this.owners.liveness.check(now)
     if (verdict === "Probe") {
-      if (!this.ping(nonce, now)) this.owners.liveness.cannotProbe(now)
+      if (!this.ping(nonce, now) && !sendProbe(this.owners, this.options)) this.owners.liveness.cannotProbe(now)
     } else if (verdict !== "Alive") return this.owners.sessionEndings.dead(verdict)
     this.owners.credit.release(now)
     this.owners.writers.wakeDue()
@@ -193,9 +194,12 @@ export class Connection {
     this.owners.sessionEndings.goAway(code, text)
   }
 
-  /** Accepts and opens no more streams; `Idle` follows when the last one has ended and everything was written. */
+  /**
+   * Accepts and opens no more streams, and announces this with GOAWAY; `Idle` follows when the last one has ended and
+   * everything was written.
+   */
   drain(): void {
-    this.owners.lifecycle.drain()
+    this.owners.draining.begin()
   }
 
   /**
@@ -312,7 +316,8 @@ export class Connection {
     if (this.isLive(stream)) this.owners.streamEndings.reset(stream, code)
   }
 
-  private isLive(stream: StreamCore): boolean {
+  /** Whether a stream is open: it has not failed, and both directions have not ended. */
+  isLive(stream: StreamCore): boolean {
     return stream.failure === undefined && this.owners.table.get(stream.id) === stream
   }
 
@@ -351,9 +356,9 @@ export class Connection {
     return this.owners.scheduler.hasFrames
   }
 
-  /** The live streams of both sides, heartbeats included. */
+  /** The number of open streams of both sides, without heartbeats. */
   get openStreams(): number {
-    return this.owners.table.size
+    return this.owners.table.inboundCount + this.owners.table.outboundCount
   }
 
   /** When the last byte of the peer arrived, in milliseconds. */

@@ -89,18 +89,19 @@ export type StreamFailure =
   | { readonly _tag: "SessionEnded"; readonly end: SessionEnd; readonly processed: Processed }
 
 /**
- * Merges the next GOAWAY of the peer into its earlier ones. The first one with a code other than NoError or with a text
- * stays, because the GOAWAY that closes a session usually has neither. If only the next one reports a violation by this
- * side, its code and text replace the earlier ones. The last stream id is the lower of both.
+ * Merges the next GOAWAY of the peer into its earlier ones. The first one with a code other than NoError stays. NoError
+ * with a text may only announce a drain, so a later code or text replaces it; the GOAWAY that closes a session usually
+ * has neither. If only the next one reports a violation by this side, its code and text replace the earlier ones. The
+ * last stream id is the lower of both.
  *
  * @since 0.1.0
  * @category conversions
  */
 export const goneAwayAgain = (first: GoneAway | undefined, next: GoneAway): GoneAway => {
   if (first === undefined) return next
-  const saysSomething = first.code !== ErrorCode.NoError || first.debug.length > 0
+  const stays = first.code !== ErrorCode.NoError || (next.code === ErrorCode.NoError && next.debug.length === 0)
   const worse = isViolation(next.code) && !isViolation(first.code)
-  const { code, debug } = saysSomething && !worse ? first : next
+  const { code, debug } = stays && !worse ? first : next
   return { _tag: "GoneAway", lastStreamId: Math.min(first.lastStreamId, next.lastStreamId), code, debug }
 }
 

@@ -35,6 +35,8 @@ interface Owners {
  * @category models
  */
 export class Heartbeats {
+  /** The last stream of `sendProbe`, until the peer refuses it. */
+  probe: StreamCore | undefined = undefined
   /** The stream of this side's heartbeats. */
   private ours: StreamCore | undefined = undefined
   /** The stream of the peer's heartbeats. The session refuses a second one. */
@@ -117,6 +119,7 @@ export class Heartbeats {
   /** Bytes arrived on a heartbeat stream: answers to ours, or heartbeats of the peer. */
   arrived(stream: StreamCore, bytes: Uint8Array): void {
     const { credit, events, received, time } = this.owners
+    if (stream === this.probe) return credit.consumed(stream, bytes.length, time.now)
     if (stream !== this.ours) {
       received.hold(stream, bytes, "copy")
       return this.echo()
@@ -130,6 +133,7 @@ export class Heartbeats {
 
   /** A stream has left the session. */
   left(stream: StreamCore): void {
+    if (stream === this.probe) this.probe = undefined
     if (stream === this.theirs) {
       this.theirs = undefined
       this.owners.received.drop(stream)

@@ -86,6 +86,11 @@ export class Lifecycle {
     return this.phase._tag === "Closing"
   }
 
+  /** This side has sent a GOAWAY, or it is about to. */
+  get hasGoneAway(): boolean {
+    return this.lastTaken !== undefined
+  }
+
   /** The session drains, closes or is over. The peer does not know that at once. */
   get isLeaving(): boolean {
     return this.phase._tag !== "Open"

@@ -43,6 +43,8 @@ export interface ConnectionOptions extends LivenessOptions, BudgetOptions {
   readonly maxIdGaps: number
   /** How long a stream may take to send its type. */
   readonly typeTimeout: number
+  /** A drain begins with a GOAWAY. Without it, the peer learns of the drain only by RST, and by the GOAWAY at its end. */
+  readonly announceDrain: boolean
   /** The first stream id of this side. Tests set it to reach the last id. */
   readonly firstStreamId?: number | undefined
 }

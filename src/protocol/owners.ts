@@ -78,7 +78,7 @@ export const makeOwners = (options: ConnectionOptions, now: number) => {
     writers
   }
   const sessionEndings: SessionEndings = new SessionEndings(owners)
-  const draining = new Draining(owners)
+  const draining = new Draining(owners, options.announceDrain)
   const receiver = new Receiver({ ...owners, options, sessionEndings })
   return { ...owners, draining, receiver, sessionEndings }
 }

@@ -14,7 +14,8 @@ import { listen, MAX_WAITING } from "../../src/node/internal/listener.js"
 import { certificates } from "../support/certificates.js"
 import { accepted, connectTo, listenOptions, media, portOf, socketPath, turns } from "../support/node/support.js"
 
-const tcp = { _tag: "Tcp", host: "127.0.0.1", port: 0 } as const
+const here = { host: "127.0.0.1", port: 0 }
+const tcp = { _tag: "Tcp", where: here } as const
 
 /** A bare client, which goes with the scope. */
 const dial = (listener: Listener) =>
@@ -103,9 +104,12 @@ describe("a listener", () => {
   it.scopedLive("an address in use, a bad port and bad certificates fail with ServerFailed", () =>
     Effect.gen(function* () {
       const one = yield* listen(tcp)
-      const used = yield* Effect.flip(listen({ ...tcp, port: portOf(one) }))
+      const used = yield* Effect.flip(listen({ _tag: "Tcp", where: { ...here, port: portOf(one) } }))
       assert.deepStrictEqual([used._tag, used.reason], ["ServerFailed", "AddressInUse"])
-      assert.strictEqual((yield* Effect.flip(listen({ ...tcp, port: 70_000 }))).reason, "Listen")
+      assert.strictEqual(
+        (yield* Effect.flip(listen({ _tag: "Tcp", where: { ...here, port: 70_000 } }))).reason,
+        "Listen"
+      )
       const bad = yield* Effect.flip(listen({ _tag: "Tls", options: { port: 0, key: "no key", cert: "none" } }))
       assert.strictEqual(bad.reason, "Listen")
     })
@@ -114,7 +118,7 @@ describe("a listener", () => {
   it.scopedLive("interrupted before it listens, it leaves the address free", () =>
     Effect.gen(function* () {
       const port = portOf(yield* Effect.scoped(listen(tcp)))
-      const again = { _tag: "Tcp", host: "localhost", port } as const
+      const again = { _tag: "Tcp", where: { host: "localhost", port } } as const
       const fiber = yield* Effect.fork(Effect.scoped(listen(again)))
       // The host is being looked up.
       yield* Effect.yieldNow()

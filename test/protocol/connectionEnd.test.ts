@@ -29,7 +29,7 @@ describe("draining a connection", () => {
     assert.deepStrictEqual(server.connection.refusal, { _tag: "Closed" })
     assert.isUndefined(server.connection.end)
     server.receive(syn(5), fin(3))
-    assert.deepStrictEqual(server.sent(), ["RST 5 code 5", "SYN 2 (0)"])
+    assert.deepStrictEqual(server.sent(), ["RST 5 code 5", "GOAWAY last 3 code 0", FILLER, "SYN 2 (0)"])
     server.receive(fin(2))
     server.write(theirs, "the answer")
     server.connection.finish(theirs)
@@ -106,6 +106,137 @@ describe("draining a connection", () => {
       connection.takeEvents().map((event) => event._tag),
       "Idle"
     )
+  })
+})
+
+/** The GOAWAYs that are due, with their texts. */
+const goings = (from: Scripted): ReadonlyArray<string> =>
+  from
+    .frames()
+    .flatMap((frame) =>
+      frame._tag === "GoAway" ? [`${frame.lastStreamId} ${frame.code} ${new TextDecoder().decode(frame.debug)}`] : []
+    )
+
+describe("the announcement of a drain", () => {
+  const REASON: readonly [number, string] = [1000, "moving"]
+
+  it("comes first, with the highest id that was taken; a skipped id below it is refused afterwards", () => {
+    const server = new Scripted("server").receive(syn(7), syn(3))
+    server.connection.drain()
+    assert.deepStrictEqual(goings(server), ["7 0 draining"])
+    server.receive(syn(5), syn(9))
+    assert.deepStrictEqual(server.sent(), ["RST 5 code 5", "RST 9 code 5"])
+    server.connection.close()
+    assert.deepStrictEqual(goings(server), ["7 0 "])
+  })
+
+  it("is left out without announceDrain: the only GOAWAY comes at the end", () => {
+    const server = new Scripted("server", { announceDrain: false }).receive(syn(3))
+    server.connection.drain()
+    server.receive(syn(5))
+    assert.deepStrictEqual(server.sent(), ["RST 5 code 5"])
+    server.connection.close()
+    assert.deepStrictEqual(goings(server), ["5 0 "])
+  })
+
+  it("is not made twice: not by a second drain, and not after goAway, whose reason stays", () => {
+    const server = new Scripted("server").receive(syn(3))
+    server.connection.drain()
+    goings(server)
+    server.connection.drain()
+    assert.deepStrictEqual(server.sent(), [])
+    const gone = new Scripted("server").receive(syn(3))
+    gone.connection.goAway(...REASON)
+    assert.deepStrictEqual(goings(gone), ["3 1000 moving"])
+    gone.connection.drain()
+    assert.deepStrictEqual(gone.sent(), [])
+    assert.deepStrictEqual(gone.connection.refusal, { _tag: "Closed", code: 1000, debug: "moving" })
+    gone.connection.close()
+    assert.deepStrictEqual(goings(gone), ["3 1000 moving"])
+  })
+
+  for (const command of ["goAway", "close"] as const) {
+    it(`does not hide the reason of ${command} during the drain, on either side`, () => {
+      for (const [code, text] of [REASON, [0, "moving"], [1000, ""]] as const) {
+        const server = new Scripted("server").receive(syn(3))
+        const client = new Scripted("client")
+        client.open()
+        client.sent()
+        server.connection.drain()
+        client.receive(...server.frames())
+        assert.deepStrictEqual(client.events(), ["GoneAway last 3 code 0"])
+        server.connection[command](code, text)
+        client.receive(...server.frames())
+        if (command === "goAway") server.connection.close()
+        client.receive(...server.frames())
+        server.frames()
+        assert.deepStrictEqual(server.connection.end, { _tag: "Closed", code, debug: text })
+        client.connection.transportFailed(ENDED)
+        assert.strictEqual(client.events().at(-1), `Ended: GoneAway last 3 code ${code} "${text}"`)
+      }
+    })
+  }
+
+  it("stays the reason at the peer if nothing else is said, and this side has given none", () => {
+    const server = new Scripted("server").receive(syn(3))
+    const client = new Scripted("client")
+    server.connection.drain()
+    client.receive(...server.frames())
+    server.connection.close()
+    client.receive(...server.frames())
+    client.connection.transportFailed(ENDED)
+    assert.strictEqual(client.events().at(-1), 'Ended: GoneAway last 3 code 0 "draining"')
+    assert.deepStrictEqual(server.connection.end, { _tag: "Closed" })
+  })
+
+  it("does not make a violation of the peer look like a drain", () => {
+    const server = new Scripted("server").receive(syn(3))
+    server.connection.drain()
+    goings(server)
+    server.hex("000001 10 00000000 61")
+    assert.match(goings(server).join(), /^3 1 /)
+    assert.strictEqual(server.connection.end?._tag, "Violation")
+  })
+
+  it("is not sent while the session closes, or after its end", () => {
+    const server = new Scripted("server").receive(syn(3))
+    server.connection.close(...REASON)
+    server.connection.drain()
+    assert.deepStrictEqual(goings(server), ["3 1000 moving"])
+    server.connection.drain()
+    assert.deepStrictEqual(server.sent(), [])
+  })
+
+  for (const announceDrain of [true, false]) {
+    it(`or its absence (${announceDrain}): no stream that crosses the drain is charged, however long it takes`, () => {
+      const none = { burst: 1, perSecond: 0 }
+      const server = new Scripted("server", { announceDrain, typed: true, refusalBudget: none, resetBudget: none })
+      server.receive(data(3, bytesOf("type"), { syn: true }))
+      server.connection.drain()
+      for (let id = 5; id < 4005; id += 2) {
+        server.receive(syn(id, "typeand payload"), data(id, bytesOf("more")), data(id, undefined, { fin: true }))
+        server.tick(100)
+        assert.include(server.sent(), `RST ${id} code 5`)
+      }
+      assert.isUndefined(server.connection.end)
+      const { refusals, resets } = server.connection.stats().charged
+      assert.deepStrictEqual([refusals, resets], [0, 0])
+    })
+  }
+
+  it("lets the peer's heartbeats go on to the end, and refuses a new heartbeat stream", () => {
+    const server = new Scripted("server", { typed: true })
+    const heartbeat = (id: number) => data(id, Uint8Array.of(255, 255, 255, 255, 1, 2, 3, 4), { syn: true })
+    server.receive(heartbeat(3), data(5, bytesOf("type"), { syn: true }))
+    server.sent()
+    server.connection.drain()
+    server.sent()
+    for (let i = 0; i < 100; i++) {
+      server.tick(10_000).receive(data(3, Uint8Array.of(1, 2, 3, 4)))
+      assert.deepStrictEqual(server.sent(), ["DATA 3 (4)"])
+    }
+    server.receive(heartbeat(7), data(9, undefined, { syn: true }))
+    assert.deepStrictEqual(server.sent(), ["RST 7 code 5", "RST 9 code 5"])
   })
 })
 

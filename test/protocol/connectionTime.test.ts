@@ -5,7 +5,8 @@ import type { Overrides } from "../support/protocol/options.js"
 import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
 import { bytesOf, FILLER } from "../support/protocol/text.js"
 
-const heartbeat = { interval: 10_000, tolerance: 15_000 }
+const TOLERANCE = 15_000
+const heartbeat = { interval: 10_000, tolerance: TOLERANCE }
 
 const client = (overrides: Overrides = {}) => new Scripted("client", { typed: true, heartbeat, ...overrides })
 
@@ -70,13 +71,53 @@ describe("a silent peer", () => {
     assert.deepStrictEqual(session.sent(), ["DATA 3 (4)"])
   })
 
-  it("that has sent GOAWAY gets no heartbeat, and is not declared dead", () => {
+  it("that has sent GOAWAY gets a SYN without payload instead of a heartbeat, and its RST shows that it lives", () => {
+    const session = client().receive(goAway(0, 0))
+    session.events()
+    for (let id = 3; id < 103; id += 2) {
+      session.tick(10_000)
+      assert.deepStrictEqual(session.sent(), [`SYN ${id} (0)`])
+      session.tick(TOLERANCE - 1).receive(rst(id, 5))
+      assert.isUndefined(session.connection.end)
+    }
+    assert.deepStrictEqual(session.events(), [])
+    assertAtRest(session.connection)
+    assert.deepStrictEqual(session.connection.stats().charged, {
+      resets: 0,
+      refusals: 0,
+      uselessFrames: 0,
+      increments: 0
+    })
+  })
+
+  it("that has sent GOAWAY is dead if it does not refuse that SYN, although its heartbeat stream was never opened", () => {
     const session = client().receive(goAway(0, 0))
     session.tick(10_000)
+    session.sent()
+    session.tick(TOLERANCE)
+    assert.deepStrictEqual(session.connection.end, {
+      _tag: "Dead",
+      reason: "Heartbeat",
+      silentFor: 10_000 + TOLERANCE,
+      since: 0
+    })
+    assertAtRest(session.connection)
+  })
+
+  it("that has sent GOAWAY and speaks without a refusal gets one such SYN at a time", () => {
+    const session = client().receive(data(2, bytesOf("type"), { syn: true }), goAway(0, 0))
     session.tick(10_000)
-    session.tick(10_000)
-    assert.deepStrictEqual(session.sent(), [])
-    assert.isUndefined(session.connection.end)
+    assert.deepStrictEqual(session.sent(), ["SYN 3 (0)"])
+    session
+      .tick(10)
+      .receive(data(2, bytesOf("x")))
+      .tick(10_000)
+    assert.deepStrictEqual(session.sent(), ["RST 3 code 6", "SYN 5 (0)"])
+    assert.strictEqual(session.connection.stats().tableSize, 2)
+    // a peer that takes the stream, and answers on it, is alive too
+    session.receive(data(5, bytesOf("what?")), data(5, undefined, { fin: true }))
+    assert.deepStrictEqual(session.sent(), ["RST 5 code 6"])
+    assert.strictEqual(session.connection.stats().heldBytes, 1, "the x of stream 2, which nothing has read")
   })
 
   it("gets no heartbeat if there are none", () => {

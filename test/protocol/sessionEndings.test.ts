@@ -203,10 +203,10 @@ describe("a peer that leaves", () => {
     owners.sessionEndings.peerLeaves(goAway(0, ErrorCode.NoError, text.encode("later")))
     assert.deepStrictEqual(world.events(), [
       "GoneAway last 0 code 0",
-      `Failed ${world.known.id}: SessionEnded (GoneAway last 0 code 0 "bye"), processed no`
+      `Failed ${world.known.id}: SessionEnded (GoneAway last 0 code 0 "later"), processed no`
     ])
     owners.sessionEndings.transportFailed(transport)
-    assert.strictEqual(world.events().at(-1), `Ended: GoneAway last 0 code 0 "bye"`)
+    assert.strictEqual(world.events().at(-1), `Ended: GoneAway last 0 code 0 "later"`)
   })
 
   it("and becomes silent is dead for its silence, but not for a frame that Rust leaves unfinished", () => {

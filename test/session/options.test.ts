@@ -57,6 +57,7 @@ describe("the options of a session", () => {
       writeTimeout: Duration.seconds(30),
       partialFrameTimeout: Duration.seconds(30),
       frameLog: false,
+      announceDrain: true,
       drainTimeout: Duration.seconds(5),
       closeTimeout: Duration.seconds(2)
     })

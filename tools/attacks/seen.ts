@@ -107,7 +107,9 @@ export class Seen {
     if (type === RST) this.resets.set(id, this.word(this.payload, 0))
     if (type === WNDINC) this.granted.set(id, (this.granted.get(id) ?? 0) + this.word(this.payload, 0))
     if (type === GOAWAY) {
-      this.goAway ??= { code: this.word(this.payload, 4), detail: Buffer.from(this.payload.subarray(8)).toString() }
+      const goAway = { code: this.word(this.payload, 4), detail: Buffer.from(this.payload.subarray(8)).toString() }
+      // the announcement of a drain ends nothing
+      if (goAway.code !== 0 || goAway.detail !== "draining") this.goAway ??= goAway
     }
   }
 

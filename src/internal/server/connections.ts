@@ -1,10 +1,11 @@
 /** Runs a session for each connection of a server, for every kind of listener. */
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import type * as Tracer from "effect/Tracer"
@@ -25,6 +26,13 @@ interface Options {
   readonly session: SessionOptions
   readonly resolved: ResolvedOptions
   readonly maxConnections: number
+  readonly stopDelay: Duration.Duration
+}
+
+/** The sessions of a server. */
+class Sessions extends Set<SessionService> {
+  /** New sessions are drained at once. */
+  isDraining = false
 }
 
 /** Information from the server about one connection. */
@@ -39,8 +47,8 @@ export interface Origin {
 export type OnConnection = (transport: MakeTransport, origin?: Origin) => Fiber.RuntimeFiber<void>
 
 /**
- * Listens with `listen`, and runs `handler` with a session for each connection. When `listen` ends, it drains all
- * sessions at the same time. Then it interrupts the fibers that still run.
+ * Listens with `listen`, and runs `handler` with a session for each connection. An interruption ends `listen` after
+ * `stopDelay`. When `listen` ends, it drains all sessions at the same time. Then it interrupts the fibers that still run.
  */
 export const runConnections = <A, E, R>(
   options: Options,
@@ -51,7 +59,7 @@ export const runConnections = <A, E, R>(
     Effect.gen(function* () {
       const runner = yield* Runner.current<Exclude<R, Scope.Scope>>()
       const links = yield* linksToHere
-      const sessions = new Set<SessionService>()
+      const sessions = new Sessions()
       const fibers = yield* FiberSet.make<void>()
       let open = 0
       const onConnection: OnConnection = (transport, origin = {}) => {
@@ -68,12 +76,26 @@ export const runConnections = <A, E, R>(
         FiberSet.unsafeAdd(fibers, fiber)
         return fiber
       }
-      const drained = Effect.suspend(() =>
-        Effect.forEach([...sessions], (session) => session.drain(), { concurrency: "unbounded", discard: true })
-      )
-      return yield* Effect.ensuring(listen(onConnection), drained)
+      const drained = Effect.suspend(() => {
+        sessions.isDraining = true
+        return Effect.forEach([...sessions], (session) => session.drain(), { concurrency: "unbounded", discard: true })
+      })
+      return yield* Effect.ensuring(endLater(listen(onConnection), options.stopDelay), drained)
     })
   )
+
+/** Runs an effect. If it is interrupted, the effect continues for `delay`. */
+const endLater = <A, E>(effect: Effect.Effect<A, E>, delay: Duration.Duration): Effect.Effect<A, E> =>
+  Duration.toMillis(delay) === 0
+    ? effect
+    : Effect.uninterruptibleMask((restore) =>
+        Effect.flatMap(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) =>
+          restore(Fiber.join(fiber)).pipe(
+            Effect.onInterrupt(() => race(Effect.sleep(delay), Fiber.await(fiber))),
+            Effect.ensuring(Fiber.interrupt(fiber))
+          )
+        )
+      )
 
 /** A link to the span of the fiber that runs this; empty if it has none. */
 const linksToHere: Effect.Effect<ReadonlyArray<Tracer.SpanLink>> = Effect.currentParentSpan.pipe(
@@ -91,7 +113,7 @@ const connection = <A, E, R>(
   links: ReadonlyArray<Tracer.SpanLink>,
   options: Options,
   handler: (session: SessionService) => Effect.Effect<A, E, R>,
-  sessions: Set<SessionService>
+  sessions: Sessions
 ): Effect.Effect<void, never, Exclude<R, Scope.Scope>> =>
   Effect.gen(function* () {
     const opened = yield* Effect.either(makeTransport)
@@ -110,6 +132,8 @@ const connection = <A, E, R>(
       Effect.sync(() => sessions.add(session)),
       () => Effect.sync(() => sessions.delete(session))
     )
+    // it was not ready when the server began to drain
+    if (sessions.isDraining) return yield* session.drain()
     // after the end of the session, the handler has `drainTimeout` to finish its work
     const overdue = Effect.zipRight(session.closed, Effect.sleep(options.resolved.drainTimeout))
     yield* race(

@@ -11,6 +11,7 @@ import type { Linked } from "../../protocol/collections/linkedQueue.js"
 import { LinkedQueue } from "../../protocol/collections/linkedQueue.js"
 import { describeValue, isUint32 } from "../support/bytes.js"
 import type { AcceptSource, ServedSessions, Server } from "./acceptSource.js"
+import { Handling, handlingIn } from "./handling.js"
 import type { StreamHandle } from "../stream/streamHandle.js"
 import type { AnyFiber } from "../support/run.js"
 import { interruptNow, onExit, Runner } from "../support/run.js"
@@ -68,6 +69,9 @@ class HandlerSet<A, E, R> implements Server {
   private readonly fibers = new LinkedQueue<HandlerFiber>()
   private readonly empty = new WaitSet()
   private scopes: Array<Scope.CloseableScope> = []
+  /** The handler in which this `serve` runs. */
+  private readonly outer: Handling | undefined
+  private readonly freePlace = (): void => this.source.release(this)
 
   constructor(
     private readonly source: AcceptSource,
@@ -78,12 +82,16 @@ class HandlerSet<A, E, R> implements Server {
     /** The number of handlers that may start now. */
     public free: number,
     private readonly resetCode: ((error: E) => number) | undefined
-  ) {}
+  ) {
+    this.outer = handlingIn(runner.mark)
+  }
 
   start(stream: StreamHandle): void {
     const scope = this.takeScope()
+    const handling = new Handling(stream.session.connection, stream.core, this.outer, this.freePlace)
     const fiber = this.runner.forkIn(
       scope,
+      handling,
       Effect.flatMap(
         Effect.suspend(() => this.handler(stream)),
         () => Effect.uninterruptible(Scope.close(scope, Exit.void))
@@ -94,8 +102,8 @@ class HandlerSet<A, E, R> implements Server {
     if (stream.core.failure === undefined) stream.onFailure = interrupt
     else interrupt()
     onExit(fiber, (exit) => {
-      if (Exit.isSuccess(exit)) this.ended(running, stream, exit)
-      else this.close(running, stream, scope, exit)
+      if (Exit.isSuccess(exit)) this.ended(running, stream, handling, exit)
+      else this.close(running, stream, handling, scope, exit)
     })
   }
 
@@ -117,6 +125,7 @@ class HandlerSet<A, E, R> implements Server {
   private close(
     running: HandlerFiber,
     stream: StreamHandle,
+    handling: Handling,
     scope: Scope.CloseableScope,
     exit: Exit.Exit<unknown, E>
   ): void {
@@ -124,16 +133,16 @@ class HandlerSet<A, E, R> implements Server {
     const closer = this.join(closing)
     onExit(closing, (closed) => {
       this.fibers.delete(closer)
-      this.ended(running, stream, Exit.zipLeft(exit, closed))
+      this.ended(running, stream, handling, Exit.zipLeft(exit, closed))
     })
   }
 
   /** Ends the stream of a handler that has ended and whose scope is closed. */
-  private ended(running: HandlerFiber, stream: StreamHandle, exit: Exit.Exit<unknown, E>): void {
+  private ended(running: HandlerFiber, stream: StreamHandle, handling: Handling, exit: Exit.Exit<unknown, E>): void {
     const coded = this.coded(exit)
     stream.endWith(coded.exit, coded.code)
     this.report(stream, coded.exit)
-    this.source.release(this)
+    handling.givePlace()
     this.leave(running)
   }
 

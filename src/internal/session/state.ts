@@ -20,6 +20,8 @@ import { millisOf } from "../support/clock.js"
 import { Runner } from "../support/run.js"
 import { Once } from "../support/waiters.js"
 import { Acceptors } from "./acceptors.js"
+import type { Handling } from "./handling.js"
+import { DrainingHandlers } from "./handling.js"
 import { OpenQueue } from "./openQueue.js"
 import { Pings } from "./pings.js"
 import { SessionTotals } from "./stats.js"
@@ -49,6 +51,7 @@ export class SessionState {
     }
   })
   readonly accepting: Acceptors
+  readonly drainingHandlers: DrainingHandlers
   readonly pings = new Pings(
     (nonce) => this.connection.awaitsPong(nonce),
     (nonce) => this.step((connection) => connection.ping(nonce, this.now())),
@@ -67,6 +70,7 @@ export class SessionState {
   ) {
     this.connection = new Connection(options, this.now())
     this.accepting = new Acceptors(this, options.acceptBacklog)
+    this.drainingHandlers = new DrainingHandlers(this.connection)
     this.writing = new Writing(this)
   }
 
@@ -107,6 +111,7 @@ export class SessionState {
     } finally {
       this.dispatching = false
     }
+    this.drainingHandlers.check()
     this.accepting.announceDemand()
     if (this.connection.suspicion !== undefined && !this.suspected) {
       this.suspected = true
@@ -250,6 +255,14 @@ export class SessionState {
     this.timer = timer
     timer.arm()
     return timer
+  }
+
+  /** Waits until a drain has nothing left to do but to wait for these handlers, which call it. */
+  drainBut(own: ReadonlyArray<Handling>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.beginDraining()
+      return this.drainingHandlers.awaitOthers(own)
+    })
   }
 
   beginDraining(): void {

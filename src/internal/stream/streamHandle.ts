@@ -51,7 +51,7 @@ export class StreamHandle extends ShownStream implements MuxStream {
 
   constructor(
     readonly core: StreamCore,
-    private readonly session: Owner
+    readonly session: Owner
   ) {
     super()
   }

@@ -66,6 +66,11 @@ export class OptionsReader<Name extends string> {
     return this.value(name, Duration.decode(fallback), DURATION, positiveDuration)
   }
 
+  /** A duration that may be 0, which is the default. */
+  pause(name: Name): Duration.Duration {
+    return this.value(name, Duration.zero, PAUSE, (given) => durationFrom(given, 0))
+  }
+
   /** A required option that must be one of these words. */
   word<Word extends string>(name: Name, words: readonly [Word, ...ReadonlyArray<Word>]): Word {
     const allowed = words.map((word) => JSON.stringify(word)).join(" or ")
@@ -231,20 +236,25 @@ const UNKNOWN_SHOWN = 20
 
 const DURATION = 'a positive, finite duration such as "10 seconds" or a number of milliseconds'
 
+const PAUSE = 'a finite duration such as "10 seconds", 0 or a number of milliseconds'
+
 /** Types of objects that cannot be options. Without this check, they would count as options that set nothing. */
 const NO_RECORDS: ReadonlySet<string> = new Set(["Array", "Date", "Error", "Map", "Promise", "RegExp", "Set"])
 
 const isRecord = (given: unknown): given is object =>
   typeof given === "object" && given !== null && !ArrayBuffer.isView(given) && !NO_RECORDS.has(tagOf(given))
 
-/** Returns a copy of a positive, finite duration, so that later changes of the given object have no effect. */
-export const positiveDuration = (given: unknown): Duration.Duration | undefined => {
+/** A duration of more than 0. */
+export const positiveDuration = (given: unknown): Duration.Duration | undefined => durationFrom(given, Number.MIN_VALUE)
+
+/** Returns a copy of a duration, so that later changes of the given object have no effect. */
+const durationFrom = (given: unknown, least: number): Duration.Duration | undefined => {
   try {
     const decoded = Duration.decodeUnknown(given)
     if (decoded._tag === "None") return undefined
     const copy = Duration.match(decoded.value, { onMillis: Duration.millis, onNanos: Duration.nanos })
     const millis = Duration.toMillis(copy)
-    return millis > 0 && millis < Infinity ? copy : undefined
+    return millis >= least && millis < Infinity ? copy : undefined
   } catch {
     return undefined
   }

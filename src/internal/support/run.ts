@@ -42,6 +42,17 @@ export const currentScheduler: Effect.Effect<Scheduler> = Effect.withFiberRuntim
   Effect.succeed(fiber.currentScheduler)
 )
 
+/** The key under which a context has the mark of `forkIn`. */
+const MARK = "effect-muxado/mark"
+
+const markIn = ({ unsafeMap }: Context.Context<never>): object | undefined => {
+  const mark: unknown = unsafeMap.get(MARK)
+  return typeof mark === "object" && mark !== null ? mark : undefined
+}
+
+/** The mark of the fiber that runs this: the innermost one of `forkIn`. */
+export const currentMark: Effect.Effect<object | undefined> = Effect.map(Effect.context<never>(), markIn)
+
 /** Forks effects with the services and the settings of the fiber in which it was made. */
 export class Runner<R = never> {
   private constructor(
@@ -93,18 +104,25 @@ export class Runner<R = never> {
     return Runtime.runFork(this.runtime, effect)
   }
 
+  /** The mark of the fiber in which this runner was made. */
+  get mark(): object | undefined {
+    return markIn(this.runtime.context)
+  }
+
   /**
-   * Starts a fiber with `scope` as its scope. The scope is put into the fiber's context before the start, because
-   * providing a service inside the fiber costs more than the rest of the fiber.
+   * Starts a fiber with `scope` as its scope, and with a mark that `currentMark` returns in the fiber and in those that it
+   * forks. Both are put into the fiber's context before the start, because providing a service inside the fiber costs
+   * more than the rest of the fiber.
    */
   forkIn<A, E, Q>(
     this: Runner<Exclude<Q, Scope.Scope>>,
     scope: Scope.Scope,
+    mark: object,
     effect: Effect.Effect<A, E, Q>
   ): Fiber.RuntimeFiber<A, E> {
     const { context, fiberRefs, runtimeFlags } = this.runtime
     // not `Context.add`: the compiler cannot see that `Q` is `Exclude<Q, Scope>` plus the scope
-    const services = new Map(context.unsafeMap).set(Scope.Scope.key, scope)
+    const services = new Map(context.unsafeMap).set(Scope.Scope.key, scope).set(MARK, mark)
     return Runtime.runFork(Runtime.make({ context: Context.unsafeMake<Q>(services), fiberRefs, runtimeFlags }), effect)
   }
 

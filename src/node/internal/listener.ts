@@ -37,8 +37,9 @@ export type OnConnection = (socket: Net.Socket | Tls.TLSSocket, peer: Peer | und
  *
  * - `subscribe` delivers the connections that wait, and then each new one, until its scope closes. With several
  *   subscribers, the newest gets them. Without a subscriber, up to `MAX_WAITING` connections wait, and more are closed.
- * - `stopListening` stops accepting, and frees the address. Delivered connections stay open, and waiting ones can still
- *   be delivered. It is idempotent. The listener's scope calls it when it closes, and destroys the waiting connections.
+ * - `stopListening` stops accepting, frees the address, and destroys the connections that were not delivered: those that
+ *   wait, and those in their handshake. Delivered connections stay open. It is idempotent. The listener's scope calls it
+ *   when it closes.
  *
  * @since 0.1.0
  * @category models
@@ -117,7 +118,10 @@ export const listen = (options: ListenOptions): Effect.Effect<Listener, ServerFa
     return {
       address,
       subscribe: broker.subscribe,
-      stopListening: Effect.sync(() => stop(server, file)),
+      stopListening: Effect.sync(() => {
+        stop(server, file)
+        broker.close()
+      }),
       closed: closed.await
     }
   })
@@ -126,8 +130,10 @@ export const listen = (options: ListenOptions): Effect.Effect<Listener, ServerFa
 
 const endpointOfListener = (options: ListenOptions): string => {
   if (options._tag === "Unix") return unixEndpoint(options.path)
-  const { host = "*", port } = options._tag === "Tcp" ? options : options.options
-  return tcpEndpoint(host, port)
+  const where = options._tag === "Tcp" ? options.where : options.options
+  if ("listening" in where)
+    return where.listening instanceof Net.Server ? "a listening server" : `descriptor ${where.listening.fd}`
+  return tcpEndpoint(where.host ?? "*", where.port)
 }
 
 const tcpAddress = (address: string | Net.AddressInfo): Address =>
@@ -180,8 +186,12 @@ const awaitListening = (server: Net.Server, options: ListenOptions): Effect.Effe
     try {
       outside(() => {
         if (options._tag === "Unix") return server.listen({ path: options.path })
-        const { host, port } = options._tag === "Tcp" ? options : options.options
-        return server.listen({ port, ...(host === undefined ? {} : { host }) })
+        const where = options._tag === "Tcp" ? options.where : options.options
+        // the socket of another server then belongs to this one
+        if ("listening" in where) return server.listen(where.listening)
+        const { host, port, reusePort } = where
+        const shared: object = reusePort === true ? { reusePort } : {}
+        return server.listen({ port, ...(host === undefined ? {} : { host }), ...shared })
       })
     } catch (cause) {
       return done(Effect.fail(cause))

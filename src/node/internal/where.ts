@@ -6,7 +6,9 @@
  */
 import * as Duration from "effect/Duration"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import Cluster from "node:cluster"
+import * as Net from "node:net"
 import { describe } from "../../internal/support/describe.js"
 import type { ListenOptions } from "./listenOptions.js"
 
@@ -68,10 +70,42 @@ export const listenProblems = (options: ListenOptions): Problems =>
             ]
           : [])
       ])
-    : ofFields(options._tag === "Tls" ? options.options : options, ({ host, port }) => [
-        ...portProblem(port, 0),
-        ...hostProblem(host)
-      ])
+    : ofFields(options._tag === "Tls" ? options.options : options.where, ({ host, listening, port, reusePort }) =>
+        listening === undefined
+          ? [...portProblem(port, 0), ...hostProblem(host), ...reusePortProblem(reusePort)]
+          : host === undefined && port === undefined && reusePort === undefined
+            ? listeningProblem(listening)
+            : ["host, port and reusePort have no meaning with listening, which listens already"]
+      )
+
+/**
+ * What is wrong with `reusePort`. Older versions of Node ignore it, so the second server would not find out why its
+ * address is in use.
+ *
+ * @since 0.1.0
+ * @category validation
+ */
+export const reusePortProblem = (reusePort: unknown, version: string = process.versions.node): Problems => {
+  if (reusePort === undefined || reusePort === false) return []
+  if (reusePort !== true) return [`reusePort must be true or false, not ${describe(reusePort)}`]
+  const [major = 0, minor = 0] = version.split(".").map(Number)
+  const isThere = major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)
+  return isThere ? [] : [`reusePort needs Node 22.12, 23.1 or later; this is Node ${version}`]
+}
+
+const listeningProblem = (listening: unknown): Problems => {
+  if (listening instanceof Net.Server) {
+    return typeof listening.address() === "object" && listening.listening
+      ? []
+      : ["listening must be a server that listens on TCP; this one does not listen, or not on TCP"]
+  }
+  const fd = Predicate.hasProperty(listening, "fd") ? listening.fd : undefined
+  return isInteger(fd, 0, MAX_DESCRIPTOR)
+    ? []
+    : [`listening must be a server that listens, or { fd } with the number of a descriptor, not ${describe(listening)}`]
+}
+
+const MAX_DESCRIPTOR = 2 ** 31 - 1
 
 /**
  * Whether a server on `path` creates a socket file itself. It does not for an abstract name or a Windows pipe, nor in a

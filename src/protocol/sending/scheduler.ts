@@ -204,7 +204,7 @@ export class Scheduler {
     const payload = stream.outbound.length <= SYN_PAYLOAD ? stream.outbound.take() : undefined
     if (payload !== undefined) this.capacity.sent(payload.length)
     const { type } = stream
-    if (type === undefined) return payload ?? new Uint8Array(0)
+    if (type === undefined || !stream.sendsType) return payload ?? new Uint8Array(0)
     if (payload === undefined) return encodeUint32(type)
     const bytes = new Uint8Array(TYPE_LENGTH + payload.length)
     bytes[0] = type >>> 24

@@ -101,6 +101,8 @@ export class StreamCore implements Linked<StreamCore> {
    * type is known. Heartbeat streams stay `Hidden`. `InBacklog`: it waits to be accepted.
    */
   exposure: "Hidden" | "InBacklog" | "Shown"
+  /** The SYN carries the type, on typed sessions. Only a probe's does not: see `probe.ts`. */
+  sendsType = true
   /** The number of type bytes that have arrived (up to 4), and their value. */
   typeLength = 0
   typeBytes = 0

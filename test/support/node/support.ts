@@ -102,7 +102,7 @@ export const socketPath: Effect.Effect<string, never, Scope.Scope> = Effect.acqu
 export const listenOptions = (medium: Medium): Effect.Effect<ListenOptions, never, Scope.Scope> => {
   switch (medium) {
     case "tcp":
-      return Effect.succeed({ _tag: "Tcp", host: "127.0.0.1", port: 0 })
+      return Effect.succeed({ _tag: "Tcp", where: { host: "127.0.0.1", port: 0 } })
     case "unix":
       return Effect.map(socketPath, (path) => ({ _tag: "Unix", path }))
     case "tls":

@@ -21,6 +21,7 @@ export const connectionOptions = (role: "client" | "server", overrides: Override
   uselessFrameBudget: { burst: 1000, perSecond: 100 },
   spareIncrements: 1024,
   typeTimeout: 10_000,
+  announceDrain: true,
   heartbeat: undefined,
   writeTimeout: 30_000,
   partialFrameTimeout: 30_000,

@@ -165,8 +165,15 @@ export const ping = (world: World, end: End): void => {
 }
 
 export const drain = (end: End): void => {
+  const { inboundStreams, outboundStreams } = end.connection.stats()
+  const isIdle = inboundStreams + outboundStreams === 0 && end.writingSince === undefined
+  const isFirst = !end.draining && !end.refusing && !end.closing && !end.ended
   end.draining = true
   end.leave()
+  if (isFirst && !isIdle && end.options.announceDrain) {
+    end.announced = true
+    end.rules.leaving(end.inbound.highestSyn)
+  }
   end.connection.drain()
 }
 

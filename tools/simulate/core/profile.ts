@@ -125,6 +125,7 @@ const randomOptions = (
     maxInboundStreams: random.pick([1, 3, 8, 1024]),
     maxOutboundStreams: random.pick([1, 3, 8, 1024]),
     typeTimeout: 10_000,
+    announceDrain: random.chance(0.7),
     heartbeat: typed && random.chance(0.5) ? { interval, tolerance: random.pick([1, 1.5]) * interval } : undefined,
     writeTimeout: random.pick([2000, 30_000]),
     partialFrameTimeout: random.pick([2000, 30_000]),

@@ -102,6 +102,8 @@ const checkAlive = (world: World, end: End): void => {
   const left = backlog + bufferedBytes + inboundStreams + outboundStreams + queuedBytes
   world.require(left === 0, "at rest all counters are 0", JSON.stringify(end.connection.stats()))
   world.require(tableSize <= (end.options.typed ? 2 : 0), "nothing is left but heartbeat streams", tableSize)
+  const { goneAway } = world.peerOf(end)
+  world.require(!end.announced || goneAway !== undefined, "the peer of who drains knows it")
   if (end.draining || end.closing || end.goneAway !== undefined || end.options.firstStreamId !== undefined) return
   const peer = world.peerOf(end)
   if (peer.draining || peer.refusing || peer.closing || peer.ended) return

@@ -76,6 +76,8 @@ export class End {
   closing = false
   aborted = false
   draining = false
+  /** It drains, and the peer must hear so before the end. */
+  announced = false
   refusing = false
   ended = false
   idle = false

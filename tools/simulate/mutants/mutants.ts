@@ -335,6 +335,60 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inCore("draining", "end of a drain not told", "a drain ends", `    events.emit({ _tag: "Idle" })\n`, ""),
   inCore(
+    "draining",
+    "drain not announced",
+    "the peer of who drains knows it",
+    `    scheduler.setGoAway(lifecycle.goAwayFrame(table.highestRemote, ErrorCode.NoError, ANNOUNCEMENT), "Now")\n`,
+    ""
+  ),
+  inCore(
+    "draining",
+    "drain announced at its end",
+    "the peer of who drains knows it",
+    'ErrorCode.NoError, ANNOUNCEMENT), "Now")',
+    'ErrorCode.NoError, ANNOUNCEMENT), "Last")'
+  ),
+  inTest(
+    "test/protocol/connectionEnd.test.ts",
+    "protocol/endReason",
+    "the announcement of a drain hides the reason of the end",
+    "a reason is heard",
+    "first.code !== ErrorCode.NoError || (next.code === ErrorCode.NoError && next.debug.length === 0)",
+    "first.code !== ErrorCode.NoError || first.debug.length > 0"
+  ),
+  inTest(
+    "test/protocol/connectionEnd.test.ts",
+    "protocol/receiver",
+    "streams that cross a drain are charged",
+    "the peer does not know at once that this side leaves",
+    `return this.owners.lifecycle.isLeaving ? "nothing" : "refusal"`,
+    `return "refusal"`
+  ),
+  inTest(
+    "test/protocol/connectionTime.test.ts",
+    "protocol/connection",
+    "no check of a peer that has sent GOAWAY",
+    "every dead peer is found",
+    "if (!this.ping(nonce, now) && !sendProbe(this.owners, this.options)) ",
+    "if (!this.ping(nonce, now)) "
+  ),
+  inTest(
+    "test/protocol/connectionTime.test.ts",
+    "protocol/probe",
+    "a probe with the type of heartbeats",
+    "Go reads the payload of a refused stream as frames",
+    "  stream.sendsType = false\n",
+    ""
+  ),
+  inTest(
+    "test/session/drainingHandlers.test.ts",
+    "internal/session/handling",
+    "a drain waits for the handler that calls it",
+    "nothing waits for itself",
+    "found.push(at)",
+    "void at"
+  ),
+  inCore(
     "heartbeats",
     "echo of a heartbeat dropped",
     "every heartbeat is answered",
