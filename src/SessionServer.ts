@@ -14,8 +14,9 @@ import { runConnections } from "./internal/server/connections.js"
 import { subscribe } from "./internal/server/socketServer.js"
 import type { InvalidOptions, ServerFailed } from "./MuxadoError.js"
 import type { SessionService } from "./Session.js"
-import type { ResolvedServerOptions, ServerOptions } from "./SessionOptions.js"
-import { resolveServer } from "./SessionOptions.js"
+import type { ResolvedServerOptions } from "./ResolvedOptions.js"
+import { resolveServer } from "./ResolvedOptions.js"
+import type { ServerOptions } from "./SessionOptions.js"
 
 /**
  * Where a server listens: its host and port, or the path of its unix socket.

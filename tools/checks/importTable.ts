@@ -76,7 +76,7 @@ export const table: ReadonlyArray<Row> = [
   {
     name: "public modules",
     paths: [
-      ...["src/Session.ts", "src/MuxStream.ts", "src/SessionOptions.ts"],
+      ...["src/Session.ts", "src/MuxStream.ts", "src/SessionOptions.ts", "src/ResolvedOptions.ts"],
       ...["src/Transport.ts", "src/FrameReader.ts", "src/FrameWriter.ts", "src/FrameLog.ts"]
     ],
     imports: ["protocol", "protocol/receiving", "protocol/wire", "MuxadoError", ...internal],

@@ -374,7 +374,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/protocol/connectionTime.test.ts",
-    "protocol/probe",
+    "protocol/pinging",
     "a probe with the type of heartbeats",
     "Go reads the payload of a refused stream as frames",
     "  stream.sendsType = false\n",
