@@ -65,7 +65,7 @@ export interface ManagingOptions extends SessionOptions {
   readonly size?: number | undefined
   /**
    * If the peer was silent for longer, or if the process was suspended, a session is probed with a heartbeat before it
-   * takes a new stream. Default 30 seconds. On untyped sessions there is no probe.
+   * takes a new stream. Default 30 seconds. Without `verify`, there is no probe.
    */
   readonly probeAfter?: Duration.DurationInput | undefined
   /** How long the answer to a probe may take; then the session is closed. Default 5 seconds. */
