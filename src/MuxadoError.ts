@@ -2,18 +2,19 @@
  * The errors of a session and of its streams.
  *
  * Each error says which side caused it (`initiator`) and whether the peer may have acted on the failed call
- * (`processed`). `retry` says whether a call can be repeated safely, and whether that needs a new session. Their tags
- * have no prefix: no tag of Effect's own packages is equal to one of them (docs/architecture.md, Decisions).
+ * (`processed`). `retry` says whether a call can be repeated safely, and whether that needs a new session.
  *
  * @module
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
+import type { MessageInvalid } from "./internal/errors/messageInvalid.js"
 import { hintFor, said } from "./internal/support/errorText.js"
 import type { Initiator, Processed } from "./protocol/endReason.js"
 import type { ErrorCode } from "./protocol/wire/errorCode.js"
 import { showErrorCode } from "./protocol/wire/errorCode.js"
 
+export { MessageInvalid } from "./internal/errors/messageInvalid.js"
 export type { Initiator, Processed } from "./protocol/endReason.js"
 
 /** What every error says of its cause. */
@@ -286,8 +287,7 @@ export class ServerFailed extends Data.TaggedError("ServerFailed")<{
 export type SessionError = ProtocolViolation | SessionDead | RemoteGoneAway | TransportFailed | SessionClosed
 
 /**
- * Why an operation on a stream failed: only `readAll` fails with `ReadLimitExceeded`. A call with a wrong
- * argument fails with `InvalidOptions`.
+ * Why an operation on a stream failed. Only `readAll` fails with `ReadLimitExceeded`, wrong arguments with `InvalidOptions`.
  *
  * @since 0.1.0
  * @category errors
@@ -308,7 +308,7 @@ export type OpenError = SessionError | StreamsExhausted | InvalidOptions
  * @since 0.1.0
  * @category errors
  */
-export type MuxadoError = StreamError | OpenError | ServerFailed
+export type MuxadoError = StreamError | OpenError | MessageInvalid | ServerFailed
 
 /**
  * Whether a value is an error of this library. Returns true for errors of another copy of the library too.
@@ -337,6 +337,7 @@ export const isMuxadoError = (value: unknown): value is MuxadoError => {
 
 const TAGS: ReadonlySet<string> = new Set<MuxadoError["_tag"]>([
   "InvalidOptions",
+  "MessageInvalid",
   "ProtocolViolation",
   "ReadLimitExceeded",
   "RemoteGoneAway",
@@ -352,8 +353,8 @@ const TAGS: ReadonlySet<string> = new Set<MuxadoError["_tag"]>([
 /**
  * Says whether, and on which session, a call that failed with `error` can be repeated safely.
  *
- * - `"SameSession"`: the peer had no free capacity, refused the stream, and did nothing. Use a backoff schedule. A peer
- *   without free capacity treats immediate, endless retries as an attack.
+ * - `"SameSession"`: the peer refused the stream, and did nothing. Use a backoff schedule: a peer without free capacity
+ *   treats immediate, endless retries as an attack.
  * - `"NewSession"`: the peer did nothing, and this session cannot open more streams, or has no stream ids left.
  * - `"Never"`: the peer may have acted on the call (`processed: "maybe"`), the call is wrong, this side itself has
  *   reset the stream, or the value is not an error of this library.
@@ -367,7 +368,6 @@ const TAGS: ReadonlySet<string> = new Set<MuxadoError["_tag"]>([
  *   session.withStream((stream) =>
  *     Effect.zipRight(MuxStream.write(stream, "hello"), Effect.zipRight(MuxStream.finish(stream), MuxStream.readAll(stream)))
  *   ).pipe(
- *     Effect.timeout("5 seconds"),
  *     Effect.retry({
  *       while: (error) => MuxadoError.retry(error) === "SameSession",
  *       schedule: Schedule.exponential("10 millis").pipe(Schedule.compose(Schedule.recurs(5)))
@@ -384,6 +384,7 @@ export const retry = (error: unknown): "SameSession" | "NewSession" | "Never" =>
     case "StreamReset":
       return error.initiator === "Remote" ? "SameSession" : "Never"
     case "InvalidOptions":
+    case "MessageInvalid":
     case "ReadLimitExceeded":
     case "ServerFailed":
     case "StreamClosed":
