@@ -238,6 +238,8 @@ const isRecord = (given: unknown): given is object =>
 
 /** Returns a copy of a duration, so that later changes of the given object have no effect. */
 const durationFrom = (given: unknown, least: number): Duration.Duration | undefined => {
+  // Effect makes 0 of a negative number
+  if (typeof given === "number" && !(given >= least)) return undefined
   try {
     const decoded = Duration.decodeUnknown(given)
     if (decoded._tag === "None") return undefined
