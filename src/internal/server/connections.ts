@@ -133,8 +133,8 @@ const connection = <A, E, R>(
       Effect.sync(() => sessions.add(session)),
       () => Effect.sync(() => sessions.delete(session))
     )
-    // it was not ready when the server began to drain
-    if (sessions.isDraining) return yield* session.drain()
+    // it was not ready when the server began to drain: the end of its scope refuses its streams and drains it
+    if (sessions.isDraining) return
     // after the end of the session, the handler has `drainTimeout` to finish its work
     const overdue = Effect.zipRight(session.closed, Effect.sleep(options.resolved.drainTimeout))
     yield* race(
