@@ -7,6 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^effect-muxado$/, replacement: src("index.ts") },
+      { find: /^effect-muxado\/Messages$/, replacement: src("Messages.ts") },
       { find: /^effect-muxado\/(node|testing)$/, replacement: src("$1/index.ts") }
     ]
   },

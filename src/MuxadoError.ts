@@ -8,6 +8,7 @@
  * @module
  * @since 0.1.0
  */
+import type { MessageInvalid } from "./internal/errors/messageInvalid.js"
 import type {
   ProtocolViolation,
   RemoteGoneAway,
@@ -20,6 +21,7 @@ import type {
 import type { ReadLimitExceeded, StreamClosed, StreamReset } from "./internal/errors/streamErrors.js"
 import type { InvalidOptions, ServerFailed } from "./internal/errors/programErrors.js"
 
+export { MessageInvalid } from "./internal/errors/messageInvalid.js"
 export type { Initiator, Processed } from "./protocol/endReason.js"
 
 export { InvalidOptions, ServerFailed } from "./internal/errors/programErrors.js"
@@ -49,8 +51,7 @@ export type SessionError =
   ProtocolViolation | SessionDead | RemoteGoneAway | TransportFailed | SessionClosed | SessionUnavailable
 
 /**
- * Why an operation on a stream failed: only `readAll` fails with `ReadLimitExceeded`. A call with a wrong
- * argument fails with `InvalidOptions`.
+ * Why an operation on a stream failed. Only `readAll` fails with `ReadLimitExceeded`, wrong arguments with `InvalidOptions`.
  *
  * @since 0.1.0
  * @category errors
@@ -71,7 +72,7 @@ export type OpenError = SessionError | StreamsExhausted | InvalidOptions
  * @since 0.1.0
  * @category errors
  */
-export type MuxadoError = StreamError | OpenError | ServerFailed
+export type MuxadoError = StreamError | OpenError | MessageInvalid | ServerFailed
 
 /**
  * Whether a value is an error of this library. Returns true for errors of another copy of the library too.
@@ -100,6 +101,7 @@ export const isMuxadoError = (value: unknown): value is MuxadoError => {
 
 const TAGS: ReadonlySet<string> = new Set<MuxadoError["_tag"]>([
   "InvalidOptions",
+  "MessageInvalid",
   "ProtocolViolation",
   "ReadLimitExceeded",
   "RemoteGoneAway",
@@ -118,6 +120,8 @@ const TAGS: ReadonlySet<string> = new Set<MuxadoError["_tag"]>([
  *
  * - `"SameSession"`: the peer had no free capacity, refused the stream, and did nothing; or a managed session had no
  *   live session. Use a backoff schedule. A peer without free capacity treats immediate, endless retries as an attack.
+ * - `"SameSession"`: the peer refused the stream, and did nothing. Use a backoff schedule: a peer without free capacity
+ *   treats immediate, endless retries as an attack.
  * - `"NewSession"`: the peer did nothing, and this session cannot open more streams, or has no stream ids left.
  * - `"Never"`: the peer may have acted on the call (`processed: "maybe"`), the call is wrong, this side itself has
  *   reset the stream, or the value is not an error of this library.
@@ -131,7 +135,6 @@ const TAGS: ReadonlySet<string> = new Set<MuxadoError["_tag"]>([
  *   session.withStream((stream) =>
  *     Effect.zipRight(MuxStream.write(stream, "hello"), Effect.zipRight(MuxStream.finish(stream), MuxStream.readAll(stream)))
  *   ).pipe(
- *     Effect.timeout("5 seconds"),
  *     Effect.retry({
  *       while: (error) => MuxadoError.retry(error) === "SameSession",
  *       schedule: Schedule.exponential("10 millis").pipe(Schedule.compose(Schedule.recurs(5)))
@@ -150,6 +153,7 @@ export const retry = (error: unknown): "SameSession" | "NewSession" | "Never" =>
     case "SessionUnavailable":
       return error.reason === "GaveUp" ? "NewSession" : "SameSession"
     case "InvalidOptions":
+    case "MessageInvalid":
     case "ReadLimitExceeded":
     case "ServerFailed":
     case "StreamClosed":

@@ -14,8 +14,9 @@ import { runConnections } from "./internal/server/connections.js"
 import { subscribe } from "./internal/server/socketServer.js"
 import type { InvalidOptions, ServerFailed } from "./MuxadoError.js"
 import type { SessionService } from "./Session.js"
-import type { ResolvedServerOptions, ServerOptions } from "./SessionOptions.js"
-import { resolveServer } from "./SessionOptions.js"
+import type { ResolvedServerOptions } from "./ResolvedOptions.js"
+import { resolveServer } from "./ResolvedOptions.js"
+import type { ServerOptions } from "./SessionOptions.js"
 
 /**
  * Where a server listens: its host and port, or the path of its unix socket.
@@ -42,9 +43,10 @@ export type Address =
  * its session is drained and the connection closed. If a handler fails or dies, the server logs it: a defect as an
  * error, an error of this library at debug level, any other failure as a warning. Other sessions continue.
  *
- * `run` can be called once, and runs until it is interrupted. Then it stops listening, drains all sessions at the same
- * time, and interrupts the handlers that have not ended. While a session drains, its `draining` completes, and `serve`
- * completes by itself. A second `run` fails with `ServerFailed` (`"RunBefore"`). If the server ends by itself, or if
+ * `run` can be called once, and runs until it is interrupted. Then it goes on for `stopDelay`, stops listening, drains all
+ * sessions at the same time, and interrupts the handlers that have not ended. A connection that is not ready by then is
+ * closed, or drained at once. Nothing cuts this short: a second interruption waits for the first. While a session drains,
+ * its `draining` completes, and `serve` completes by itself. A second `run` fails with `ServerFailed` (`"RunBefore"`). If the server ends by itself, or if
  * its scope closes, `run` fails with `ServerFailed` (`"Stopped"`).
  *
  * Clients that connect before `run` wait. At most 128 wait. The server buffers 64 KiB from each and then pauses it; if

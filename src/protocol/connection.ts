@@ -49,13 +49,13 @@ import type { Owners } from "./owners.js"
 import { makeOwners } from "./owners.js"
 import type { OpenResult, ReadResult, WriteResult } from "./results.js"
 import { BLOCKED, BytesRead, END, FINISHED, STOPPED } from "./results.js"
-import { sendProbe } from "./probe.js"
+import { sendHeartbeat, sendProbe } from "./pinging.js"
 import type { ConnectionStats } from "./stats.js"
 import { connectionStats } from "./stats.js"
-import { StreamCore } from "./streams/streamCore.js"
+import { openStream } from "./streams/openStream.js"
+import type { StreamCore } from "./streams/streamCore.js"
 import { ErrorCode } from "./wire/errorCode.js"
 import type { Frame, InboundFrame } from "./wire/frame.js"
-import { HEARTBEAT_LENGTH, HEARTBEAT_TYPE } from "./wire/heartbeat.js"
 
 /**
  * A session's protocol, over any transport.
@@ -126,22 +126,11 @@ export class Connection {
       this.openBlocked = true
       return { _tag: "Full" }
     }
-    return this.create(type) ?? { _tag: "Exhausted" }
+    return openStream(this.owners, this.options, type) ?? { _tag: "Exhausted" }
   }
 
   private get outboundIsFull(): boolean {
     return this.owners.table.outboundCount >= this.options.maxOutboundStreams
-  }
-
-  private create(type: number | undefined): StreamCore | undefined {
-    const id = this.owners.table.takeLocalId()
-    if (id === undefined) return undefined
-    const stream = new StreamCore(id, "Local", this.options, type)
-    if (type !== undefined) stream.sendWindow.consume(4)
-    this.owners.table.add(stream)
-    this.owners.budgets.streamBegan()
-    this.owners.scheduler.schedule(stream)
-    return stream
   }
 
   /**
@@ -168,20 +157,7 @@ export class Connection {
    */
   ping(nonce: number, now: number): boolean {
     this.owners.time.now = now
-    if (!this.options.typed || !this.owners.lifecycle.isTalking) return false
-    const current = this.owners.heartbeats.stream
-    if (current !== undefined && current.sendWindow.credit < HEARTBEAT_LENGTH) {
-      this.owners.streamEndings.reset(current, ErrorCode.StreamCancelled)
-    }
-    const stream = this.owners.heartbeats.stream ?? this.openHeartbeats()
-    return stream !== undefined && this.owners.heartbeats.send(stream, nonce)
-  }
-
-  /** Opens no stream if the peer has sent GOAWAY, or if its window has no space for type and number. */
-  private openHeartbeats(): StreamCore | undefined {
-    const { lifecycle } = this.owners
-    if (lifecycle.remoteGoAway !== undefined || this.options.peerWindow < 2 * HEARTBEAT_LENGTH) return undefined
-    return this.create(HEARTBEAT_TYPE)
+    return sendHeartbeat(this.owners, this.options, nonce)
   }
 
   /** Whether a heartbeat with this number waits for its answer: `ping` does not send it again. */

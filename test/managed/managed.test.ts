@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, TestClock } from "effect"
-import { ManagedSession, MuxStream, type Session } from "effect-muxado"
+import { Cause, Effect, Exit, Fiber, TestClock } from "effect"
+import { ManagedSession, MuxadoError, MuxStream, type Session } from "effect-muxado"
 import { makeNetwork } from "../support/managed/network.js"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
@@ -55,8 +55,12 @@ describe("a managed session", () => {
       const waiting = yield* Effect.fork(Effect.exit(call(session, "a")))
       yield* TestClock.adjust("3 seconds")
       const exit = yield* Fiber.join(waiting)
-      assert.isTrue(Exit.isFailure(exit))
-      console.log(String(exit))
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+      assert.strictEqual(error instanceof MuxadoError.SessionUnavailable ? error.reason : error, "Timeout")
+      assert.match(
+        String(error),
+        /The call was not sent: no session within 3000 ms \(\w+, \d+ attempts\); the last failure: The transport to simulated could not be opened: connect ECONNREFUSED$/
+      )
     })
   )
 

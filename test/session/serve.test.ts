@@ -526,6 +526,20 @@ describe("a handler or resetCode that throws", () => {
     }).pipe(scenario)
   )
 
+  it.effect("a handler of a serve in an uninterruptible region is interrupted when the peer resets its stream", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair()
+      const probe = yield* makeProbe
+      yield* Effect.fork(Effect.uninterruptible(server.serve(probe.handler)))
+      const use = yield* Effect.fork(client.withStream(() => Effect.never))
+      yield* settle
+      yield* Fiber.interrupt(use)
+      yield* settle
+      assert.deepStrictEqual(probe.log, ["begin 3", "interrupted 3"])
+      yield* client.close
+    }).pipe(scenario)
+  )
+
   it.effect("a handler that throws when it is called resets its stream, and the session continues", () =>
     Effect.gen(function* () {
       const link = yield* SimulatedTransport.makePair()

@@ -7,7 +7,7 @@
 import { isBuiltin } from "node:module"
 
 /** Groups of packages, as the table names them. */
-type Packages = "plain data" | "effect" | "platform" | "test clock" | "node"
+type Packages = "plain data" | "effect" | "platform" | "msgpack" | "test clock" | "node"
 
 /** One row of the table. */
 export interface Row {
@@ -76,11 +76,24 @@ export const table: ReadonlyArray<Row> = [
   {
     name: "public modules",
     paths: [
-      ...["src/Session.ts", "src/MuxStream.ts", "src/SessionOptions.ts"],
+      ...["src/Session.ts", "src/MuxStream.ts", "src/SessionOptions.ts", "src/ResolvedOptions.ts"],
       ...["src/Transport.ts", "src/FrameReader.ts", "src/FrameWriter.ts", "src/FrameLog.ts"]
     ],
     imports: ["protocol", "protocol/receiving", "protocol/wire", "MuxadoError", ...internal],
     packages: ["effect", "platform"]
+  },
+  // the root entry does not reach these two rows
+  {
+    name: "internal/messages",
+    paths: ["src/internal/messages/"],
+    imports: ["protocol/wire", "MuxadoError", "internal/stream", "internal/support"],
+    packages: ["effect", "msgpack"]
+  },
+  {
+    name: "Messages",
+    paths: ["src/Messages.ts"],
+    imports: ["MuxadoError", "internal/session", "internal/stream", "internal/messages"],
+    packages: ["effect"]
   },
   {
     name: "internal/server",
@@ -192,8 +205,13 @@ export const restrictions: ReadonlyArray<Restriction> = [
   },
   {
     what: ["effect/Schema", "effect/ParseResult"],
-    files: [],
-    why: "they are larger than the library, in a browser's bundle too"
+    files: [
+      "src/Messages.ts",
+      "src/internal/messages/codec.ts",
+      "src/internal/messages/format.ts",
+      "src/internal/messages/options.ts"
+    ],
+    why: "they are larger than the library, in a browser's bundle too; the root entry reaches none of these files"
   },
   { what: ["effect", "@effect/platform"], files: [], why: "a browser's bundle has only the modules that are named" }
 ]
@@ -236,6 +254,7 @@ const groups: Readonly<Record<Packages, (request: string) => boolean>> = {
   "plain data": (request) => plainModules.has(request),
   effect: (request) => request.startsWith("effect/") && !request.startsWith("effect/Test"),
   platform: (request) => request === "@effect/platform/Socket" || request === "@effect/platform/SocketServer",
+  msgpack: (request) => request === "@effect/platform/MsgPack",
   "test clock": (request) => request === "effect/TestClock",
   node: (request) => isBuiltin(request)
 }

@@ -38,7 +38,9 @@ export const makeCell = (
   Effect.gen(function* () {
     const peer = yield* spawnPeer(programOf(name))
     const typed = options.typed ?? true
-    const ours: SessionOptions = { typed, heartbeat: false, drainTimeout: "2 seconds", ...options.ours }
+    // to Rust, a GOAWAY is the end of everything
+    const announceDrain = name !== "rust"
+    const ours: SessionOptions = { typed, heartbeat: false, drainTimeout: "2 seconds", announceDrain, ...options.ours }
     const theirs = { ...options.theirs, typed }
     const session =
       role === "server"

@@ -53,6 +53,8 @@ export class Managed<E, R> {
   private readonly fibers = new Set<AnyFiber>()
   private drivers: ReadonlyArray<AnyFiber> = []
   private over: Over | undefined = undefined
+  /** No more events come. */
+  isShut = false
   /** The slot at which the next search begins. */
   private first = 0
 
@@ -123,7 +125,8 @@ export class Managed<E, R> {
   }
 
   emit(event: Event): Effect.Effect<void> {
-    return Effect.asVoid(PubSub.publish(this.events, event))
+    // to publish on a PubSub that is shut down would interrupt the fiber
+    return Effect.suspend(() => (this.isShut ? Effect.void : Effect.asVoid(PubSub.publish(this.events, event))))
   }
 
   // --- calls
@@ -197,7 +200,8 @@ export class Managed<E, R> {
   }
 
   private isReady(live: Live): boolean {
-    return !this.options.session.typed || live.isTrusted(this.options.probeAfter)
+    // a peer that does not answer heartbeats cannot be probed
+    return !this.options.verify || live.isTrusted(this.options.probeAfter)
   }
 
   private probe(live: Live): Effect.Effect<void> {
@@ -274,19 +278,31 @@ export class Managed<E, R> {
   }
 
   /**
-   * Takes no more calls, stops to connect, and ends all sessions with `ending`. Completes when nothing is left. Each
-   * call ends the sessions that are left.
+   * Takes no more calls, stops to connect, and ends all sessions with `ending`. Each call ends the sessions that are
+   * left. Completes when nothing is left. If a handler of a session calls it, it completes when only the streams of
+   * such handlers are left, and goes on in the background.
    */
   finish(over: Over, ending: (session: SessionService) => Effect.Effect<void>): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       this.leave(over)
       yield* Fiber.interruptAll(this.drivers)
-      yield* Effect.forEach([...this.lives], (live) => Effect.zipRight(ending(live.session), this.end(live)), {
+      const lives = [...this.lives]
+      yield* Effect.forEach(lives, ({ session }) => ending(session), { concurrency: "unbounded", discard: true })
+      const rest = this.endAll(lives)
+      if (lives.every(({ hasEnded }) => hasEnded)) yield* rest
+      else yield* Effect.forkDaemon(rest)
+    })
+  }
+
+  private endAll(lives: ReadonlyArray<Live>): Effect.Effect<void> {
+    return Effect.gen(this, function* () {
+      yield* Effect.forEach(lives, (live) => Effect.zipRight(live.session.closed, this.end(live)), {
         concurrency: "unbounded",
         discard: true
       })
       while (this.fibers.size > 0) yield* Fiber.awaitAll([...this.fibers])
       this.close()
+      this.isShut = true
       yield* PubSub.shutdown(this.events)
     })
   }

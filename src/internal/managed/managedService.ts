@@ -65,7 +65,7 @@ export interface ManagingOptions extends SessionOptions {
   readonly size?: number | undefined
   /**
    * If the peer was silent for longer, or if the process was suspended, a session is probed with a heartbeat before it
-   * takes a new stream. Default 30 seconds. On untyped sessions there is no probe.
+   * takes a new stream. Default 30 seconds. Without `verify`, there is no probe.
    */
   readonly probeAfter?: Duration.DurationInput | undefined
   /** How long the answer to a probe may take; then the session is closed. Default 5 seconds. */
@@ -121,38 +121,102 @@ export interface WithStreamOptions extends OpenOptions {
  */
 export type Status =
   | { readonly _tag: "Idle" }
-  | { readonly _tag: "Connecting"; readonly attempt: number; readonly lastError: SessionFailure | undefined }
+  | {
+      readonly _tag: "Connecting"
+      /** The number of this attempt, from 1; an early end of a session counts as an attempt. */
+      readonly attempt: number
+      /** Why the attempt before it, or the last session, failed. */
+      readonly lastError: SessionFailure | undefined
+    }
   | {
       readonly _tag: "Backoff"
+      /** The failed attempts so far. */
       readonly attempt: number
+      /** When the next attempt starts, in milliseconds since 1970. */
       readonly until: number
+      /** Why the last attempt, or the last session, failed. */
       readonly lastError: SessionFailure
     }
   | {
       readonly _tag: "Connected"
+      /** When the oldest session was made, in milliseconds since 1970. */
       readonly since: number
+      /** The peer of the oldest session, where the transport knows it. */
       readonly peer: Peer | undefined
+      /** How many sessions take new streams. */
       readonly sessions: number
     }
-  | { readonly _tag: "Moving"; readonly attempt: number; readonly lastError: SessionFailure | undefined }
-  | { readonly _tag: "Failed"; readonly error: SessionFailure }
+  | {
+      readonly _tag: "Moving"
+      /** The number of this attempt to make the replacement, or of the failed ones. */
+      readonly attempt: number
+      /** Why the last attempt failed; `undefined` before the first failure. */
+      readonly lastError: SessionFailure | undefined
+    }
+  | {
+      readonly _tag: "Failed"
+      /** The error for which `isFinal` returned true. */
+      readonly error: SessionFailure
+    }
   | { readonly _tag: "Draining" }
-  | { readonly _tag: "Closed"; readonly reason: SessionError }
+  | {
+      readonly _tag: "Closed"
+      /** `SessionClosed` if the program has ended it, `SessionUnavailable` if its schedule has ended. */
+      readonly reason: SessionError
+    }
 
 /**
- * What has happened to one connection of a managed session. `connection` is its number, from 0. Durations are in
- * milliseconds.
+ * What has happened to one connection of a managed session.
  *
  * @since 0.1.0
  * @category models
  */
-export type Event = { readonly connection: number } & (
-  | { readonly _tag: "Connected"; readonly attempt: number; readonly took: number; readonly peer: Peer | undefined }
-  | { readonly _tag: "ConnectFailed"; readonly attempt: number; readonly error: SessionFailure }
-  | { readonly _tag: "Lost"; readonly error: SessionError; readonly lived: number; readonly streams: number }
-  | { readonly _tag: "Moving"; readonly reason: MoveReason; readonly streams: number }
-  | { readonly _tag: "ProbeFailed"; readonly error: SessionError | undefined }
-  | { readonly _tag: "GaveUp"; readonly error: SessionFailure }
+export type Event = {
+  /** The number of the connection, from 0. */
+  readonly connection: number
+} & (
+  | {
+      readonly _tag: "Connected"
+      /** How many attempts it took. */
+      readonly attempt: number
+      /** How long this attempt took, in milliseconds. */
+      readonly took: number
+      /** The peer, where the transport knows it. */
+      readonly peer: Peer | undefined
+    }
+  | {
+      readonly _tag: "ConnectFailed"
+      /** The number of the attempt, from 1. */
+      readonly attempt: number
+      /** Why it failed. */
+      readonly error: SessionFailure
+    }
+  | {
+      readonly _tag: "Lost"
+      /** Why the session ended. */
+      readonly error: SessionError
+      /** How long it lived, in milliseconds. */
+      readonly lived: number
+      /** The streams that were open. */
+      readonly streams: number
+    }
+  | {
+      readonly _tag: "Moving"
+      /** Why the session is replaced. */
+      readonly reason: MoveReason
+      /** The streams that go on, on the old session. */
+      readonly streams: number
+    }
+  | {
+      readonly _tag: "ProbeFailed"
+      /** Why the session could not be probed; `undefined` if no answer came. */
+      readonly error: SessionError | undefined
+    }
+  | {
+      readonly _tag: "GaveUp"
+      /** The last failure. */
+      readonly error: SessionFailure
+    }
 )
 
 /**

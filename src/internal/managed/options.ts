@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import * as Schedule from "effect/Schedule"
 import type { InvalidOptions, MuxadoError, SessionFailure } from "../../MuxadoError.js"
-import type { ResolvedOptions } from "../../SessionOptions.js"
-import { checked, readSession } from "../../SessionOptions.js"
+import type { ResolvedOptions } from "../../ResolvedOptions.js"
+import { checked, readSession } from "../../ResolvedOptions.js"
 import type { TransportService } from "../transport/transportService.js"
 import { OptionsReader, positiveDuration } from "../support/optionsReader.js"
 import { defaultReconnect } from "./backoff.js"
@@ -88,8 +88,8 @@ const positiveMillis = (given: unknown): number | undefined => {
   return duration === undefined ? undefined : Duration.toMillis(duration)
 }
 
-/** The types of the options say what a value does; at run time only its kind can be checked. */
-const typed =
-  <A>(isOfKind: (given: unknown) => boolean) =>
-  (given: unknown): A | undefined =>
-    isOfKind(given) ? (given as A) : undefined
+/** At run time only the kind of a value can be checked. The types of the options say the rest. */
+const typed = <A>(isOfKind: (given: unknown) => boolean) => {
+  const is = (given: unknown): given is A => isOfKind(given)
+  return (given: unknown): A | undefined => (is(given) ? given : undefined)
+}

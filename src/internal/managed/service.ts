@@ -93,7 +93,7 @@ const serviceOf = <E, R>(managed: Managed<E, R>, ending: Ending): ManagedSession
     closed: managed.ended.await,
     stats: managed.stats,
     status: status.subscribable,
-    events: Stream.fromPubSub(managed.events),
+    events: Stream.suspend(() => (managed.isShut ? Stream.empty : Stream.fromPubSub(managed.events))),
     reconnect: Effect.sync(() => managed.hurry())
   }
 }

@@ -76,6 +76,8 @@ export class Slot<E, R> {
   /** Why the last attempt or the last session failed; `undefined` while there is a session. */
   lastError: SessionFailure | undefined = undefined
   private hasConnected = false
+  /** The program has asked for a connection while this slot was `Idle`. */
+  private isHurried = false
 
   constructor(
     private readonly number: number,
@@ -92,6 +94,7 @@ export class Slot<E, R> {
   }
 
   hurry(): void {
+    this.isHurried = this.state._tag === "Idle"
     if (this.state._tag === "Backoff" || this.state._tag === "Failed") this.hurried.notify()
     else this.want()
   }
@@ -100,7 +103,8 @@ export class Slot<E, R> {
   exhaust(live: Live): void {
     if (this.live !== live || live.isExhausted) return
     live.isExhausted = true
-    this.exhausted.notify()
+    // while it moves, the replacement is on its way already
+    if (!this.isMoving) this.exhausted.notify()
   }
 
   // --- the fiber of the slot
@@ -112,15 +116,20 @@ export class Slot<E, R> {
         yield* this.untilWanted
         this.enter({ _tag: "Connecting", attempt: this.failures + 1, lastError: this.lastError })
         const dialled = yield* this.dial
-        if (Either.isLeft(dialled)) {
-          this.failures++
-          if (!(yield* this.pause(dialled.left))) return
-          continue
-        }
-        yield* this.take(dialled.right)
-        if (!(yield* this.watch(dialled.right))) return
+        const goesOn = yield* Either.match(dialled, {
+          onLeft: (error) => this.pause(error),
+          onRight: (live) => this.watch(live)
+        })
+        if (!goesOn) return
       }
-    })
+    }).pipe(
+      Effect.catchAllDefect((defect) =>
+        Effect.zipRight(
+          Effect.logFatal("A managed session has failed", Cause.die(defect)),
+          Effect.sync(() => this.enter({ _tag: "GaveUp", error: failureOf(Cause.die(defect)) }))
+        )
+      )
+    )
   }
 
   private enter(state: SlotState): void {
@@ -130,7 +139,9 @@ export class Slot<E, R> {
 
   private get untilWanted(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (!this.options.onDemand || this.live !== undefined || this.owner.isWanted) return Effect.void
+      const { isHurried } = this
+      this.isHurried = false
+      if (!this.options.onDemand || this.live !== undefined || this.owner.isWanted || isHurried) return Effect.void
       this.isMoving = false
       this.enter({ _tag: "Idle" })
       // a call that came before this step has seen another state
@@ -138,7 +149,10 @@ export class Slot<E, R> {
     })
   }
 
-  /** One attempt. Its scope is closed, in the background, if it fails. */
+  /**
+   * One attempt. If it succeeds, the session takes calls before an interruption can come. If it fails, its scope is
+   * closed in the background.
+   */
   private get dial(): Effect.Effect<Either.Either<Live, SessionFailure>, never, Exclude<R, Scope.Scope>> {
     const { connectTimeout } = this.options
     return Effect.uninterruptibleMask((restore) =>
@@ -152,6 +166,7 @@ export class Slot<E, R> {
         const exit = yield* Effect.exit(restore(opening))
         if (Exit.isSuccess(exit)) {
           const took = (yield* millis) - began
+          yield* this.take(exit.value)
           yield* this.emit({ _tag: "Connected", attempt: this.failures + 1, took, peer: exit.value.session.peer })
           return Either.right(exit.value)
         }
@@ -162,9 +177,10 @@ export class Slot<E, R> {
         yield* this.count(error)
         yield* this.emit({ _tag: "ConnectFailed", attempt: this.failures + 1, error })
         yield* Effect.logDebug(`A managed session could not connect (attempt ${this.failures + 1}): ${error.message}`)
+        this.failures++
         return Either.left(error)
       })
-    )
+    ).pipe(Effect.withSpan("effect-muxado/ManagedSession.connect", { root: true }))
   }
 
   private open(

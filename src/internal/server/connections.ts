@@ -13,7 +13,8 @@ import type { ServerFailed, TransportFailed } from "../../MuxadoError.js"
 import { isMuxadoError } from "../../MuxadoError.js"
 import type { SessionService } from "../../Session.js"
 import * as Session from "../../Session.js"
-import type { ResolvedOptions, SessionOptions } from "../../SessionOptions.js"
+import type { ResolvedOptions } from "../../ResolvedOptions.js"
+import type { SessionOptions } from "../../SessionOptions.js"
 import type { TransportService } from "../../Transport.js"
 import { peerInWords } from "../transport/peerText.js"
 import { millis } from "../support/clock.js"
@@ -132,8 +133,8 @@ const connection = <A, E, R>(
       Effect.sync(() => sessions.add(session)),
       () => Effect.sync(() => sessions.delete(session))
     )
-    // it was not ready when the server began to drain
-    if (sessions.isDraining) return yield* session.drain()
+    // it was not ready when the server began to drain: the end of its scope refuses its streams and drains it
+    if (sessions.isDraining) return
     // after the end of the session, the handler has `drainTimeout` to finish its work
     const overdue = Effect.zipRight(session.closed, Effect.sleep(options.resolved.drainTimeout))
     yield* race(

@@ -71,6 +71,8 @@ export class Acceptors implements AcceptSource {
 
   subscribe(server: Server): void {
     this.routes.add(server)
+    // a `serve` that starts while the session drains would end before it has its first stream
+    if (this.isOver) this.routes.settle()
     this.settleLater()
     this.giveWaiting(server)
   }

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
+import type { MuxadoError } from "../../MuxadoError.js"
 import { isMuxadoError } from "../../MuxadoError.js"
 import type { MuxStream } from "../stream/muxStream.js"
 import { ErrorCode } from "../../protocol/wire/errorCode.js"
@@ -185,7 +186,7 @@ class HandlerSet<A, E, R> implements Server {
     const failure = Cause.failureOption(exit.cause)
     const line = Cause.isDie(exit.cause)
       ? Effect.logError(`The handler of stream ${id} died`, exit.cause)
-      : failure._tag === "Some" && isMuxadoError(failure.value)
+      : failure._tag === "Some" && isMuxadoError(failure.value) && !isOwnMistake(failure.value)
         ? // the stream or the session ended: the end of the session has its own line
           Effect.logDebug(`The handler of stream ${id}${typed} failed: ${failure.value.message}`)
         : Effect.logWarning(`The handler of stream ${id}${typed} failed`, exit.cause)
@@ -199,6 +200,9 @@ class HandlerSet<A, E, R> implements Server {
     return this.scopes.pop() ?? Effect.runSync(Scope.make())
   }
 }
+
+/** A message that this side cannot send is a mistake of the program, and the only sign of it is the log. */
+const isOwnMistake = (error: MuxadoError): boolean => error._tag === "MessageInvalid" && error.initiator === "Local"
 
 /** Running an effect costs more than making a scope, so one effect makes 32. */
 const SCOPES = Effect.replicateEffect(Scope.make(), 32)

@@ -153,15 +153,20 @@ export interface SessionService extends Inspectable {
   readonly ping: Effect.Effect<Duration.Duration, SessionError | StreamReset | InvalidOptions>
   /**
    * Sends GOAWAY at once: the peer may open no more streams, and learns the reason. Open streams continue. Rust's
-   * muxado closes the session at any GOAWAY. To leave gracefully, use `drain`. The first GOAWAY with a code other than
-   * NoError, or with a text, sets the reason that both sides see. The GOAWAY that closes the session does not replace
-   * it. A code that is no uint32 is a defect (`InvalidOptions`).
+   * muxado closes the session at any GOAWAY. To leave gracefully, use `drain`. The first `goAway` or `closeWith` with a
+   * code other than NoError, or with a text, sets the reason that both sides see, also during a drain. Later ones, and
+   * the GOAWAY that closes the session, do not replace it. A code that is no uint32 is a defect (`InvalidOptions`).
    */
   readonly goAway: (options?: GoAwayOptions) => Effect.Effect<void>
   /**
-   * Closes the session without data loss: accepts and opens no more streams, completes `draining`, waits for the open
-   * streams, then closes. After `grace` (`drainTimeout` by default), it resets the remaining streams with
-   * StreamCancelled.
+   * Closes the session without data loss: announces this with GOAWAY (unless `announceDrain` is `false`), accepts and
+   * opens no more streams, completes `draining`, waits for the open streams, then closes. After `grace` (`drainTimeout`
+   * by default), it resets the remaining streams with StreamCancelled. Continues if the caller is interrupted. A second
+   * drain waits for the same streams, and the shorter grace of the two counts.
+   *
+   * Called from a handler of `serve` of this session, or from a fiber that the handler has forked, it waits for all
+   * streams except those of handlers that wait in `drain`, and returns. The handler's own stream and the closing follow
+   * in the background, within the same grace. While the handler waits, it does not count against `concurrency`.
    */
   readonly drain: (grace?: Duration.DurationInput) => Effect.Effect<void>
   /**

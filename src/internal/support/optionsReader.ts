@@ -249,6 +249,8 @@ export const positiveDuration = (given: unknown): Duration.Duration | undefined 
 
 /** Returns a copy of a duration, so that later changes of the given object have no effect. */
 const durationFrom = (given: unknown, least: number): Duration.Duration | undefined => {
+  // Effect makes 0 of a negative number
+  if (typeof given === "number" && !(given >= least)) return undefined
   try {
     const decoded = Duration.decodeUnknown(given)
     if (decoded._tag === "None") return undefined

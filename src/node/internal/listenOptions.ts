@@ -48,7 +48,12 @@ export interface ListeningSocket {
    * A server that listens on TCP, such as one that another process has sent (`child.send(message, server)`), or the
    * number of an inherited file descriptor, such as `{ fd: 3 }` from systemd.
    */
-  readonly listening: Net.Server | { readonly fd: number }
+  readonly listening:
+    | Net.Server
+    | {
+        /** The number of the descriptor. */
+        readonly fd: number
+      }
 }
 
 /**

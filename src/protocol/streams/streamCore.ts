@@ -101,7 +101,7 @@ export class StreamCore implements Linked<StreamCore> {
    * type is known. Heartbeat streams stay `Hidden`. `InBacklog`: it waits to be accepted.
    */
   exposure: "Hidden" | "InBacklog" | "Shown"
-  /** The SYN carries the type, on typed sessions. Only a probe's does not: see `probe.ts`. */
+  /** The SYN carries the type, on typed sessions. Only a probe's does not: see `pinging.ts`. */
   sendsType = true
   /** The number of type bytes that have arrived (up to 4), and their value. */
   typeLength = 0

@@ -1,36 +1,41 @@
-import { Ndjson } from "@effect/platform"
 import { Effect, Schema, Stream } from "effect"
-import { MuxStream, type Session } from "effect-muxado"
+import type { Session } from "effect-muxado"
+import * as Messages from "effect-muxado/Messages"
 
 class Order extends Schema.Class<Order>("Order")({ item: Schema.String, count: Schema.Int }) {}
 class Receipt extends Schema.Class<Receipt>("Receipt")({ item: Schema.String, cents: Schema.Int }) {}
 
-/** Sends a receipt for each order. A line that is not an order fails the handler, which resets the stream. */
+/** Sends a receipt for each order. A message that is not an order fails the handler, which resets the stream. */
 export const serve = (session: Session.SessionService) =>
-  session.serve((stream) =>
-    MuxStream.toStream(stream).pipe(
-      Stream.decodeText(),
-      Stream.pipeThroughChannel(Ndjson.unpackSchemaString(Order)()),
-      Stream.map(({ count, item }) => new Receipt({ item, cents: count * 250 })),
-      Stream.pipeThroughChannel(Ndjson.packSchema(Receipt)()),
-      Stream.run(MuxStream.toSink(stream)) // finishes the stream
-    )
+  session.serve(
+    (stream) => {
+      const messages = Messages.make(stream, { receive: Order, send: Receipt })
+      return messages.receive.pipe(
+        Stream.map(({ count, item }) => new Receipt({ item, cents: count * 250 })),
+        messages.sendAll // finishes the stream
+      )
+    },
+    { type: 1 }
   )
 
 export const buy = (session: Session.SessionService, orders: ReadonlyArray<{ item: string; count: number }>) =>
-  session.withStream((stream) =>
-    Effect.gen(function* () {
-      const sending = Stream.fromIterable(orders).pipe(
-        Stream.map((order) => new Order(order)),
-        Stream.pipeThroughChannel(Ndjson.packSchema(Order)()),
-        Stream.run(MuxStream.toSink(stream))
-      )
-      const receipts = MuxStream.toStream(stream).pipe(
-        Stream.decodeText(),
-        Stream.pipeThroughChannel(Ndjson.unpackSchemaString(Receipt)()),
-        Stream.runCollect
-      )
-      const [, received] = yield* Effect.all([sending, receipts], { concurrency: 2 })
-      return [...received]
-    })
+  session.withStream(
+    (stream) => {
+      const messages = Messages.make(stream, { receive: Receipt, send: Order })
+      const sending = messages.sendAll(Stream.map(Stream.fromIterable(orders), (order) => new Order(order)))
+      const receipts = Effect.map(Stream.runCollect(messages.receive), (received) => [...received])
+      return Effect.map(Effect.all([sending, receipts], { concurrency: 2 }), ([, received]) => received)
+    },
+    { type: 1 }
   )
+
+/** A call of one message there and one back. Both sides use this value. */
+const Price = { type: 2, request: Schema.String, response: Schema.Int, format: "msgpack", maxBytes: 1000 } as const
+
+export const servePrices = (session: Session.SessionService) =>
+  session.serve(
+    Messages.respond(Price, (item) => Effect.succeed(item === "pear" ? 250 : 300)),
+    { type: Price.type, concurrency: 100 }
+  )
+
+export const priceOf = (session: Session.SessionService, item: string) => Messages.request(session, item, Price)

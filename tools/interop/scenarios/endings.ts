@@ -137,6 +137,59 @@ export const endings: ReadonlyArray<Scenario> = [
     })
   ),
 
+  scenario("our drain, announced except to Rust, lets streams in flight end well", manual, (cell) =>
+    Effect.gen(function* () {
+      const { ours, theirs } = yield* openManual(cell)
+      const back = yield* cell.peer.open(1)
+      yield* back.write(1, 10)
+      const accepted = yield* cell.session.accept
+      const draining = yield* Effect.fork(cell.session.drain("30 seconds"))
+      if (cell.name === "rust") {
+        // it hears nothing of the drain, and its next stream is refused
+        const late = yield* cell.peer.open(1)
+        const refused = yield* Effect.zipRight(late.write(1, 10), Effect.sleep("5 millis")).pipe(
+          Effect.forever,
+          Effect.catchTag("CommandFailed", (failed) => Effect.succeed(failed.code))
+        )
+        assert.strictEqual(refused, ErrorCode.StreamRefused)
+      } else {
+        const refused = yield* Effect.flip(
+          Effect.repeat(Effect.zipRight(Effect.sleep("5 millis"), cell.peer.open(1)), { times: 1000 })
+        )
+        assert.include(refused, { _tag: "CommandFailed", code: ErrorCode.RemoteGoneAway })
+      }
+      yield* Effect.zipRight(writePattern(ours, 3, MIB), MuxStream.finish(ours)).pipe(Effect.fork)
+      assertPattern(yield* theirs.readAll(), 3, MIB)
+      yield* Effect.fork(Effect.zipRight(theirs.write(4, MIB), theirs.closeWrite))
+      assertPattern(yield* readDigest(ours), 4, MIB)
+      yield* readExactly(accepted, 10)
+      yield* MuxStream.finish(accepted)
+      yield* back.closeWrite
+      yield* MuxStream.readAll(accepted)
+      yield* Fiber.join(draining)
+      assert.strictEqual((yield* cell.session.closed)._tag, "SessionClosed")
+    })
+  ),
+
+  scenario(
+    "after their GOAWAY, a young session asks whether they live, and the stream in flight goes on",
+    { ...manual, ours: { heartbeat: { interval: "500 millis", tolerance: "1 second" } } },
+    (cell) =>
+      Effect.gen(function* () {
+        const { ours, theirs } = yield* openManual(cell)
+        yield* cell.peer.goAway(ErrorCode.NoError, "they leave soon")
+        yield* cell.session.draining
+        // Rust closes the session
+        if (cell.name === "rust") return
+        // several times the interval and the tolerance
+        yield* Effect.sleep("4 seconds")
+        yield* Effect.fork(Effect.zipRight(writePattern(ours, 3, MIB), MuxStream.finish(ours)))
+        assertPattern(yield* theirs.readAll(), 3, MIB)
+        yield* Effect.fork(Effect.zipRight(theirs.write(4, MIB), theirs.closeWrite))
+        assertPattern(yield* readDigest(ours), 4, MIB)
+      })
+  ),
+
   scenario("their leaving loses nothing", { limit: 60 }, (cell) =>
     Effect.gen(function* () {
       yield* serving(cell.session, echo)

@@ -341,8 +341,9 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     `    scheduler.setGoAway(lifecycle.goAwayFrame(table.highestRemote, ErrorCode.NoError, ANNOUNCEMENT), "Now")\n`,
     ""
   ),
-  inCore(
-    "draining",
+  inTest(
+    "test/protocol/connectionEnd.test.ts",
+    "protocol/draining",
     "drain announced at its end",
     "the peer of who drains knows it",
     'ErrorCode.NoError, ANNOUNCEMENT), "Now")',
@@ -374,7 +375,7 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
   ),
   inTest(
     "test/protocol/connectionTime.test.ts",
-    "protocol/probe",
+    "protocol/pinging",
     "a probe with the type of heartbeats",
     "Go reads the payload of a refused stream as frames",
     "  stream.sendsType = false\n",

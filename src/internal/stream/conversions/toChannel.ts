@@ -1,4 +1,4 @@
-/** Converts both directions of a stream to a `Channel`. */
+/** Converts both directions of a stream to a `Channel`, of bytes or of what is read and written as bytes. */
 import type * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
@@ -16,26 +16,41 @@ type Bytes = Chunk.Chunk<Uint8Array>
 type Data = Chunk.Chunk<Uint8Array | string>
 
 export const toChannel = <IE>(stream: MuxStream): Channel.Channel<Bytes, Data, StreamError | IE, IE, void, unknown> =>
+  channelOver<Uint8Array, Uint8Array | string, never, IE>(stream, stream.read, (data) => stream.write(data))
+
+/** `read` and `write` replace those of the stream. */
+export const channelOver = <Out, In, E, IE>(
+  stream: MuxStream,
+  read: Effect.Effect<Option.Option<Out>, StreamError | E>,
+  write: (data: In) => Effect.Effect<void, StreamError | E>
+): Channel.Channel<Chunk.Chunk<Out>, Chunk.Chunk<In>, StreamError | E | IE, IE, void, unknown> =>
   Channel.unwrapScoped(
     Effect.map(uncut(stream), (whole) => {
-      const inputFailed = new Once<never, StreamError | IE>()
-      const fail = (cause: Cause.Cause<StreamError | IE>) =>
+      const inputFailed = new Once<never, StreamError | E | IE>()
+      const fail = (cause: Cause.Cause<StreamError | E | IE>) =>
         Effect.suspend(() => {
           inputFailed.complete(Exit.failCause(cause))
           return stream.reset(ErrorCode.StreamCancelled)
         })
-      const output: Channel.Channel<Bytes, unknown, StreamError | IE, unknown, void, unknown> = Channel.flatMap(
-        Channel.fromEffect(race(inputFailed.await, stream.read)),
+      const output: Channel.Channel<
+        Chunk.Chunk<Out>,
+        unknown,
+        StreamError | E | IE,
+        unknown,
+        void,
+        unknown
+      > = Channel.flatMap(
+        Channel.fromEffect(race(inputFailed.await, read)),
         Option.match({
           onNone: () => Channel.void,
-          onSome: (bytes) => Channel.zipRight(Channel.write(Chunk.of(bytes)), output)
+          onSome: (data) => Channel.zipRight(Channel.write(Chunk.of(data)), output)
         })
       )
       return Channel.embedInput(output, {
         awaitRead: () => Effect.void,
-        emit: (chunk: Data) =>
+        emit: (chunk: Chunk.Chunk<In>) =>
           Effect.catchAllCause(
-            Effect.forEach(chunk, (data) => stream.write(data), { discard: true }),
+            Effect.forEach(chunk, (data) => write(data), { discard: true }),
             fail
           ),
         error: (cause: Cause.Cause<IE>) => fail(cause),
