@@ -88,4 +88,13 @@ describe("the server and the client of the README", { timeout: 60_000 }, () => {
     assert.include(server.output.text, "127.0.0.1")
     assert.strictEqual(server.child.exitCode, 0)
   })
+
+  it("say why there is no answer, when there is no server", async () => {
+    const port = await Effect.runPromise(freePort)
+    const client = start(await save("client", port))
+    await client.closed
+    assert.strictEqual(client.child.exitCode, 1)
+    assert.include(client.output.text, "SessionUnavailable")
+    assert.match(client.output.text, new RegExp(`no session within \\d+ ms .*127\\.0\\.0\\.1:${port} .*ECONNREFUSED`))
+  })
 })

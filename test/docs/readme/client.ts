@@ -4,7 +4,10 @@ import { MuxStream, Session } from "effect-muxado"
 import { NodeSession } from "effect-muxado/node"
 
 // one connection for all calls; it is made again when it is lost, and when the server leaves
-const ClientLive = NodeSession.layerTcp({ host: "127.0.0.1", port: 7000 }, { retry: true })
+const ClientLive = NodeSession.layerTcp(
+  { host: "127.0.0.1", port: 7000 },
+  { openTimeout: "3 seconds", retry: true } // a call waits up to 3 seconds for the server
+)
 
 const program = Effect.gen(function* () {
   const session = yield* Session.Session
