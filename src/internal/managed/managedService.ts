@@ -111,7 +111,8 @@ export interface WithStreamOptions extends OpenOptions {
  * - `Connecting`: attempt number `attempt` runs. `lastError` is why the one before, or the last session, failed.
  * - `Backoff`: the next attempt starts at `until`.
  * - `Connected`: `sessions` sessions take new streams. `since` and `peer` are those of the oldest.
- * - `Moving`: the session is being replaced, because the peer leaves, or because of its age or its ids.
+ * - `Moving`: the session is being replaced, because the peer leaves, or because of its age or its ids. If the peer
+ *   leaves, new calls wait for the replacement, also while there is no server.
  * - `Failed`: `isFinal` returned true. `reconnect` starts again.
  * - `Draining`: the program has called `drain`, or the scope closes.
  * - `Closed`: it is over.
