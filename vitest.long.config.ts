@@ -13,6 +13,7 @@ export const LONG: ReadonlyArray<string> = [
   "docs/snippets",
   "examples/echo",
   "examples/mirror",
+  "examples/recovering",
   "examples/small",
   "faults",
   "goldens/replay",

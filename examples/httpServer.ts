@@ -1,7 +1,7 @@
 /** `npm run -s example:http`: an Effect HttpServer whose route calls a backend over one session, which recovers. */
 import { HttpRouter, HttpServer, HttpServerResponse } from "@effect/platform"
 import { NodeHttpServer, NodeRuntime } from "@effect/platform-node"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import { MuxStream, Session } from "effect-muxado"
 import { NodeSession } from "effect-muxado/node"
 import { createServer } from "node:http"
@@ -37,7 +37,11 @@ const routes = HttpRouter.empty.pipe(
 // `Session` for the routes, like any other service: made once, shared by all requests, drained at the end
 const BackendLive = NodeSession.layerTcp(
   { host: "127.0.0.1", port: Number(BACKEND_PORT) },
-  { openTimeout: "30 seconds", retry: true } // a request waits up to 30 seconds for the backend
+  {
+    openTimeout: "30 seconds", // how long a request waits for the backend
+    reconnect: Schedule.spaced("500 millis"), // the only client of the backend: its delays need not grow
+    retry: true
+  }
 )
 
 const AppLive = HttpServer.serve(routes).pipe(

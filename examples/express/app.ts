@@ -1,5 +1,5 @@
 /** `npm run -s example:express`: an Express server whose route calls a backend over one session, which recovers. */
-import { Effect, Exit, ManagedRuntime } from "effect"
+import { Effect, Exit, ManagedRuntime, Schedule } from "effect"
 import { MuxStream, Session } from "effect-muxado"
 import { NodeSession } from "effect-muxado/node"
 import express from "express"
@@ -11,7 +11,11 @@ const { BACKEND_PORT = "7000", PORT = "3000" } = process.env
 const runtime = ManagedRuntime.make(
   NodeSession.layerTcp(
     { host: "127.0.0.1", port: Number(BACKEND_PORT) },
-    { openTimeout: "30 seconds", retry: true } // a request waits up to 30 seconds for the backend
+    {
+      openTimeout: "30 seconds", // how long a request waits for the backend
+      reconnect: Schedule.spaced("500 millis"), // the only client of the backend: its delays need not grow
+      retry: true
+    }
   )
 )
 

@@ -1,18 +1,23 @@
 /** What the README says: its snippets are the files in `readme/` and do what it says, and its commands and paths exist. */
 import { assert, describe, it } from "@effect/vitest"
-import { MuxadoError, MuxStream, Session } from "effect-muxado"
+import { ManagedSession, MuxadoError, MuxStream, Session } from "effect-muxado"
 import { SimulatedSessions } from "effect-muxado/testing"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Schedule from "effect/Schedule"
 import * as TestClock from "effect/TestClock"
 import { existsSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { makeNetwork } from "../support/managed/network.js"
+import { askAgain } from "./readme/askAgain.js"
 import * as bothSides from "./readme/bothSides.js"
 import * as messages from "./readme/messages.js"
-import { askAgain } from "./readme/retry.js"
+import { pay } from "./readme/pay.js"
+import { isReady, logStatus } from "./readme/recovers.js"
 import * as shutdown from "./readme/shutdown.js"
 import * as types from "./readme/types.js"
 
@@ -45,14 +50,20 @@ describe("the README", () => {
   const snippets = [
     ["A server", "server"],
     ["A client", "client"],
+    ["A client that recovers", "recovers"],
     ["Streams with types", "types"],
     ["Both sides serve and call", "bothSides"],
     ["Messages on a stream", "messages"],
     ["Graceful shutdown", "shutdown"],
-    ["Errors", "retry"]
+    ["Errors", "pay"]
   ] as const
   it.each(snippets)("shows under %s the file %s.ts, word for word", (title, name) => {
     assert.strictEqual(/^```ts\n(.*?)^```$/ms.exec(section(title))?.[1], read(`test/docs/readme/${name}.ts`))
+  })
+
+  it("leads to docs/errors.md, which shows the file askAgain.ts word for word", () => {
+    assert.include(section("Errors"), "docs/errors.md#retrying-a-call")
+    assert.include(read("docs/errors.md"), `\`\`\`ts\n${read("test/docs/readme/askAgain.ts")}\`\`\``)
   })
 
   it("names commands that package.json has", () => {
@@ -66,9 +77,9 @@ describe("the README", () => {
 
   it("lists each small example with its file and its command", () => {
     const examples = Object.keys(manifest.scripts).filter((name) => name.startsWith("example:"))
-    assert.strictEqual(examples.length, 4)
+    assert.strictEqual(examples.length, 8)
     for (const name of examples) {
-      const file = /examples(?:\/\w+\.ts)?$|examples\/\w+\.ts/.exec(manifest.scripts[name] ?? "")?.[0] ?? "examples"
+      const file = /examples(?:\/\w+)*\.ts$|examples/.exec(manifest.scripts[name] ?? "")?.[0] ?? "examples"
       const row = section("Examples")
         .split("\n")
         .find((line) => line.includes(`\`npm run -s ${name}\``))
@@ -229,6 +240,93 @@ describe("the README's snippets", () => {
       const why = { _tag: "RemoteGoneAway", code: 1000, debug: "moving" }
       assert.containSubset(yield* client.closed, why)
       assert.containSubset(yield* Fiber.join(ticks), why)
+    })
+  )
+
+  it.scoped("a managed session is ready while it has a connection, and logs what it does", () =>
+    Effect.gen(function* () {
+      const network = yield* makeNetwork({ handler: (session) => session.serve(() => Effect.void) })
+      const session = yield* ManagedSession.make({ connect: network.connect })
+      const provide = Effect.provideService(ManagedSession.ManagedSession, session)
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push(String(message)))
+      const logging = yield* Effect.fork(
+        Effect.provide(provide(logStatus), Logger.replace(Logger.defaultLogger, logger))
+      )
+      yield* session.ping
+      assert.isTrue(yield* provide(isReady))
+      network.mode = "Refuse"
+      yield* network.kill
+      yield* TestClock.adjust("1 second")
+      assert.isFalse(yield* provide(isReady))
+      yield* session.close
+      yield* Fiber.join(logging)
+      assert.includeMembers(lines, ["Connected", "Backoff", "Closed"])
+    })
+  )
+
+  /** A server that pays with `handler`, and a managed session. The delays of both kinds are up to 1 second. */
+  const makePaying = (handler: (server: number) => Effect.Effect<void>) =>
+    Effect.gen(function* () {
+      const network = yield* makeNetwork({
+        handler: (session, server) => session.serve(() => handler(server)),
+        session: { maxInboundStreams: 1 }
+      })
+      const session = yield* ManagedSession.make({ connect: network.connect, reconnect: Schedule.spaced("1 second") })
+      yield* session.ping
+      return { network, paying: Effect.provideService(pay("tea"), ManagedSession.ManagedSession, session), session }
+    })
+
+  it.scoped("a payment is repeated when the server has no room", () =>
+    Effect.gen(function* () {
+      const free = yield* Deferred.make<void>()
+      const { paying, session } = yield* makePaying(() => Deferred.await(free))
+      const first = yield* Effect.fork(paying)
+      yield* TestClock.adjust("1 millis")
+      const { opened } = yield* session.stats
+      const second = yield* Effect.fork(paying)
+      yield* TestClock.adjust("25 millis")
+      assert.isAtLeast((yield* session.stats).opened, opened + 2)
+      yield* Deferred.succeed(free, undefined)
+      yield* TestClock.adjust("5 seconds")
+      assert.deepStrictEqual(yield* Fiber.join(Fiber.zip(first, second)), ["Paid", "Paid"])
+    })
+  )
+
+  it.scoped("a payment waits for the next server when there is none, and is not made without one", () =>
+    Effect.gen(function* () {
+      const { network, paying } = yield* makePaying(() => Effect.void)
+      network.mode = "Refuse"
+      yield* network.kill
+      const waiting = yield* Effect.fork(paying)
+      yield* TestClock.adjust("3 seconds")
+      network.mode = "Serve"
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* Fiber.join(waiting), "Paid")
+      network.mode = "Refuse"
+      yield* network.kill
+      const failing = yield* Effect.fork(paying)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(yield* Fiber.join(failing), "NotPaid")
+    })
+  )
+
+  it.scoped("a payment is unknown, and not repeated, when the server dies after it may have acted", () =>
+    Effect.gen(function* () {
+      const paid: Array<number> = []
+      const { network, paying } = yield* makePaying((server) =>
+        Effect.zipRight(
+          Effect.sync(() => void paid.push(server)),
+          Effect.never
+        )
+      )
+      const call = yield* Effect.fork(paying)
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual(paid, [0])
+      yield* network.kill
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual(yield* Fiber.join(call), "Unknown")
+      assert.deepStrictEqual(paid, [0])
     })
   )
 

@@ -1,10 +1,9 @@
 /** The small examples, run by the commands that the README gives for them. */
 import { assert, describe, it } from "@effect/vitest"
-import { spawn } from "node:child_process"
-import { once } from "node:events"
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { runScript } from "../support/examples/script.js"
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "../..")
 
@@ -35,24 +34,10 @@ const examples: ReadonlyArray<readonly [script: string, lines: ReadonlyArray<Reg
   ]
 ]
 
-const run = async (script: string) => {
-  // as from a shell: nothing of the test runner that runs this
-  const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(VITEST|TEST$|NODE_ENV$)/.test(name))
-  )
-  const child = spawn("npm", ["run", "-s", script], { cwd: root, env, stdio: ["ignore", "pipe", "pipe"] })
-  let stdout = ""
-  let stderr = ""
-  child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
-  await once(child, "close")
-  return { code: child.exitCode, lines: stdout.trimEnd().split("\n"), stderr }
-}
-
 describe("the small examples", () => {
   for (const [script, expected] of examples) {
     it(`npm run -s ${script} ends by itself with 0, and prints what happened`, { timeout: 60_000 }, async () => {
-      const { code, lines, stderr } = await run(script)
+      const { code, lines, stderr } = await runScript(script)
       assert.strictEqual(stderr, "")
       assert.strictEqual(lines.length, expected.length, lines.join("\n"))
       expected.forEach((line, index) => assert.match(lines[index] ?? "", line))
@@ -62,9 +47,11 @@ describe("the small examples", () => {
 
   it("are under 60 lines in each file, and import the package by its name", () => {
     const names = readdirSync(join(root, "examples"), { recursive: true, encoding: "utf8" }).filter((name) =>
-      /^(echoTcp|echoWebSocket|customTransport|simulatedNetwork)\b.*\.ts$/.test(name)
+      /^(echoTcp|echoWebSocket|customTransport|simulatedNetwork|recoveringClient|backend|express|httpServer)\b.*\.ts$/.test(
+        name
+      )
     )
-    assert.isAtLeast(names.length, 4)
+    assert.isAtLeast(names.length, 8)
     for (const name of names) {
       const text = readFileSync(join(root, "examples", name), "utf8")
       assert.isBelow(text.split("\n").length - 1, 60, name)

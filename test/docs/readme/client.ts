@@ -1,11 +1,10 @@
 import { NodeRuntime } from "@effect/platform-node"
-import { Console, Effect, Layer } from "effect"
+import { Console, Effect } from "effect"
 import { MuxStream, Session } from "effect-muxado"
-import { NodeTransport } from "effect-muxado/node"
+import { NodeSession } from "effect-muxado/node"
 
-const ClientLive = Session.layerClient({ heartbeat: { interval: "10 seconds" } }).pipe(
-  Layer.provide(NodeTransport.layerTcp({ host: "127.0.0.1", port: 7000 }))
-)
+// one connection for all calls; it is made again when it is lost, and when the server leaves
+const ClientLive = NodeSession.layerTcp({ host: "127.0.0.1", port: 7000 }, { retry: true })
 
 const program = Effect.gen(function* () {
   const session = yield* Session.Session
