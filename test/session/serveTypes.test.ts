@@ -59,6 +59,20 @@ describe("serve with types", () => {
     }).pipe(scenario)
   )
 
+  it.effect("a peer of another version may call an unserved type 5,000 times at once: its session goes on", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* makePair()
+      yield* Effect.fork(server.serve(answer("one"), { type: 1 }))
+      yield* settle
+      const calls = Effect.forEach(Array(5000), () => Effect.exit(ask(client, 2)), { concurrency: 500, discard: true })
+      const calling = yield* Effect.fork(calls)
+      yield* settle
+      yield* Fiber.join(calling)
+      assert.strictEqual(yield* ask(client, 1), "one")
+      assert.containSubset(yield* server.stats, { charged: { refusals: 0, resets: 0 } })
+    }).pipe(scenario)
+  )
+
   it.effect("a stream that nobody serves is refused in the step that announces it", () =>
     Effect.gen(function* () {
       const { client, receive, send } = yield* makeRawPair()

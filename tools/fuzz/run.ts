@@ -42,14 +42,17 @@ export const run = (input: Case, watcher: Watcher = {}): Outcome => {
   )
   const random = new Random(setting.cut)
   let gone = 0
+  let drained = 0
   for (const step of input.steps) {
     if (step.name === "goaway" || step.name === "close") gone++
+    // a drain is announced once
+    if (step.name === "drain") drained = 1
     act(session, step, random)
     session.settle()
   }
   checkReference(session)
   finale(session, random)
-  checkGoAways(session, gone + 1)
+  checkGoAways(session, gone + drained + 1)
   return { log, uncut }
 }
 
