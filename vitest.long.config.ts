@@ -19,6 +19,7 @@ export const LONG: ReadonlyArray<string> = [
   "goldens/replay",
   "node/suite",
   "protocol/model",
+  "rolling",
   "session/growth",
   "session/interruptionProperty",
   "session/liveness",
