@@ -10,6 +10,8 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type { InvalidOptions, SessionError, SessionFailure, StreamReset } from "../../MuxadoError.js"
 import * as Session from "../../Session.js"
+import { ErrorCode } from "../../protocol/wire/errorCode.js"
+import type { SessionState } from "../session/state.js"
 import { stateOf } from "../session/states.js"
 import { sessionError } from "../stream/toError.js"
 import { peerInWords } from "../transport/peerText.js"
@@ -65,6 +67,8 @@ export class Slot<E, R> {
   isMoving = false
 
   private readonly backoff: Backoff
+  /** The program wants a session, although no call waits: `Idle` ends once. */
+  private isHurried = false
   /** A call waits: ends `Idle`. */
   private readonly wanted = new Signal()
   /** The program does not want to wait: ends `Backoff` and `Failed`. */
@@ -87,13 +91,20 @@ export class Slot<E, R> {
 
   // --- called by the managed session
 
+  /** The attempts since the last live session, with the one that runs. */
+  get attempts(): number {
+    return this.state._tag === "Connecting" ? this.failures + 1 : this.failures
+  }
+
   want(): void {
     if (this.state._tag === "Idle") this.wanted.notify()
   }
 
   hurry(): void {
     if (this.state._tag === "Backoff" || this.state._tag === "Failed") this.hurried.notify()
-    else this.want()
+    if (this.live !== undefined || this.state._tag === "Connecting") return
+    this.isHurried = true
+    this.want()
   }
 
   /** The session of this slot has no more stream ids. */
@@ -110,6 +121,7 @@ export class Slot<E, R> {
     return Effect.gen(this, function* () {
       for (;;) {
         yield* this.untilWanted
+        this.isHurried = false
         this.enter({ _tag: "Connecting", attempt: this.failures + 1, lastError: this.lastError })
         const dialled = yield* this.dial
         if (Either.isLeft(dialled)) {
@@ -130,7 +142,7 @@ export class Slot<E, R> {
 
   private get untilWanted(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (!this.options.onDemand || this.live !== undefined || this.owner.isWanted) return Effect.void
+      if (!this.options.onDemand || this.live !== undefined || this.owner.isWanted || this.isHurried) return Effect.void
       this.isMoving = false
       this.enter({ _tag: "Idle" })
       // a call that came before this step has seen another state
@@ -176,7 +188,11 @@ export class Slot<E, R> {
       const session = yield* Session.fromTransport(transport, { ...options, role: "client" })
       const state = stateOf(session)
       if (state === undefined) return yield* Effect.dieMessage("a session of this library has a state")
-      if (verify) yield* session.ping
+      // a GOAWAY resets the heartbeat's stream, and is the reason of the failure
+      if (verify)
+        yield* Effect.mapError(session.ping, (error) =>
+          error._tag === "StreamReset" ? (goneOf(state) ?? error) : error
+        )
       return new Live({ session, state, scope, clock: yield* Effect.clock })
     }).pipe(Scope.extend(scope))
   }
@@ -212,8 +228,7 @@ export class Slot<E, R> {
       yield* aged
       const { connection } = live.state
       const isOver = connection.refusal !== undefined
-      const end = connection.refusal ?? connection.remoteEnd
-      const error = end === undefined ? undefined : sessionError(end, "maybe")
+      const error = goneOf(live.state)
       const isHealthy = error === undefined || (live.age >= this.options.healthyAfter && !asksForCalm(error))
       if (isHealthy) {
         this.failures = 0
@@ -221,20 +236,23 @@ export class Slot<E, R> {
       } else {
         this.failures++
       }
-      return isOver && error !== undefined ? yield* this.lost(live, error) : yield* this.move(live, error, isHealthy)
+      if (!isOver || error === undefined) return yield* this.move(live, error, isHealthy)
+      const { lost } = yield* live.session.stats
+      // an idle server that leaves sends its GOAWAY and ends at the same moment: nothing is lost
+      const hasLeft = error._tag === "RemoteGoneAway" && error.code === ErrorCode.NoError && lost === 0
+      return hasLeft && isHealthy ? yield* this.move(live, error, isHealthy) : yield* this.lost(live, error, lost)
     })
   }
 
-  private lost(live: Live, error: SessionError): Effect.Effect<boolean> {
+  private lost(live: Live, error: SessionError, streams: number): Effect.Effect<boolean> {
     return Effect.gen(this, function* () {
-      const { lost } = yield* live.session.stats
       const lived = Math.round(live.age)
       this.live = undefined
       this.owner.retire(live)
       yield* this.count(error)
-      yield* this.emit({ _tag: "Lost", error, lived, streams: lost })
+      yield* this.emit({ _tag: "Lost", error, lived, streams })
       yield* Effect.logWarning(
-        `A managed session was lost${peerOf(live)} after ${lived} ms, with ${lost} streams in flight: ${error.message}`
+        `A managed session was lost${peerOf(live)} after ${lived} ms, with ${streams === 1 ? "1 stream" : `${streams} streams`} in flight: ${error.message}`
       )
       return yield* this.pause(failureOf(Cause.fail(error)))
     })
@@ -302,6 +320,12 @@ export class Slot<E, R> {
   private count(error: SessionError): Effect.Effect<void> {
     return Metric.increment(Metric.tagged(metrics.failures, "reason", error._tag))
   }
+}
+
+/** Why the session leaves or has ended; `undefined` if it goes on. */
+const goneOf = ({ connection }: SessionState): SessionError | undefined => {
+  const end = connection.refusal ?? connection.remoteEnd
+  return end === undefined ? undefined : sessionError(end, "maybe")
 }
 
 /** 90 to 110 percent, so that sessions that were made at the same moment are not replaced at the same moment. */
