@@ -166,8 +166,24 @@ const make = <Where extends object>(
 ): Effect.Effect<ManagedSessionService, InvalidOptions, Scope.Scope> => {
   // a copy, which the caller cannot change later
   const address = { ...where }
+  if (options !== undefined && !isObject(options)) {
+    return refused([...problems, "the options of the managed session must be an object, such as { size: 3 }"])
+  }
   const made = ManagedSession.make({ ...options, connect: Effect.suspend(() => connect(address)) })
-  if (problems.length === 0) return made
+  // nothing is dialed: the wrong options of both arguments are named at once
+  return problems.length === 0
+    ? made
+    : Effect.scoped(ManagedSession.make({ ...options, dial: "OnDemand", connect: Effect.never })).pipe(
+        Effect.matchEffect({
+          onFailure: ({ detail }) => refused([...problems, detail]),
+          onSuccess: () => refused(problems)
+        })
+      )
+}
+
+const isObject = (given: unknown): boolean => typeof given === "object" && given !== null && !Array.isArray(given)
+
+const refused = (problems: ReadonlyArray<string>): Effect.Effect<never, InvalidOptions> => {
   const detail = problems.join("\n")
   return Effect.fail(new InvalidOptions({ detail, cause: new RangeError(detail) }))
 }

@@ -158,7 +158,7 @@ export class SessionUnavailable extends Data.TaggedError("SessionUnavailable")<{
   readonly reason: "Timeout" | "FailFast" | "TooManyWaiting" | "GaveUp"
   /** What the managed session does instead: the tag of its status, such as `"Connecting"` or `"Backoff"`. */
   readonly state: string
-  /** The number of attempts to connect since the last live session. */
+  /** The number of attempts to connect since the last live session, with the one that runs. */
   readonly attempts: number
   /** How long the call has waited, in milliseconds. */
   readonly waited: number

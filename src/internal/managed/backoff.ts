@@ -11,7 +11,7 @@ import { ErrorCode } from "../../protocol/wire/errorCode.js"
 import type { SessionError, SessionFailure } from "../../MuxadoError.js"
 
 /** The least delay between two attempts, in milliseconds. A schedule without delays must not become a busy loop. */
-const LEAST_DELAY = 20
+export const LEAST_DELAY = 20
 
 /** The least delay after the peer said EnhanceYourCalm, in milliseconds. The delay is random, up to twice this. */
 const CALM_DELAY = 5_000

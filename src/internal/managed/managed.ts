@@ -53,14 +53,12 @@ export class Managed<E, R> {
   private readonly fibers = new Set<AnyFiber>()
   private drivers: ReadonlyArray<AnyFiber> = []
   private over: Over | undefined = undefined
-  /** No more events come. */
-  isShut = false
   /** The slot at which the next search begins. */
   private first = 0
 
   private constructor(
     readonly options: Resolved<E, R>,
-    readonly events: PubSub.PubSub<Event>,
+    readonly events: PubSub.PubSub<Event | undefined>,
     private readonly clock: Clock.Clock,
     private readonly runner: Runner<Exclude<R, Scope.Scope>>
   ) {
@@ -75,7 +73,7 @@ export class Managed<E, R> {
   static make<E, R>(options: Resolved<E, R>): Effect.Effect<Managed<E, R>, never, Exclude<R, Scope.Scope>> {
     return Effect.gen(function* () {
       const runner = yield* Runner.current<Exclude<R, Scope.Scope>>()
-      const events = yield* PubSub.sliding<Event>(EVENTS)
+      const events = yield* PubSub.sliding<Event | undefined>(EVENTS + 1)
       // it lives longer than the request and the span in which it is made
       const managed = new Managed(options, events, yield* Effect.clock, runner.outside.withoutSpan("linked"))
       managed.drivers = managed.slots.map((slot) => managed.runner.fork(slot.drive))
@@ -89,6 +87,10 @@ export class Managed<E, R> {
     return this.waitingCalls > 0 || this.serving.isWanted
   }
 
+  get hasCalls(): boolean {
+    return this.waitingCalls > 0
+  }
+
   get isOver(): boolean {
     return this.over !== undefined
   }
@@ -99,6 +101,7 @@ export class Managed<E, R> {
     const [first] = states
     if (first?._tag === "GaveUp" && states.every(({ _tag }) => _tag === "GaveUp")) {
       this.leave({ _tag: "GaveUp", error: first.error })
+      this.background(this.endEvents)
       return this.close()
     }
     this.status.set(statusOf(this.slots))
@@ -125,8 +128,7 @@ export class Managed<E, R> {
   }
 
   emit(event: Event): Effect.Effect<void> {
-    // to publish on a PubSub that is shut down would interrupt the fiber
-    return Effect.suspend(() => (this.isShut ? Effect.void : Effect.asVoid(PubSub.publish(this.events, event))))
+    return Effect.asVoid(PubSub.publish(this.events, event))
   }
 
   // --- calls
@@ -251,12 +253,15 @@ export class Managed<E, R> {
     })
   }
 
+  private get attempts(): number {
+    return Math.max(...this.slots.map((slot) => slot.attempts))
+  }
+
   private unavailable(reason: SessionUnavailable["reason"], deadline: Deadline): Effect.Effect<never, SessionError> {
-    const failures = this.slots.map((slot) => slot.failures)
     const error = new SessionUnavailable({
       reason,
       state: this.status.value._tag,
-      attempts: Math.max(...failures),
+      attempts: this.attempts,
       waited: deadline.waited,
       cause: this.slots.find(({ lastError }) => lastError !== undefined)?.lastError
     })
@@ -273,7 +278,7 @@ export class Managed<E, R> {
       const said = code === undefined && debug === undefined ? {} : { code: code ?? ErrorCode.NoError, debug }
       return new SessionClosed({ ...said, initiator: "Local", processed })
     }
-    const attempts = Math.max(...this.slots.map(({ failures }) => failures))
+    const { attempts } = this
     return new SessionUnavailable({ reason: "GaveUp", state: "Closed", attempts, waited: 0, cause: over.error })
   }
 
@@ -302,9 +307,13 @@ export class Managed<E, R> {
       })
       while (this.fibers.size > 0) yield* Fiber.awaitAll([...this.fibers])
       this.close()
-      this.isShut = true
-      yield* PubSub.shutdown(this.events)
+      yield* this.endEvents
     })
+  }
+
+  /** A shutdown would take from the readers the events that they have not read. */
+  private get endEvents(): Effect.Effect<void> {
+    return Effect.asVoid(PubSub.publish(this.events, undefined))
   }
 
   private end(live: Live): Effect.Effect<void> {

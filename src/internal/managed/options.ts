@@ -38,6 +38,10 @@ export const resolve = <E, R>(options: Options<E, R>): Either.Either<Resolved<E,
   const millis = (name: keyof Options, fallback: Duration.DurationInput) =>
     Duration.toMillis(reader.duration(name, fallback))
   const session = readSession(reader)
+  const verify = reader.boolean("verify", session.typed)
+  if (verify && !session.typed && !reader.isWrong("typed", "verify")) {
+    reader.refuse("verify", "must be false where typed is false: heartbeats need typed streams")
+  }
   return checked(reader, {
     session,
     connect: reader.required(
@@ -63,8 +67,7 @@ export const resolve = <E, R>(options: Options<E, R>): Either.Either<Resolved<E,
       typed<(error: SessionFailure) => boolean>((given) => typeof given === "function")
     ),
     connectTimeout: millis("connectTimeout", "10 seconds"),
-    // an untyped session has no heartbeats
-    verify: reader.boolean("verify", session.typed) && session.typed,
+    verify,
     openTimeout: reader.value("openTimeout", 10_000, `${DURATION} or "FailFast"`, (given) =>
       given === "FailFast" ? given : positiveMillis(given)
     ),

@@ -2,6 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { InvalidOptions } from "../../MuxadoError.js"
@@ -13,7 +14,7 @@ import { SessionTypeId } from "../support/typeIds.js"
 import { Calls } from "./calls.js"
 import type { Over } from "./managed.js"
 import { Managed } from "./managed.js"
-import type { ManagedSessionService, WithStreamOptions } from "./managedService.js"
+import type { Event, ManagedSessionService, WithStreamOptions } from "./managedService.js"
 import type { Resolved } from "./options.js"
 import { RETRY } from "./options.js"
 import { retrySchedule } from "./retrying.js"
@@ -93,10 +94,20 @@ const serviceOf = <E, R>(managed: Managed<E, R>, ending: Ending): ManagedSession
     closed: managed.ended.await,
     stats: managed.stats,
     status: status.subscribable,
-    events: Stream.suspend(() => (managed.isShut ? Stream.empty : Stream.fromPubSub(managed.events))),
+    events: eventsOf(managed),
     reconnect: Effect.sync(() => managed.hurry())
   }
 }
+
+/** It ends with the managed session. `undefined` is the end. */
+const eventsOf = <E, R>(managed: Managed<E, R>): Stream.Stream<Event> =>
+  Stream.unwrapScoped(
+    Effect.map(PubSub.subscribe(managed.events), (events) =>
+      managed.ended.isDone
+        ? Stream.empty
+        : Stream.fromQueue(events).pipe(Stream.takeWhile((event) => event !== undefined))
+    )
+  )
 
 const wrongCall = (requested: WithStreamOptions | undefined): InvalidOptions | undefined => {
   if (requested === undefined) return undefined

@@ -36,6 +36,8 @@ export class Serving implements AcceptSource {
     this.sources.add(source)
     source.delegate(this.fibers, () => this.acceptors.notifyAll())
     for (const server of this.servers) source.subscribe(server)
+    // streams that arrived together with the answer to the first heartbeat have woken no fiber
+    if (source.hasUnserved) this.acceptors.notifyAll()
   }
 
   leave(source: Acceptors): void {

@@ -10,13 +10,15 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type { InvalidOptions, SessionError, SessionFailure, StreamReset } from "../../MuxadoError.js"
 import * as Session from "../../Session.js"
+import { ErrorCode } from "../../protocol/wire/errorCode.js"
+import type { SessionState } from "../session/state.js"
 import { stateOf } from "../session/states.js"
 import { sessionError } from "../stream/toError.js"
 import { peerInWords } from "../transport/peerText.js"
 import { millis } from "../support/clock.js"
 import { race } from "../support/race.js"
 import { Signal } from "../support/waiters.js"
-import { asksForCalm, Backoff } from "./backoff.js"
+import { asksForCalm, Backoff, LEAST_DELAY } from "./backoff.js"
 import { failureOf, tooLate } from "./failure.js"
 import { Live } from "./live.js"
 import type { Event, MoveReason } from "./managedService.js"
@@ -44,6 +46,8 @@ type OwnEvent = Event extends infer E ? (E extends Event ? Omit<E, "connection">
 export interface Owner {
   /** Whether a call waits, or the program serves or accepts streams. */
   readonly isWanted: boolean
+  /** Whether a call waits. */
+  readonly hasCalls: boolean
   /** The managed session drains or is closed. */
   readonly isOver: boolean
   /** The state of a slot has changed, or it has another session. */
@@ -65,7 +69,9 @@ export class Slot<E, R> {
   isMoving = false
 
   private readonly backoff: Backoff
-  /** A call waits: ends `Idle`. */
+  /** The program wants a session, although no call waits: `Idle` ends once. */
+  private isHurried = false
+  /** A call waits: ends `Idle`, and shortens `Backoff`. */
   private readonly wanted = new Signal()
   /** The program does not want to wait: ends `Backoff` and `Failed`. */
   private readonly hurried = new Signal()
@@ -76,8 +82,6 @@ export class Slot<E, R> {
   /** Why the last attempt or the last session failed; `undefined` while there is a session. */
   lastError: SessionFailure | undefined = undefined
   private hasConnected = false
-  /** The program has asked for a connection while this slot was `Idle`. */
-  private isHurried = false
 
   constructor(
     private readonly number: number,
@@ -89,14 +93,20 @@ export class Slot<E, R> {
 
   // --- called by the managed session
 
+  /** The attempts since the last live session, with the one that runs. */
+  get attempts(): number {
+    return this.state._tag === "Connecting" ? this.failures + 1 : this.failures
+  }
+
   want(): void {
-    if (this.state._tag === "Idle") this.wanted.notify()
+    if (this.state._tag === "Idle" || this.state._tag === "Backoff") this.wanted.notify()
   }
 
   hurry(): void {
-    this.isHurried = this.state._tag === "Idle"
     if (this.state._tag === "Backoff" || this.state._tag === "Failed") this.hurried.notify()
-    else this.want()
+    if (this.live !== undefined || this.state._tag === "Connecting") return
+    this.isHurried = true
+    this.want()
   }
 
   /** The session of this slot has no more stream ids. */
@@ -114,6 +124,7 @@ export class Slot<E, R> {
     return Effect.gen(this, function* () {
       for (;;) {
         yield* this.untilWanted
+        this.isHurried = false
         this.enter({ _tag: "Connecting", attempt: this.failures + 1, lastError: this.lastError })
         const dialled = yield* this.dial
         const goesOn = yield* Either.match(dialled, {
@@ -139,9 +150,7 @@ export class Slot<E, R> {
 
   private get untilWanted(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const { isHurried } = this
-      this.isHurried = false
-      if (!this.options.onDemand || this.live !== undefined || this.owner.isWanted || isHurried) return Effect.void
+      if (!this.options.onDemand || this.live !== undefined || this.owner.isWanted || this.isHurried) return Effect.void
       this.isMoving = false
       this.enter({ _tag: "Idle" })
       // a call that came before this step has seen another state
@@ -176,8 +185,10 @@ export class Slot<E, R> {
         if (Cause.isDie(exit.cause)) yield* Effect.logError("`connect` of a managed session died", exit.cause)
         yield* this.count(error)
         yield* this.emit({ _tag: "ConnectFailed", attempt: this.failures + 1, error })
-        yield* Effect.logDebug(`A managed session could not connect (attempt ${this.failures + 1}): ${error.message}`)
         this.failures++
+        const line = `A managed session could not connect (attempt ${this.failures}): ${error.message}`
+        // the first one is news; the others would fill the log during an outage
+        yield* this.failures === 1 ? Effect.logWarning(line) : Effect.logDebug(line)
         return Either.left(error)
       })
     ).pipe(Effect.withSpan("effect-muxado/ManagedSession.connect", { root: true }))
@@ -192,7 +203,11 @@ export class Slot<E, R> {
       const session = yield* Session.fromTransport(transport, { ...options, role: "client" })
       const state = stateOf(session)
       if (state === undefined) return yield* Effect.dieMessage("a session of this library has a state")
-      if (verify) yield* session.ping
+      // a GOAWAY resets the heartbeat's stream, and is the reason of the failure
+      if (verify)
+        yield* Effect.mapError(session.ping, (error) =>
+          error._tag === "StreamReset" ? (goneOf(state) ?? error) : error
+        )
       return new Live({ session, state, scope, clock: yield* Effect.clock })
     }).pipe(Scope.extend(scope))
   }
@@ -228,8 +243,7 @@ export class Slot<E, R> {
       yield* aged
       const { connection } = live.state
       const isOver = connection.refusal !== undefined
-      const end = connection.refusal ?? connection.remoteEnd
-      const error = end === undefined ? undefined : sessionError(end, "maybe")
+      const error = goneOf(live.state)
       const isHealthy = error === undefined || (live.age >= this.options.healthyAfter && !asksForCalm(error))
       if (isHealthy) {
         this.failures = 0
@@ -237,20 +251,23 @@ export class Slot<E, R> {
       } else {
         this.failures++
       }
-      return isOver && error !== undefined ? yield* this.lost(live, error) : yield* this.move(live, error, isHealthy)
+      if (!isOver || error === undefined) return yield* this.move(live, error, isHealthy)
+      const { lost } = yield* live.session.stats
+      // an idle server that leaves sends its GOAWAY and ends at the same moment: nothing is lost
+      const hasLeft = error._tag === "RemoteGoneAway" && error.code === ErrorCode.NoError && lost === 0
+      return hasLeft && isHealthy ? yield* this.move(live, error, isHealthy) : yield* this.lost(live, error, lost)
     })
   }
 
-  private lost(live: Live, error: SessionError): Effect.Effect<boolean> {
+  private lost(live: Live, error: SessionError, streams: number): Effect.Effect<boolean> {
     return Effect.gen(this, function* () {
-      const { lost } = yield* live.session.stats
       const lived = Math.round(live.age)
       this.live = undefined
       this.owner.retire(live)
       yield* this.count(error)
-      yield* this.emit({ _tag: "Lost", error, lived, streams: lost })
+      yield* this.emit({ _tag: "Lost", error, lived, streams })
       yield* Effect.logWarning(
-        `A managed session was lost${peerOf(live)} after ${lived} ms, with ${lost} streams in flight: ${error.message}`
+        `A managed session was lost${peerOf(live)} after ${lived} ms, with ${streams === 1 ? "1 stream" : `${streams} streams`} in flight: ${error.message}`
       )
       return yield* this.pause(failureOf(Cause.fail(error)))
     })
@@ -297,10 +314,28 @@ export class Slot<E, R> {
         this.enter({ _tag: "GaveUp", error })
         return false
       }
-      const until = (yield* Clock.currentTimeMillis) + delay.value
-      this.enter({ _tag: "Backoff", attempt: this.failures, until, lastError: error })
-      yield* race(this.hurried.wait, Effect.sleep(delay.value))
+      // the replaced session may still take streams; one that has left does not
+      if (this.live === undefined) this.isMoving = false
+      yield* this.rest(error, delay.value)
       return true
+    })
+  }
+
+  /** Waits for the delay. If a call waits, the delay is shortened, so that the call sees at least one attempt. */
+  private rest(error: SessionFailure, delay: number): Effect.Effect<void> {
+    return Effect.gen(this, function* () {
+      const { openTimeout } = this.options
+      const patience = openTimeout === "FailFast" || asksForCalm(error) ? Infinity : openTimeout / 2
+      const sooner = Math.max(LEAST_DELAY, (yield* Random.nextRange(0, 1)) * patience)
+      const { hasCalls } = this.owner
+      const millis = hasCalls ? Math.min(delay, sooner) : delay
+      const until = (yield* Clock.currentTimeMillis) + millis
+      this.enter({ _tag: "Backoff", attempt: this.failures, until, lastError: error })
+      const over = race(this.hurried.wait, Effect.sleep(millis))
+      if (hasCalls || millis <= sooner) return yield* over
+      const isCalled = yield* race(Effect.as(over, false), Effect.as(this.wanted.wait, true))
+      const left = until - (yield* Clock.currentTimeMillis)
+      if (isCalled && left > 0) yield* this.rest(error, left)
     })
   }
 
@@ -318,6 +353,12 @@ export class Slot<E, R> {
   private count(error: SessionError): Effect.Effect<void> {
     return Metric.increment(Metric.tagged(metrics.failures, "reason", error._tag))
   }
+}
+
+/** Why the session leaves or has ended; `undefined` if it goes on. */
+const goneOf = ({ connection }: SessionState): SessionError | undefined => {
+  const end = connection.refusal ?? connection.remoteEnd
+  return end === undefined ? undefined : sessionError(end, "maybe")
 }
 
 /** 90 to 110 percent, so that sessions that were made at the same moment are not replaced at the same moment. */

@@ -2,9 +2,9 @@
  * A server behind a simulated network, which can be restarted, refuse, stay silent or leave. Each connection of a client
  * is a simulated connection of its own.
  */
-import { Effect, ExecutionStrategy, Scope } from "effect"
+import { Clock, Effect, ExecutionStrategy, Scope } from "effect"
 import type { SessionOptions, Transport } from "effect-muxado"
-import { MuxadoError, Session } from "effect-muxado"
+import { ErrorCode, MuxadoError, Session } from "effect-muxado"
 import { SimulatedTransport } from "effect-muxado/testing"
 
 /** What the server does with a new connection. */
@@ -19,6 +19,14 @@ export type Mode =
   | "Drop"
   /** It gets GOAWAY at once, and is closed. */
   | "GoAway"
+  /** It gets GOAWAY at once, and stays open. */
+  | "Leave"
+  /** It gets GOAWAY with EnhanceYourCalm, and is closed. */
+  | "Calm"
+  /** An HTTP server answers. */
+  | "Http"
+  /** The attempt never completes, until it is interrupted. */
+  | "Hang"
 
 /** One connection, as the server sees it. */
 export interface Connection {
@@ -41,6 +49,10 @@ export interface Network {
   readonly connections: Array<Connection>
   /** The number of attempts so far. */
   dials: number
+  /** The transports of the client whose scope is open. */
+  open: number
+  /** When each attempt began, in milliseconds of the clock. */
+  readonly times: Array<number>
   mode: Mode
   /** The number of the server: each restart makes a new one. */
   server: number
@@ -50,17 +62,23 @@ export interface Network {
   readonly kill: Effect.Effect<void>
 }
 
+const http = new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
 export const makeNetwork = (options: Options): Effect.Effect<Network, never, Scope.Scope> =>
   Effect.gen(function* () {
     const outer = yield* Effect.scope
     const network: Network = {
       connections: [],
       dials: 0,
+      open: 0,
+      times: [],
       mode: "Serve",
       server: 0,
       connect: Effect.gen(function* () {
         network.dials++
+        network.times.push(yield* Clock.currentTimeMillis)
         const { mode, server } = network
+        if (mode === "Hang") return yield* Effect.never
         if (mode === "Refuse") {
           return yield* new MuxadoError.TransportFailed({
             reason: "Open",
@@ -70,10 +88,17 @@ export const makeNetwork = (options: Options): Effect.Effect<Network, never, Sco
             processed: "no"
           })
         }
-        const link = yield* SimulatedTransport.makePair({ ...options.link, seed: (options.link?.seed ?? 0) + network.dials })
+        const link = yield* SimulatedTransport.makePair({
+          ...options.link,
+          seed: (options.link?.seed ?? 0) + network.dials
+        })
+        yield* Effect.acquireRelease(
+          Effect.sync(() => network.open++),
+          () => Effect.sync(() => network.open--)
+        )
         const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
         const session =
-          mode === "Silent"
+          mode === "Silent" || mode === "Http"
             ? undefined
             : yield* Session.fromTransport(link.server, { ...options.session, role: "server" }).pipe(
                 Scope.extend(scope),
@@ -81,11 +106,14 @@ export const makeNetwork = (options: Options): Effect.Effect<Network, never, Sco
               )
         network.connections.push({ link, session, scope })
         if (mode === "Drop") yield* link.cut
+        if (mode === "Http") yield* Effect.forkIn(link.server.write([http]), scope)
         if (session !== undefined) {
-          yield* Effect.forkIn(
-            mode === "GoAway" ? session.closeWith({ debug: "not now" }) : options.handler(session, server),
-            scope
-          )
+          const leaving: Partial<Record<Mode, Effect.Effect<void>>> = {
+            GoAway: session.closeWith({ debug: "not now" }),
+            Leave: session.goAway({ debug: "not now" }),
+            Calm: session.closeWith({ code: ErrorCode.EnhanceYourCalm, debug: "too often" })
+          }
+          yield* Effect.forkIn(Effect.interruptible(leaving[mode] ?? options.handler(session, server)), scope)
         }
         return link.client
       }),
