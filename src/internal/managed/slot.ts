@@ -191,7 +191,7 @@ export class Slot<E, R> {
         yield* this.failures === 1 ? Effect.logWarning(line) : Effect.logDebug(line)
         return Either.left(error)
       })
-    ).pipe(Effect.withSpan("effect-muxado/ManagedSession.connect", { root: true }))
+    )
   }
 
   private open(
@@ -325,8 +325,8 @@ export class Slot<E, R> {
   private rest(error: SessionFailure, delay: number): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       const { openTimeout } = this.options
-      const patience = openTimeout === "FailFast" || asksForCalm(error) ? Infinity : openTimeout / 2
-      const sooner = Math.max(LEAST_DELAY, (yield* Random.nextRange(0, 1)) * patience)
+      const isPatient = openTimeout === "FailFast" || asksForCalm(error)
+      const sooner = isPatient ? Infinity : Math.max(LEAST_DELAY, yield* Random.nextRange(0, openTimeout / 2))
       const { hasCalls } = this.owner
       const millis = hasCalls ? Math.min(delay, sooner) : delay
       const until = (yield* Clock.currentTimeMillis) + millis
