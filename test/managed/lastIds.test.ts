@@ -1,7 +1,9 @@
-import { assert, describe, vi } from "@effect/vitest"
+import { assert, describe } from "@effect/vitest"
+import { vi } from "vitest"
 import { Effect, Fiber, Schedule } from "effect"
 import { ManagedSession, MuxStream } from "effect-muxado"
 import { call, echo, exchange, recorded } from "../support/managed/calls.js"
+import type * as ResolvedOptions from "../../src/ResolvedOptions.js"
 import { makeNetwork } from "../support/managed/network.js"
 import { virtually } from "../support/managed/virtually.js"
 
@@ -9,7 +11,7 @@ import { virtually } from "../support/managed/virtually.js"
 const first = vi.hoisted((): { ids: Array<number> } => ({ ids: [] }))
 
 vi.mock("../../src/ResolvedOptions.js", async (original) => {
-  const module = await original<typeof import("../../src/ResolvedOptions.js")>()
+  const module = await original<typeof ResolvedOptions>()
   return {
     ...module,
     toConnectionOptions: (...args: Parameters<typeof module.toConnectionOptions>) => {

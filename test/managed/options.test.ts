@@ -145,7 +145,7 @@ describe("layers", () => {
     Effect.gen(function* () {
       const network = yield* makeNetwork({ handler: echo })
       yield* Effect.gen(function* () {
-        assert.strictEqual(yield* Session.Session, (yield* ManagedSession.ManagedSession) as unknown)
+        assert.strictEqual(yield* Session.Session, yield* ManagedSession.ManagedSession)
         assert.isTrue(Session.isSession(yield* Session.Session))
         yield* settle
       }).pipe(Effect.provide(ManagedSession.layer({ connect: network.connect })))

@@ -104,7 +104,9 @@ export class TransportFailed extends Data.TaggedError("TransportFailed")<
       Write: "failed while writing",
       Ended: "ended without a GOAWAY"
     }[this.reason]
-    const cause = this.cause instanceof Error ? `: ${this.cause.message}` : ""
+    // users fail with texts, too
+    const said = this.cause instanceof Error ? this.cause.message : typeof this.cause === "string" ? this.cause : ""
+    const cause = said === "" ? "" : `: ${said}`
     return `The transport${this.endpoint === undefined ? "" : ` to ${this.endpoint}`} ${what}${cause}`
   }
 }
@@ -179,7 +181,8 @@ export class SessionUnavailable extends Data.TaggedError("SessionUnavailable")<{
       GaveUp: "the managed session has given up"
     }[this.reason]
     const attempts = this.attempts === 1 ? "1 attempt" : `${this.attempts} attempts`
-    const cause = this.cause === undefined ? "" : `; the last failure: ${this.cause.message}`
+    const cause =
+      this.cause === undefined ? "" : `; the last failure: ${this.cause.message.replaceAll(/\s*\n\s*/g, " ")}`
     return `The call was not sent: ${what} (${this.state}, ${attempts})${cause}`
   }
 }

@@ -24,9 +24,9 @@ export interface ManagingOptions extends SessionOptions {
   readonly dial?: "AtOnce" | "OnDemand" | undefined
   /**
    * The delays between attempts. Its input is the error of the last attempt or session. When it ends, the managed
-   * session is `Closed`. Each delay is at least 20 ms, and at least 5 seconds after the peer sent EnhanceYourCalm. While a call waits, a
-   * delay is at most a random part of half of `openTimeout`, so that the call sees an attempt.
-   * Default: exponential from 100 ms to 30 seconds, with full jitter.
+   * session is `Closed`. Each delay is at least 20 ms, and at least 5 seconds after the peer sent EnhanceYourCalm.
+   * Default: exponential from 100 ms to 30 seconds, with full jitter. While a call waits, a default delay is at most a
+   * random part of half of `openTimeout`, so that the call sees an attempt.
    */
   readonly reconnect?: Schedule.Schedule<unknown, SessionFailure> | undefined
   /**

@@ -18,7 +18,7 @@ import { peerInWords } from "../transport/peerText.js"
 import { millis } from "../support/clock.js"
 import { race } from "../support/race.js"
 import { Signal } from "../support/waiters.js"
-import { asksForCalm, Backoff, LEAST_DELAY } from "./backoff.js"
+import { asksForCalm, Backoff, defaultReconnect, LEAST_DELAY } from "./backoff.js"
 import { failureOf, tooLate } from "./failure.js"
 import { Live } from "./live.js"
 import type { Event, MoveReason } from "./managedService.js"
@@ -321,12 +321,13 @@ export class Slot<E, R> {
     })
   }
 
-  /** Waits for the delay. If a call waits, the delay is shortened, so that the call sees at least one attempt. */
+  /** Waits for the delay. If a call waits, a default delay is shortened, so that the call sees at least one attempt. */
   private rest(error: SessionFailure, delay: number): Effect.Effect<void> {
     return Effect.gen(this, function* () {
-      const { openTimeout } = this.options
-      const isPatient = openTimeout === "FailFast" || asksForCalm(error)
-      const sooner = isPatient ? Infinity : Math.max(LEAST_DELAY, yield* Random.nextRange(0, openTimeout / 2))
+      const { openTimeout, reconnect } = this.options
+      // the delays of a schedule that the program has given are kept
+      const isKept = reconnect !== defaultReconnect || openTimeout === "FailFast" || asksForCalm(error)
+      const sooner = isKept ? Infinity : Math.max(LEAST_DELAY, yield* Random.nextRange(0, openTimeout / 2))
       const { hasCalls } = this.owner
       const millis = hasCalls ? Math.min(delay, sooner) : delay
       const until = (yield* Clock.currentTimeMillis) + millis

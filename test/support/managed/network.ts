@@ -66,7 +66,8 @@ const http = new TextEncoder().encode("HTTP/1.1 400 Bad Request\r\nContent-Lengt
 
 export const makeNetwork = (options: Options): Effect.Effect<Network, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const outer = yield* Effect.scope
+    // it closes after the managed sessions that are made later, which would otherwise connect again meanwhile
+    const outer = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => Scope.close(scope, exit))
     const network: Network = {
       connections: [],
       dials: 0,

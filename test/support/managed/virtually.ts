@@ -5,4 +5,4 @@ import { Effect, type Scope } from "effect"
 
 /** A test in virtual time, which passes by itself. It fails if the program hangs, or leaves a fiber or a timer. */
 export const virtually = <A, E>(name: string, test: () => Effect.Effect<A, E, Scope.Scope>): void =>
-  it.effect(name, () => Effect.suspend(test).pipe(Effect.scoped, VirtualTime.run, Census.leavesNothing))
+  it.effect(name, () => Effect.suspend(test).pipe(Effect.scoped, Census.leavesNothing, VirtualTime.run))
