@@ -47,7 +47,7 @@ export class Backoff {
       this.state = stepped[0]
       if (Decision.isDone(stepped[2])) return Option.none()
       const calm = asksForCalm(error) ? yield* Random.nextRange(CALM_DELAY, 2 * CALM_DELAY) : 0
-      return Option.some(Math.max(LEAST_DELAY, calm, Intervals.start(stepped[2].intervals) - now))
+      return Option.some(Math.ceil(Math.max(LEAST_DELAY, calm, Intervals.start(stepped[2].intervals) - now)))
     })
   }
 }

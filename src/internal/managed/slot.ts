@@ -239,7 +239,8 @@ export class Slot<E, R> {
       const { maxAge } = this.options
       const leaving = race(live.session.draining, this.exhausted.wait)
       // `Effect.never` would be a timer that keeps the process alive
-      const aged = maxAge === Infinity ? leaving : race(leaving, Effect.delay(Effect.void, maxAge * (yield* NEARLY)))
+      const aged =
+        maxAge === Infinity ? leaving : race(leaving, Effect.delay(Effect.void, Math.ceil(maxAge * (yield* NEARLY))))
       yield* aged
       const { connection } = live.state
       const isOver = connection.refusal !== undefined
@@ -327,7 +328,7 @@ export class Slot<E, R> {
       const { openTimeout, reconnect } = this.options
       // the delays of a schedule that the program has given are kept
       const isKept = reconnect !== defaultReconnect || openTimeout === "FailFast" || asksForCalm(error)
-      const sooner = isKept ? Infinity : Math.max(LEAST_DELAY, yield* Random.nextRange(0, openTimeout / 2))
+      const sooner = isKept ? Infinity : Math.max(LEAST_DELAY, Math.ceil(yield* Random.nextRange(0, openTimeout / 2)))
       const { hasCalls } = this.owner
       const millis = hasCalls ? Math.min(delay, sooner) : delay
       const until = (yield* Clock.currentTimeMillis) + millis
