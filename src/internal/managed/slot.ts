@@ -10,6 +10,7 @@ import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type { InvalidOptions, SessionError, SessionFailure, StreamReset } from "../../MuxadoError.js"
 import * as Session from "../../Session.js"
+import { ErrorCode } from "../../protocol/wire/errorCode.js"
 import { stateOf } from "../session/states.js"
 import { sessionError } from "../stream/toError.js"
 import { peerInWords } from "../transport/peerText.js"
@@ -214,18 +215,24 @@ export class Slot<E, R> {
       const isOver = connection.refusal !== undefined
       const end = connection.refusal ?? connection.remoteEnd
       const error = end === undefined ? undefined : sessionError(end, "maybe")
-      const isHealthy = error === undefined || (live.age >= this.options.healthyAfter && !asksForCalm(error))
+      const { healthyAfter } = this.options
+      const leaves = error?._tag === "RemoteGoneAway" && error.code === ErrorCode.NoError
+      const needed = leaves ? Math.min(healthyAfter, LEAVES_WELL) : healthyAfter
+      const isHealthy = error === undefined || (live.age >= needed && !asksForCalm(error))
       if (isHealthy) {
         this.failures = 0
         this.backoff.reset()
       } else {
         this.failures++
       }
-      return isOver && error !== undefined ? yield* this.lost(live, error) : yield* this.move(live, error, isHealthy)
+      return isOver && error !== undefined
+        ? yield* this.lost(live, error, leaves && isHealthy)
+        : yield* this.move(live, error, isHealthy)
     })
   }
 
-  private lost(live: Live, error: SessionError): Effect.Effect<boolean> {
+  /** The drain of a session without streams is over at once: then the next session is made without a pause, too. */
+  private lost(live: Live, error: SessionError, leavesWell: boolean): Effect.Effect<boolean> {
     return Effect.gen(this, function* () {
       const { lost } = yield* live.session.stats
       const lived = Math.round(live.age)
@@ -236,7 +243,8 @@ export class Slot<E, R> {
       yield* Effect.logWarning(
         `A managed session was lost${peerOf(live)} after ${lived} ms, with ${lost} streams in flight: ${error.message}`
       )
-      return yield* this.pause(failureOf(Cause.fail(error)))
+      const failure = failureOf(Cause.fail(error))
+      return leavesWell && !(yield* this.isFinal(failure)) ? true : yield* this.pause(failure)
     })
   }
 
@@ -303,6 +311,12 @@ export class Slot<E, R> {
     return Metric.increment(Metric.tagged(metrics.failures, "reason", error._tag))
   }
 }
+
+/**
+ * A session has lived this long, in milliseconds, and its peer drains: that is no failed attempt. In a rolling restart a
+ * client can meet several servers that leave one after the other.
+ */
+const LEAVES_WELL = 1_000
 
 /** 90 to 110 percent, so that sessions that were made at the same moment are not replaced at the same moment. */
 const NEARLY = Random.nextRange(0.9, 1.1)
