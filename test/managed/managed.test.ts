@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, TestClock } from "effect"
+import { Cause, Effect, Exit, Fiber, Random, TestClock } from "effect"
 import { ManagedSession, MuxadoError, MuxStream, type Session } from "effect-muxado"
+import { VirtualTime } from "effect-muxado/testing"
 import { makeNetwork } from "../support/managed/network.js"
+import { isDone } from "../support/session/sessions.js"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
@@ -62,6 +64,22 @@ describe("a managed session", () => {
         /The call was not sent: no session within 3000 ms \(\w+, \d+ attempts\); the last failure: The transport to simulated could not be opened: connect ECONNREFUSED$/
       )
     })
+  )
+
+  it.effect("a call does not wait when 12 servers leave one after the other, each 3 s after the last", () =>
+    Effect.gen(function* () {
+      const network = yield* makeNetwork({ handler: echo })
+      const session = yield* ManagedSession.make({ connect: network.connect })
+      for (let server = 0; server < 12; server++) {
+        const calling = yield* Effect.fork(call(session, "a"))
+        yield* Effect.sleep("10 millis")
+        assert.isTrue(yield* isDone(calling), `the call to server ${server}`)
+        assert.strictEqual(yield* Fiber.join(calling), `a ${server}`)
+        yield* Effect.sleep("3 seconds")
+        yield* Effect.fork(network.replace)
+        yield* Effect.sleep("10 millis")
+      }
+    }).pipe(Effect.scoped, VirtualTime.run, Effect.withRandom(Random.make(2)))
   )
 
   it.scoped("new calls go to a new session while the old one drains", () =>

@@ -68,10 +68,12 @@ const LONGEST_DELAY = 30_000
 const END = "30 seconds"
 
 /**
- * A server lives for some seconds here. With the default of `healthyAfter`, 10 seconds, each drain would count as a
- * failed attempt. A call waits for a session as long as the longest delay of the schedule.
+ * The options of the clients: the defaults for a drain. A killed server lives for some seconds here, and with the default
+ * of `healthyAfter`, 10 seconds, each would count as a failed attempt. After SIGKILL a call waits for a session as long
+ * as the longest delay of the schedule.
  */
-const MANAGING: ManagedSession.ManagingOptions = { healthyAfter: "1 second", openTimeout: LONGEST_DELAY }
+const managing = (ending: Ending): ManagedSession.ManagingOptions =>
+  ending === "Drain" ? {} : { healthyAfter: "1 second", openTimeout: LONGEST_DELAY }
 
 /** Everything that it starts has ended when it completes. `note` gets one line for each replacement. */
 export const replaceServers = (plan: Plan, certificates: Certificates, note: (line: string) => void) =>
@@ -102,11 +104,12 @@ const roll = (plan: Plan, { calls, certificates, log, note }: Parts) =>
     let current = yield* fleet.start
     const { port } = yield* current.listen
     const where = { host: "127.0.0.1", port }
+    const options = managing(plan.ending)
     const clients = yield* Effect.replicateEffect(
       watched(
         medium === "TLS"
-          ? NodeSession.makeTls({ ...where, ca: certificates.ca }, MANAGING)
-          : NodeSession.makeTcp(where, MANAGING)
+          ? NodeSession.makeTls({ ...where, ca: certificates.ca }, options)
+          : NodeSession.makeTcp(where, options)
       ),
       plan.sessions
     )

@@ -1,7 +1,7 @@
 /** How the attempts of many clients are spread in time, and how they must be with full jitter. */
 
 /** One slot of a histogram, in milliseconds. */
-export const SLOT = 100
+const SLOT = 100
 
 /** The default schedule of a managed session, in milliseconds: its first delay, and its longest. */
 const FIRST_DELAY = 100

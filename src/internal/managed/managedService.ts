@@ -30,8 +30,8 @@ export interface ManagingOptions extends SessionOptions {
    */
   readonly reconnect?: Schedule.Schedule<unknown, SessionFailure> | undefined
   /**
-   * A session that has lived this long starts the delays anew. One that ends earlier counts as a failed attempt.
-   * Default 10 seconds.
+   * A session that has lived this long starts the delays anew. One that ends earlier counts as a failed attempt. If the
+   * session ends because the peer drains, 1 second is enough. Default 10 seconds.
    */
   readonly healthyAfter?: Duration.DurationInput | undefined
   /**

@@ -245,7 +245,10 @@ export class Slot<E, R> {
       const { connection } = live.state
       const isOver = connection.refusal !== undefined
       const error = goneOf(live.state)
-      const isHealthy = error === undefined || (live.age >= this.options.healthyAfter && !asksForCalm(error))
+      const { healthyAfter } = this.options
+      const leaves = error?._tag === "RemoteGoneAway" && error.code === ErrorCode.NoError
+      const needed = leaves ? Math.min(healthyAfter, LEAVES_WELL) : healthyAfter
+      const isHealthy = error === undefined || (live.age >= needed && !asksForCalm(error))
       if (isHealthy) {
         this.failures = 0
         this.backoff.reset()
@@ -255,8 +258,9 @@ export class Slot<E, R> {
       if (!isOver || error === undefined) return yield* this.move(live, error, isHealthy)
       const { lost } = yield* live.session.stats
       // an idle server that leaves sends its GOAWAY and ends at the same moment: nothing is lost
-      const hasLeft = error._tag === "RemoteGoneAway" && error.code === ErrorCode.NoError && lost === 0
-      return hasLeft && isHealthy ? yield* this.move(live, error, isHealthy) : yield* this.lost(live, error, lost)
+      return leaves && isHealthy && lost === 0
+        ? yield* this.move(live, error, isHealthy)
+        : yield* this.lost(live, error, lost)
     })
   }
 
@@ -362,6 +366,12 @@ const goneOf = ({ connection }: SessionState): SessionError | undefined => {
   const end = connection.refusal ?? connection.remoteEnd
   return end === undefined ? undefined : sessionError(end, "maybe")
 }
+
+/**
+ * A session has lived this long, in milliseconds, and its peer drains: that is no failed attempt. In a rolling restart a
+ * client can meet several servers that leave one after the other.
+ */
+const LEAVES_WELL = 1_000
 
 /** 90 to 110 percent, so that sessions that were made at the same moment are not replaced at the same moment. */
 const NEARLY = Random.nextRange(0.9, 1.1)
