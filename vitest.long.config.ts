@@ -26,6 +26,7 @@ export const LONG: ReadonlyArray<string> = [
   "session/manyCalls",
   "session/reentrancy",
   "session/transports",
+  "simulate/managed",
   "simulate/sessions",
   "soak/soak",
   "testing/standingStill",

@@ -4,16 +4,18 @@
  */
 import { parseArgs } from "node:util"
 import { simulate as simulateCore } from "./core/simulate.js"
+import { simulate as simulateManaged } from "./managed/simulate.js"
 import type { Simulation } from "./outcome.js"
 import { simulate as simulateSessions } from "./sessions/simulate.js"
 import { Tally } from "./tally.js"
 
-const USAGE = `npm run simulate -- [--seeds A..B | --seed N] [--core | --sessions] [--trace] [--first]
+const USAGE = `npm run simulate -- [--seeds A..B | --seed N] [--core] [--sessions] [--managed] [--trace] [--first]
 
   --seeds A..B   the seeds to run (1..1000)
   --seed N       one seed
-  --core         two cores, joined by a virtual link, alone
-  --sessions     two sessions in virtual time alone
+  --core         only two cores, joined by a virtual link
+  --sessions     only two sessions in virtual time
+  --managed      only managed sessions and their servers in virtual time
   --trace        prints every step
   --first        stops at the first seed that fails`
 
@@ -23,9 +25,14 @@ const PROGRESS = 2000
 /** So many failures are enough to begin with. */
 const MOST_FAILURES = 20
 
-type Kind = "core" | "sessions"
+const KINDS = ["core", "sessions", "managed"] as const
+type Kind = (typeof KINDS)[number]
 
-const simulations: { readonly [K in Kind]: Simulation } = { core: simulateCore, sessions: simulateSessions }
+const simulations: { readonly [K in Kind]: Simulation } = {
+  core: simulateCore,
+  sessions: simulateSessions,
+  managed: simulateManaged
+}
 
 interface Command {
   readonly from: number
@@ -45,6 +52,7 @@ const commandOf = (args: ReadonlyArray<string>): Command | "Help" | undefined =>
       seed: { type: "string" },
       core: { type: "boolean", default: false },
       sessions: { type: "boolean", default: false },
+      managed: { type: "boolean", default: false },
       trace: { type: "boolean", default: false },
       first: { type: "boolean", default: false }
     }
@@ -54,8 +62,8 @@ const commandOf = (args: ReadonlyArray<string>): Command | "Help" | undefined =>
   if (range === null) return undefined
   const from = Number(range[1])
   const to = Number(range[2] ?? range[1])
-  const both = values.core === values.sessions
-  const kinds: ReadonlyArray<Kind> = both ? ["core", "sessions"] : values.core ? ["core"] : ["sessions"]
+  const chosen = KINDS.filter((kind) => values[kind])
+  const kinds: ReadonlyArray<Kind> = chosen.length === 0 ? KINDS : chosen
   return from <= to ? { from, to, kinds, trace: values.trace, first: values.first } : undefined
 }
 

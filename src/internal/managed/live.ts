@@ -21,13 +21,23 @@ const SUSPENDED = 5_000
 const LAST_IDS = 0x7fffffff - 2 * 10_000
 
 interface Parts {
+  readonly connection: number
   readonly session: SessionService
   readonly state: SessionState
   readonly scope: Scope.CloseableScope
   readonly clock: Clock.Clock
 }
 
+/** What a probe needs of the managed session. It goes on, and counts, if the calls that wait for it are interrupted. */
+interface Probing {
+  readonly fork: (effect: Effect.Effect<void>) => void
+  /** Called once, when the session is condemned. `error` is `undefined` if there was no answer. */
+  readonly failed: (error: SessionError | undefined) => Effect.Effect<void>
+}
+
 export class Live {
+  /** The number of its connection, from 0. */
+  readonly connection: number
   readonly session: SessionService
   readonly state: SessionState
   readonly scope: Scope.CloseableScope
@@ -43,9 +53,10 @@ export class Live {
   private readonly began: number
   /** The wall clock minus the monotonic clock, when the session was last trusted. */
   private offset: number
-  private probing: Once<Either.Either<void, SessionError | undefined>> | undefined = undefined
+  private probing: Once<void> | undefined = undefined
 
-  constructor({ clock, scope, session, state }: Parts) {
+  constructor({ clock, connection, scope, session, state }: Parts) {
+    this.connection = connection
     this.session = session
     this.state = state
     this.scope = scope
@@ -91,40 +102,44 @@ export class Live {
 
   /**
    * Sends a heartbeat and waits for the answer, for at most `limit` milliseconds. All callers at the same time share one
-   * heartbeat, which `fork` starts. `Left` with the error, or with `undefined` if there was no answer.
+   * heartbeat. Without an answer, the session is condemned.
    */
-  probe(
-    limit: number,
-    fork: (effect: Effect.Effect<void>) => void
-  ): Effect.Effect<Either.Either<void, SessionError | undefined>> {
+  probe(limit: number, { failed, fork }: Probing): Effect.Effect<void> {
     return Effect.suspend(() => {
       if (this.probing !== undefined) return this.probing.await
-      const probing = new Once<Either.Either<void, SessionError | undefined>>()
+      const probing = new Once<void>()
       this.probing = probing
       fork(
-        this.session.ping.pipe(
-          Effect.timeoutTo({
-            duration: Duration.millis(limit),
-            onTimeout: () => Either.left(undefined),
-            onSuccess: () => Either.right(undefined)
-          }),
-          Effect.catchAll((error) =>
-            // a refused heartbeat stream is an answer, too
-            Effect.succeed(
-              error._tag === "StreamReset" || error._tag === "InvalidOptions"
-                ? Either.right(undefined)
-                : Either.left(error)
-            )
-          ),
-          Effect.exit,
-          Effect.map((exit) => {
-            this.probing = undefined
-            this.offset = this.clock.unsafeCurrentTimeMillis() - millisOf(this.clock)
-            probing.complete(Exit.isSuccess(exit) ? exit : Exit.succeed(Either.left(undefined)))
+        Effect.flatMap(this.ask(limit), (answer) => {
+          this.probing = undefined
+          this.offset = this.clock.unsafeCurrentTimeMillis() - millisOf(this.clock)
+          const isNew = Either.isLeft(answer) && !this.isCondemned
+          if (isNew) this.isCondemned = true
+          const told = isNew ? failed(answer.left) : Effect.void
+          return Effect.map(told, () => {
+            probing.complete(Exit.void)
           })
-        )
+        })
       )
       return probing.await
     })
+  }
+
+  /** `Left` with the error, or with `undefined` if there was no answer. */
+  private ask(limit: number): Effect.Effect<Either.Either<void, SessionError | undefined>> {
+    return this.session.ping.pipe(
+      Effect.timeoutTo({
+        duration: Duration.millis(limit),
+        onTimeout: () => Either.left(undefined),
+        onSuccess: () => Either.right(undefined)
+      }),
+      Effect.catchAll((error) =>
+        // a refused heartbeat stream is an answer, too
+        Effect.succeed(
+          error._tag === "StreamReset" || error._tag === "InvalidOptions" ? Either.right(undefined) : Either.left(error)
+        )
+      ),
+      Effect.catchAllCause(() => Effect.succeed(Either.left(undefined)))
+    )
   }
 }

@@ -1,7 +1,6 @@
 /** The state of a managed session: its slots, the calls that wait for a session, and its end. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Metric from "effect/Metric"
@@ -145,7 +144,11 @@ export class Managed<E, R> {
       if (this.over !== undefined) return Effect.fail(this.refusal("no"))
       const live = this.pick()
       if (live === undefined) return this.next(deadline)
-      return this.isReady(live) ? Effect.succeed(live) : Effect.zipRight(this.probe(live), this.usable(deadline))
+      if (this.isReady(live)) return Effect.succeed(live)
+      return Effect.flatMap(this.probe(live, deadline), (isAnswered) =>
+        // not any session: the others may have to be probed, too, and this one again after them
+        isAnswered && live.takesStreams ? Effect.succeed(live) : this.usable(deadline)
+      )
     })
   }
 
@@ -206,24 +209,26 @@ export class Managed<E, R> {
     return !this.options.verify || live.isTrusted(this.options.probeAfter)
   }
 
-  private probe(live: Live): Effect.Effect<void> {
-    return Effect.flatMap(
-      live.probe(this.options.probeTimeout, (effect) => this.background(effect)),
-      (answer) => {
-        if (Either.isRight(answer) || live.isCondemned) return Effect.void
-        live.isCondemned = true
-        const connection = this.slots.findIndex((slot) => slot.live === live)
+  /** Probes the session, which may be no live one. Returns whether the probe is over before the deadline. */
+  private probe(live: Live, deadline: Deadline): Effect.Effect<boolean, SessionError> {
+    const { left } = deadline
+    if (left === 0) return this.unavailable("Timeout", deadline)
+    const probing = live.probe(this.options.probeTimeout, {
+      fork: (effect) => this.background(effect),
+      failed: (error) => {
         // otherwise its streams would hang until the heartbeat notices
         this.background(live.session.closeWith({ debug: "the peer did not answer a probe" }))
-        return this.emit({ _tag: "ProbeFailed", connection, error: answer.left })
+        return this.emit({ _tag: "ProbeFailed", connection: live.connection, error })
       }
-    )
+    })
+    const over = Effect.as(probing, true)
+    return left === Infinity ? over : race(over, Effect.as(Effect.sleep(left), false))
   }
 
   /** Why a call does not wait; `undefined` if it may. */
   private get verdict(): SessionUnavailable["reason"] | undefined {
     if (this.slots.every(({ state }) => state._tag === "Failed" || state._tag === "GaveUp")) return "GaveUp"
-    const failsFast = this.options.openTimeout === "FailFast" && this.slots.every(({ failures }) => failures > 0)
+    const failsFast = this.options.openTimeout === "FailFast" && this.slots.every(({ isFailing }) => isFailing)
     return failsFast ? "FailFast" : undefined
   }
 

@@ -81,6 +81,8 @@ export class Slot<E, R> {
   failures = 0
   /** Why the last attempt or the last session failed; `undefined` while there is a session. */
   lastError: SessionFailure | undefined = undefined
+  /** The last attempt failed, or its session ended early; false while the slot is `Idle` and in the attempt after it. */
+  isFailing = false
   private hasConnected = false
 
   constructor(
@@ -143,6 +145,17 @@ export class Slot<E, R> {
     )
   }
 
+  private failed(): void {
+    this.failures++
+    this.isFailing = true
+  }
+
+  private recovered(): void {
+    this.failures = 0
+    this.isFailing = false
+    this.backoff.reset()
+  }
+
   private enter(state: SlotState): void {
     this.state = state
     this.owner.changed()
@@ -152,6 +165,8 @@ export class Slot<E, R> {
     return Effect.suspend(() => {
       if (!this.options.onDemand || this.live !== undefined || this.owner.isWanted || this.isHurried) return Effect.void
       this.isMoving = false
+      // otherwise no call would wait for the attempt that it starts
+      this.isFailing = false
       this.enter({ _tag: "Idle" })
       // a call that came before this step has seen another state
       return this.owner.isWanted ? Effect.void : Effect.zipRight(this.wanted.wait, this.untilWanted)
@@ -185,7 +200,7 @@ export class Slot<E, R> {
         if (Cause.isDie(exit.cause)) yield* Effect.logError("`connect` of a managed session died", exit.cause)
         yield* this.count(error)
         yield* this.emit({ _tag: "ConnectFailed", attempt: this.failures + 1, error })
-        this.failures++
+        this.failed()
         const line = `A managed session could not connect (attempt ${this.failures}): ${error.message}`
         // the first one is news; the others would fill the log during an outage
         yield* this.failures === 1 ? Effect.logWarning(line) : Effect.logDebug(line)
@@ -197,7 +212,8 @@ export class Slot<E, R> {
   private open(
     scope: Scope.CloseableScope
   ): Effect.Effect<Live, E | SessionError | StreamReset | InvalidOptions, Exclude<R, Scope.Scope>> {
-    const { connect, session: options, verify } = this.options
+    const { number: connection, options: managing } = this
+    const { connect, session: options, verify } = managing
     return Effect.gen(function* () {
       const transport = yield* connect
       const session = yield* Session.fromTransport(transport, { ...options, role: "client" })
@@ -208,7 +224,7 @@ export class Slot<E, R> {
         yield* Effect.mapError(session.ping, (error) =>
           error._tag === "StreamReset" ? (goneOf(state) ?? error) : error
         )
-      return new Live({ session, state, scope, clock: yield* Effect.clock })
+      return new Live({ connection, session, state, scope, clock: yield* Effect.clock })
     }).pipe(Scope.extend(scope))
   }
 
@@ -249,12 +265,8 @@ export class Slot<E, R> {
       const leaves = error?._tag === "RemoteGoneAway" && error.code === ErrorCode.NoError
       const needed = leaves ? Math.min(healthyAfter, LEAVES_WELL) : healthyAfter
       const isHealthy = error === undefined || (live.age >= needed && !asksForCalm(error))
-      if (isHealthy) {
-        this.failures = 0
-        this.backoff.reset()
-      } else {
-        this.failures++
-      }
+      if (isHealthy) this.recovered()
+      else this.failed()
       if (!isOver || error === undefined) return yield* this.move(live, error, isHealthy)
       const { lost } = yield* live.session.stats
       // an idle server that leaves sends its GOAWAY and ends at the same moment: nothing is lost
@@ -305,8 +317,7 @@ export class Slot<E, R> {
         yield* Effect.logError(`A managed session has failed, and does not connect again: ${error.message}`)
         this.enter({ _tag: "Failed", error })
         yield* this.hurried.wait
-        this.failures = 0
-        this.backoff.reset()
+        this.recovered()
         return true
       }
       const delay = yield* Effect.catchAllCause(this.backoff.next(error), (cause) =>

@@ -1,4 +1,5 @@
 /** Faults that are put into a copy of `src/`. The simulation must find each of them. */
+import { MANAGED } from "./managed.js"
 
 export interface Mutant {
   readonly name: string
@@ -10,7 +11,7 @@ export interface Mutant {
   readonly text: string
   readonly replacement: string
   /** What is tried first: a simulation, or a file of tests for what no simulated program does. */
-  readonly by: "core" | "sessions" | { readonly test: string }
+  readonly by: "core" | "sessions" | "managed" | { readonly test: string }
 }
 
 /** One that shows in two cores. */
@@ -590,5 +591,6 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "what was cut does not look like an end",
     "if (Exit.isSuccess(exit)) return this.closeNow()",
     "if (Exit.isSuccess(exit) || this.writes.length === 0) return this.closeNow()"
-  )
+  ),
+  ...MANAGED
 ]

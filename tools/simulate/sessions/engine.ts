@@ -44,7 +44,11 @@ const LONGEST_PAUSE = 100
 export class Engine implements Scheduler {
   now = 0
   tasks = 0
+  /** How far the wall clock is ahead of the monotonic one, in milliseconds. Sleeps do not follow it. */
+  wallAhead = 0
   readonly clock: Clock.Clock
+  /** The same time, without the jumps of the wall clock. */
+  readonly steady: Clock.Clock
   private ready: Array<Turn> = []
   private first = 0
   private untilYield: number
@@ -57,12 +61,18 @@ export class Engine implements Scheduler {
     private readonly trace: Trace
   ) {
     this.untilYield = options.yieldsAfter
-    this.clock = {
+    this.clock = this.clockOf(() => this.now + this.wallAhead)
+    this.steady = this.clockOf(() => this.now)
+  }
+
+  private clockOf(millis: () => number): Clock.Clock {
+    const nanos = () => BigInt(this.now) * 1_000_000n
+    return {
       [Clock.ClockTypeId]: Clock.ClockTypeId,
-      unsafeCurrentTimeMillis: () => this.now,
-      unsafeCurrentTimeNanos: () => BigInt(this.now) * 1_000_000n,
-      currentTimeMillis: Effect.sync(() => this.now),
-      currentTimeNanos: Effect.sync(() => BigInt(this.now) * 1_000_000n),
+      unsafeCurrentTimeMillis: millis,
+      unsafeCurrentTimeNanos: nanos,
+      currentTimeMillis: Effect.sync(millis),
+      currentTimeNanos: Effect.sync(nanos),
       sleep: (duration) => this.sleep(duration)
     }
   }
@@ -84,6 +94,8 @@ export class Engine implements Scheduler {
   run<A, E>(effect: Effect.Effect<A, E>, limit: number): Exit.Exit<A, E> {
     const fibers = makeFibers()
     const exit = this.complete(fibers.watch(effect), limit)
+    // what has died may have left anything
+    if (exit._tag === "Failure") return exit
     // fibers that are interrupted may need some turns to end
     this.flush()
     const left = this.complete(fibers.left, limit)
@@ -146,7 +158,8 @@ export class Engine implements Scheduler {
 
   private sleep(duration: Duration.Duration): Effect.Effect<void> {
     return Effect.async<void>((resume) => {
-      const timer: Timer = { at: this.now + Duration.toMillis(duration), fire: () => resume(Effect.void) }
+      // timers have whole milliseconds
+      const timer: Timer = { at: Math.ceil(this.now + Duration.toMillis(duration)), fire: () => resume(Effect.void) }
       if (timer.at === Infinity) return
       let index = this.timers.length
       while (index > 0 && (this.timers[index - 1]?.at ?? 0) > timer.at) index--
