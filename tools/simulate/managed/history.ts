@@ -7,6 +7,9 @@ import type { ClientProfile } from "./profile.js"
 const LEAST = 20
 const CALM = 5000
 
+/** The age from which a session whose peer drains is no failure, whatever `healthyAfter` says, in milliseconds. */
+const LEAVES_WELL = 1000
+
 /** Times are only equal up to rounding. */
 const EPSILON = 1
 
@@ -17,7 +20,7 @@ export class Denied extends Error {
 export const isDenied = (error: MuxadoError.SessionFailure): boolean =>
   error._tag === "TransportFailed" && error.cause instanceof Denied
 
-export const isCalm = (error: MuxadoError.SessionError): boolean =>
+const isCalm = (error: MuxadoError.SessionError): boolean =>
   "code" in error && error.code === ErrorCode.EnhanceYourCalm && error.initiator === "Remote"
 
 export class History {
@@ -75,6 +78,7 @@ export class History {
 
   private moving(reason: ManagedSession.MoveReason, age: number): void {
     const { healthyAfter, maxAge = Infinity } = this.options
+    const leavesAfter = Math.min(healthyAfter, LEAVES_WELL)
     switch (reason) {
       case "Age":
         this.insist(age >= 0.9 * maxAge - EPSILON, `replaced because of its age, after ${age} ms`)
@@ -88,8 +92,8 @@ export class History {
         this.wait = undefined
         return
       case "GoAway":
-        this.wait = age < healthyAfter - EPSILON ? { since: this.run.engine.now, least: LEAST } : undefined
-        this.ended(age, "Perhaps")
+        this.wait = age < leavesAfter - EPSILON ? { since: this.run.engine.now, least: LEAST } : undefined
+        this.ended(age, "Perhaps", leavesAfter)
         this.connectedAt = undefined
     }
   }
@@ -102,12 +106,17 @@ export class History {
   }
 
   /** A session has ended by itself, at this age. */
-  private ended(age: number, asksForCalm: "Yes" | "No" | "Perhaps"): void {
+  private ended(
+    age: number,
+    asksForCalm: "Yes" | "No" | "Perhaps",
+    /** The least age at which its end is no failure. */
+    least: number = this.options.healthyAfter
+  ): void {
     const { healthyAfter } = this.options
     const more = this.failures.map((failures) => failures + 1)
     const early = age <= healthyAfter + EPSILON ? more : []
     const calm = asksForCalm === "No" ? [] : more
-    const healthy = age >= healthyAfter - EPSILON && asksForCalm !== "Yes" ? [0] : []
+    const healthy = age >= least - EPSILON && asksForCalm !== "Yes" ? [0] : []
     this.failures = [...new Set([...early, ...calm, ...healthy])]
   }
 

@@ -32,7 +32,7 @@ const ROUGH = [
 ] as const
 export type FaultName = (typeof ROUGH)[number]
 
-export const ENDINGS = ["scope", "scope", "drain", "close", "closeWith"] as const
+const ENDINGS = ["scope", "scope", "drain", "close", "closeWith"] as const
 type Ending = (typeof ENDINGS)[number]
 
 /** Delays of `base`, twice that, and so on up to `cap`; `most` of them. In milliseconds. */

@@ -18,9 +18,11 @@ export interface Observer {
 
 /** Calls the observer for everything that managed sessions do while `run` runs. */
 export const observing = <A>(observer: Observer, run: () => A): A => {
+  /* eslint-disable @typescript-eslint/unbound-method -- each is called with its object, and put back */
   const { emit } = Managed.prototype
   const { set } = StatusRef.prototype
   const { isNearlyExhausted } = Live.prototype
+  /* eslint-enable @typescript-eslint/unbound-method */
   Managed.prototype.emit = function (event) {
     observer.event(this.status.subscribable, event)
     return emit.call(this, event)
