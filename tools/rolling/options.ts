@@ -34,7 +34,8 @@ same moment. All clients are managed sessions. Servers and many clients are proc
   --help                this text
 
 It prints a line for each replacement, the histogram of the stampede, and one table at the end. The exit code is 1 if a
-promise was broken, and 2 for a wrong option. With the defaults it takes about 8 minutes on two cores.
+promise was broken, and 2 for a wrong option. With the defaults it takes 10 to 20 minutes on two
+cores.
 `
 
 const NUMBERS = {
