@@ -123,7 +123,7 @@ export class ByteQueue {
       const chunk = this.chunks[--index]
       if (chunk === undefined || chunk.length === 0) return false
       left -= chunk.length
-      if (left < 0) kept = chunk.subarray(0, -left)
+      kept = chunk.subarray(0, Math.max(0, -left))
     }
     this.tail = undefined
     this.length -= count
