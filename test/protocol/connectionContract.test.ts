@@ -322,7 +322,7 @@ describe("a shell that follows the header of Connection", () => {
       fc.property(sizes, cuts, fc.integer({ min: 1, max: 3 }), (sizes, cuts, maxOutboundStreams) => {
         let cut = 0
         const world = new World(
-          { window: 4096, maxSendBuffer: 8192, maxOutboundStreams, acceptBacklog: 2 },
+          { window: 4096, maxSendBuffer: 8192, maxOutboundStreams, acceptBacklog: 3 },
           () => cuts[cut++ % cuts.length] ?? 1
         )
         echo(world.server)
