@@ -64,14 +64,10 @@ const LATE_FRAMES = 4
 /** A leaky bucket: charges drain with time. */
 class Bucket {
   private level = 0
-  private since: number
+  /** The time of the last charge. */
+  private since = 0
 
-  constructor(
-    private readonly rate: Rate,
-    now: number
-  ) {
-    this.since = now
-  }
+  constructor(private readonly rate: Rate) {}
 
   /** The charges that have not drained. */
   charged(now: number): number {
@@ -116,11 +112,10 @@ export class Budgets {
     private readonly time: Time,
     readonly exceeded: (reason: string) => void
   ) {
-    const { now } = time
     this.buckets = {
-      reset: new Bucket(options.resetBudget, now),
-      refusal: new Bucket(options.refusalBudget, now),
-      useless: new Bucket(options.uselessFrameBudget, now)
+      reset: new Bucket(options.resetBudget),
+      refusal: new Bucket(options.refusalBudget),
+      useless: new Bucket(options.uselessFrameBudget)
     }
   }
 

@@ -96,16 +96,14 @@ export class Heartbeats {
    */
   echo(): void {
     const { theirs: stream } = this
-    if (stream === undefined || stream.inbound.length === 0) return
+    if (stream === undefined) return
     const { capacity, credit, received, scheduler, time } = this.owners
     const room = MAX_ECHOES - stream.outbound.length
     const length = Math.max(0, Math.min(stream.inbound.length, stream.sendWindow.credit, room))
     let left = length - (length % HEARTBEAT_LENGTH)
     if (left === 0) return
     credit.consumed(stream, left, time.now)
-    while (left > 0) {
-      const bytes = received.take(stream, left)
-      if (bytes === undefined) break
+    for (let bytes = received.take(stream, left); bytes !== undefined; bytes = received.take(stream, left)) {
       left -= bytes.length
       stream.sendWindow.consume(bytes.length)
       stream.outbound.push(bytes)

@@ -130,6 +130,17 @@ describe("dropping the last bytes of a byte queue", () => {
     equal(queue.take(), pattern(7))
   })
 
+  it("is refused if the queue holds fewer, and nothing is dropped", () => {
+    const queue = new ByteQueue()
+    assert.isFalse(queue.dropLast(1))
+    for (const piece of [pattern(3000), pattern(3000, 3000)]) queue.push(piece)
+    assert.isFalse(queue.dropLast(6001))
+    equal(queue.take(), pattern(3000))
+    assert.isFalse(queue.dropLast(3001))
+    assert.strictEqual(queue.length, 3000)
+    assert.deepStrictEqual(drain(queue), [pattern(3000, 3000)])
+  })
+
   it("dropping nothing changes nothing", () => {
     const queue = new ByteQueue()
     queue.dropLast(0)

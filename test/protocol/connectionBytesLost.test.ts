@@ -60,14 +60,27 @@ describe("bytes whose memory is detached before they are sent", () => {
     write(client, stream, bytes)
     client.connection.finish(stream)
     client.connection.close()
+    client.events()
     detach(bytes)
     const sent = [...client.sent(), ...client.sent()]
+    assert.deepStrictEqual(client.events(), ["BytesLost 3", "Ended: Closed"])
     assert.include(sent, "RST 3 code 2")
     assert.isTrue(sent.some((line) => line.startsWith("GOAWAY")))
     assert.isFalse(sent.some((line) => line.includes("FIN")))
     assert.strictEqual(client.connection.end?._tag, "Closed")
     assertAtRest(client.connection)
   })
+})
+
+it("bytes that are lost while the session closes send no RST if the SYN was not sent", () => {
+  const client = new Scripted("client")
+  const bytes = new Uint8Array(3000)
+  write(client, client.open(), bytes)
+  client.connection.close()
+  detach(bytes)
+  const sent = [...client.sent(), ...client.sent()]
+  assert.isFalse(sent.some((line) => line.startsWith("RST")))
+  assert.isTrue(sent.some((line) => line.startsWith("GOAWAY")))
 })
 
 it("received bytes whose memory is detached before they are read reset their stream, instead of ending it", () => {

@@ -41,6 +41,15 @@ describe("draining a connection", () => {
     assert.deepStrictEqual(server.events(), ["Finished 2", "Idle"])
   })
 
+  it("waits for the streams of both sides, also if each has as many", () => {
+    const server = new Scripted("server").receive(syn(3))
+    server.open()
+    server.sent()
+    server.connection.drain()
+    assert.deepStrictEqual(server.events(), ["Opened 3"])
+    assert.deepStrictEqual(server.sent(), ["GOAWAY last 3 code 0", FILLER])
+  })
+
   const endings: ReadonlyArray<readonly [name: string, end: (server: Scripted) => void]> = [
     ["a reset by the peer", (server) => server.receive(rst(3, 6))],
     ["a reset by this side", (server) => server.connection.reset(server.stream(3), 6)],

@@ -3,7 +3,7 @@ import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.
 import type { OpenResult } from "../../src/protocol/results.js"
 import { StreamCore } from "../../src/protocol/streams/streamCore.js"
 import type { Frame } from "../../src/protocol/wire/frame.js"
-import { data, goAway, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
+import { data, goAway, goAwayFiller, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import type { Overrides } from "../support/protocol/options.js"
 import { Pair } from "../support/protocol/pair.js"
 import { assertAtRest, Scripted } from "../support/protocol/scripted.js"
@@ -327,6 +327,60 @@ describe("heartbeats of this side", () => {
       client.connection.tick(now, 7)
       assert.strictEqual(client.connection.end, undefined)
     }
+  })
+})
+
+describe("after the peer's GOAWAY, a due heartbeat", () => {
+  const heartbeat = { interval: 1000, tolerance: 2000 }
+  const left = (overrides: Overrides = {}): Scripted => client({ heartbeat, ...overrides }).receive(goAway(0, 0))
+
+  it("is a SYN without type and payload, whose refusal shows that the peer is alive", () => {
+    const session = left()
+    for (const id of [3, 5, 7]) {
+      session.tick(1000)
+      assert.deepStrictEqual(session.sent(), [`SYN ${id} (0)`])
+      session.tick(1000).receive(rst(id, 5))
+    }
+    assert.isUndefined(session.connection.end)
+    assert.deepStrictEqual(session.events(), ["GoneAway last 0 code 0"])
+    assertAtRest(session.connection)
+  })
+
+  it("replaces an older one that the peer has not refused", () => {
+    const session = client({ heartbeat }).receive(goAway(99, 0)).tick(1000)
+    assert.deepStrictEqual(session.sent(), ["SYN 3 (0)"])
+    session.receive(goAwayFiller).tick(1000)
+    assert.deepStrictEqual(session.sent(), ["RST 3 code 6", "SYN 5 (0)"])
+    assert.strictEqual(session.connection.stats().tableSize, 1)
+  })
+
+  it("that the peer does not refuse makes it dead, although its heartbeats are known", () => {
+    const session = left().tick(1000)
+    session.sent()
+    session.tick(2000)
+    const { end } = session.connection
+    assert.deepStrictEqual(end, { _tag: "Dead", reason: "Heartbeat", silentFor: 3000, since: 0 })
+  })
+
+  it("is not sent on an untyped session, while this side closes, or without a free id: then silence proves nothing", () => {
+    const exhausted = client({ heartbeat, firstStreamId: 0x7fffffff })
+    opened(exhausted.connection.open(0))
+    exhausted.sent()
+    const closing = left()
+    for (const session of [left({ typed: false }), exhausted.receive(goAway(0x7fffffff, 0)), closing]) {
+      if (session === closing) session.connection.close()
+      session.tick(1000)
+      assert.isFalse(session.sent().some((line) => line.startsWith("SYN")))
+      session.tick(2000)
+      assert.notStrictEqual(session.connection.end?._tag, "Dead")
+    }
+  })
+
+  it("is an ordinary heartbeat before the GOAWAY", () => {
+    const session = client({ heartbeat, peerWindow: 7 }).tick(1000)
+    assert.deepStrictEqual(session.sent(), [])
+    session.receive(goAway(0, 0)).tick(1000)
+    assert.deepStrictEqual(session.sent(), ["SYN 3 (0)"])
   })
 })
 

@@ -217,6 +217,14 @@ describe("the pieces of DATA", () => {
     ])
   })
 
+  it("a whole frame after another frame is one piece", () => {
+    assert.deepStrictEqual(decode(SENTINEL + "0000021100000003 6162" + SENTINEL), [
+      sentinel,
+      whole("6162", { fin: true }),
+      sentinel
+    ])
+  })
+
   it("a header in two chunks that is followed by payload gives one first piece", () => {
     const decoder = new Decoder()
     assert.deepStrictEqual(decoder.push(fromHex("00000210")), [])

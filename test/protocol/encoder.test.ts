@@ -98,6 +98,80 @@ describe("the chunks of a batch", () => {
   })
 })
 
+describe("the pieces of a DATA frame", () => {
+  const piece = (payload: Uint8Array, place: { readonly first?: boolean; readonly last?: boolean }): Frame => ({
+    ...data(3, payload, { fin: true }),
+    length: 5,
+    first: place.first === true,
+    last: place.last === true
+  })
+  const first = piece(bytesOf("he"), { first: true })
+  const middle = piece(bytesOf("l"), {})
+  const last = piece(bytesOf("lo"), { last: true })
+
+  it("have one header, with the length of the whole frame", () => {
+    assert.strictEqual(
+      hexOf(first, middle, last, rst(5, 6)),
+      "0000051100000003" + "68656c6c6f" + "000004000000000500000006"
+    )
+    assert.deepStrictEqual([first, middle, last].map(encodedLength), [10, 1, 2])
+  })
+
+  it("may be in two batches", () => {
+    assert.strictEqual(hexOf(first), "0000051100000003" + "6865")
+    assert.strictEqual(hexOf(middle, last, rst(5, 6)), "6c6c6f" + "000004000000000500000006")
+  })
+
+  it("may start with a header without payload", () => {
+    assert.strictEqual(hexOf(piece(bytesOf(""), { first: true })), "0000051100000003")
+  })
+
+  it("are passed by reference from 8 KiB, with their header before the first", () => {
+    const whole = { ...data(3, pattern(20_000)), length: 30_000, last: false }
+    const rest = { ...whole, payload: pattern(10_000, 7), first: false, last: true }
+    const chunks = encode([whole, rest, rst(5, 6)])
+    assert.strictEqual(chunks[1], whole.payload)
+    assert.strictEqual(chunks[2], rest.payload)
+    assert.deepStrictEqual(
+      [chunks[0], chunks[3]].map((chunk) => toHex(chunk ?? bytesOf(""))),
+      ["0075301000000003", "000004000000000500000006"]
+    )
+  })
+})
+
+describe("a payload that does not have its announced length would be read as frames, so it is refused", () => {
+  const announced = (length: number, payload: string, first = true, last = true): Frame => ({
+    ...data(3, bytesOf(payload)),
+    length,
+    first,
+    last
+  })
+  const says = (frames: ReadonlyArray<Frame>, message: string) =>
+    assert.throws(() => encode(frames), RangeError, message)
+  const has = (count: number) => `DATA on stream 3 announces 5 bytes of payload, but has ${count}`
+
+  it("if it is shorter", () => {
+    says([announced(5, "hell")], has(4))
+    says([announced(5, "")], has(0))
+    says([rst(5, 6), data(3, bytesOf("hello")), announced(5, "hell")], has(4))
+  })
+
+  it("if it is longer, also in a piece that is not the last", () => {
+    says([announced(5, "hello!")], has(6))
+    says([announced(5, "hello!", true, false)], has(6))
+  })
+
+  it("if its pieces are shorter or longer together, also with another frame between them", () => {
+    says([announced(5, "he", true, false), announced(5, "ll", false)], has(4))
+    says([announced(5, "he", true, false), rst(5, 6), announced(5, "ll", false)], has(4))
+    says([announced(5, "he", true, false), announced(5, "llo!", false)], has(6))
+  })
+
+  it("if a piece follows a complete frame", () => {
+    says([announced(5, "hello"), announced(5, "!", false)], has(6))
+  })
+})
+
 // --- against the slow way
 
 const naive = (frame: Frame): Uint8Array => {

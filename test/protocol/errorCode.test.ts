@@ -1,5 +1,5 @@
 import { assert, it } from "@effect/vitest"
-import { ErrorCode, errorCodeName } from "../../src/protocol/wire/errorCode.js"
+import { ErrorCode, errorCodeName, showErrorCode } from "../../src/protocol/wire/errorCode.js"
 
 const names = [
   "NoError",
@@ -38,4 +38,9 @@ it("a code without a name is shown in hexadecimal", () => {
   assert.strictEqual(errorCodeName(16), "0x10")
   assert.strictEqual(errorCodeName(0xff), "0xff")
   assert.strictEqual(errorCodeName(0xffffffff), "0xffffffff")
+})
+
+it("a code is shown with its name and its number", () => {
+  assert.strictEqual(showErrorCode(ErrorCode.InternalError), "InternalError (2)")
+  assert.strictEqual(showErrorCode(0x63), "0x63 (99)")
 })

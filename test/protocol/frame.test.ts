@@ -66,3 +66,16 @@ it("goAway makes a GOAWAY frame, with and without debug bytes", () => {
 it("the filler after a GOAWAY is an empty frame of type 15 on stream 0", () => {
   assert.deepStrictEqual(Frame.goAwayFiller, { _tag: "Unknown", type: 15, flags: 0, streamId: 0, length: 0 })
 })
+
+it("the debug bytes of a text are at most 256, and end with a whole character", () => {
+  assert.deepStrictEqual(Frame.debugBytes("größer"), new TextEncoder().encode("größer"))
+  assert.strictEqual(Frame.debugBytes("x".repeat(300)).length, 256)
+  assert.strictEqual(Frame.debugText(Frame.debugBytes(`x${"ö".repeat(200)}`)), `x${"ö".repeat(127)}`)
+})
+
+it("an incomplete last character of debug bytes is not shown", () => {
+  const bytes = new TextEncoder().encode("über 日")
+  assert.strictEqual(Frame.debugText(bytes), "über 日")
+  assert.strictEqual(Frame.debugText(bytes.subarray(0, -1)), "über ")
+  assert.strictEqual(Frame.debugText(bytes.subarray(0, 1)), "")
+})

@@ -62,6 +62,15 @@ describe("heartbeats of this side", () => {
     assert.strictEqual(owners.capacity.queued, 4)
   })
 
+  it("wait for their answer by number, until it arrives", () => {
+    const owners = make()
+    const stream = open(owners)
+    owners.heartbeats.send(stream, 7)
+    assert.deepStrictEqual([owners.heartbeats.awaits(7), owners.heartbeats.awaits(8)], [true, false])
+    owners.heartbeats.arrived(stream, encodeUint32(7))
+    assert.isFalse(owners.heartbeats.awaits(7))
+  })
+
   it("an answer gives the round trip, and shows that the peer knows heartbeats", () => {
     const owners = make()
     const stream = open(owners)
@@ -169,6 +178,18 @@ describe("heartbeats of the peer", () => {
     assert.strictEqual(stream.outbound.length, MAX_ECHOES)
   })
 
+  it("wait as copies: a transport that uses its chunk again does not change them, and they do not keep it alive", () => {
+    const owners = make()
+    const stream = opened(owners, 3, 4)
+    owners.heartbeats.begin(stream)
+    const chunk = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)
+    owners.heartbeats.arrived(stream, chunk)
+    chunk.fill(0)
+    stream.sendWindow.grow(4, 4)
+    owners.heartbeats.echo()
+    assert.deepStrictEqual(taken(owners), [1, 2, 3, 4, 5, 6, 7, 8])
+  })
+
   it("are answered again on a new stream after the peer has reset the first", () => {
     const server = new Scripted("server", { typed: true })
     const syn = (id: number) => server.receive(data(id, Uint8Array.of(255, 255, 255, 255, 0, 0, 0, 7), { syn: true }))
@@ -176,6 +197,29 @@ describe("heartbeats of the peer", () => {
     server.receive(rst(3, 6))
     syn(5)
     assert.deepStrictEqual(server.sent(), ["DATA 5 (4)"])
+  })
+})
+
+describe("a probe", () => {
+  it("drops the bytes that the peer sends on it, and grants their credit", () => {
+    const owners = make()
+    const probe = open(owners)
+    owners.heartbeats.probe = probe
+    probe.receiveWindow.receive(WINDOW)
+    owners.heartbeats.arrived(probe, new Uint8Array(WINDOW))
+    assert.strictEqual(owners.received.held, 0)
+    assert.strictEqual(probe.receiveWindow.available, WINDOW)
+    assert.deepStrictEqual(events(owners), [])
+  })
+
+  it("ends with its stream, and not with another", () => {
+    const owners = make()
+    const probe = open(owners)
+    owners.heartbeats.probe = probe
+    owners.streamEndings.resetByPeer(opened(owners, 3), ErrorCode.NoError)
+    assert.strictEqual(owners.heartbeats.probe, probe)
+    owners.streamEndings.resetByPeer(probe, ErrorCode.StreamRefused)
+    assert.isUndefined(owners.heartbeats.probe)
   })
 })
 

@@ -108,6 +108,16 @@ describe("the time limit of a write", () => {
     assert.deepStrictEqual(check(liveness, 30_500), dead("WriteStalled", 30_000, 500))
   })
 
+  it("a write is in progress until the transport has accepted it", () => {
+    const liveness = make()
+    const seen = [liveness.isWriting]
+    liveness.writeBegan(START)
+    seen.push(liveness.isWriting)
+    liveness.writeEnded()
+    seen.push(liveness.isWriting)
+    assert.deepStrictEqual(seen, [false, true, false])
+  })
+
   it("an accepted write has no limit", () => {
     const liveness = make(silent)
     liveness.writeBegan(START)

@@ -57,6 +57,16 @@ describe("ids of the peer in order", () => {
   })
 })
 
+it("an id of the peer was used if it was marked: not in a gap, and not above the highest", () => {
+  const ids = new PeerStreamIds("odd", MAX_INTERVALS)
+  const used = (): ReadonlyArray<number> => [1, 3, 5, 7, 9, 11, 13].filter((id) => ids.isUsed(id))
+  assert.deepStrictEqual(used(), [])
+  for (const id of [1, 7, 11]) ids.use(id)
+  assert.deepStrictEqual(used(), [1, 7, 11])
+  ids.use(5)
+  assert.deepStrictEqual(used(), [1, 5, 7, 11])
+})
+
 describe("ids of the peer out of order", () => {
   it("a skipped id is new once, and does not change the highest id", () => {
     const ids = new PeerStreamIds("odd", MAX_INTERVALS)

@@ -69,3 +69,59 @@ describe("the limit on unread bytes", () => {
     assert.strictEqual(asked, 1)
   })
 })
+
+describe("received bytes are kept as a view of their chunk, or copied", () => {
+  const KIB = 1024
+
+  /** The bytes of one chunk, held for streams: whether each piece is a view. */
+  const views = (
+    size: number,
+    pieces: ReadonlyArray<readonly [from: number, length: number, waiting?: boolean]>
+  ): ReadonlyArray<boolean> => {
+    const buffer = new ReceiveBuffer(Infinity)
+    const chunk = new Uint8Array(size)
+    return pieces.map(([from, length, waiting], index) => {
+      const one = stream(2 * index + 2)
+      if (waiting === true) one.reading = "Waiting"
+      buffer.hold(one, chunk.subarray(from, from + length))
+      return buffer.take(one)?.buffer === chunk.buffer
+    })
+  }
+
+  it("more than half of a chunk is a view, less is copied", () => {
+    assert.deepStrictEqual(views(4000, [[0, 4000]]), [true])
+    assert.deepStrictEqual(views(4000, [[2000, 2000]]), [true])
+    assert.deepStrictEqual(views(4000, [[2001, 1999]]), [false])
+  })
+
+  it("from 8 KiB on, a part is a view for a reader that waits", () => {
+    const at = 64 * KIB - 8 * KIB
+    assert.deepStrictEqual(views(64 * KIB, [[at, 8 * KIB, true]]), [true])
+    assert.deepStrictEqual(views(64 * KIB, [[at, 8 * KIB]]), [false])
+    assert.deepStrictEqual(views(64 * KIB, [[at, 8 * KIB - 1, true]]), [false])
+  })
+
+  it("a part is copied if more than half of the chunk follows, which may become the view", () => {
+    assert.deepStrictEqual(views(64 * KIB, [[0, 20 * KIB, true]]), [false])
+    assert.deepStrictEqual(views(64 * KIB, [[20 * KIB, 12 * KIB, true]]), [true])
+    assert.deepStrictEqual(views(64 * KIB, [[20 * KIB, 12 * KIB - 1, true]]), [false])
+  })
+
+  it("only one part of a chunk is a view, so that no two readers share memory", () => {
+    const parts = [
+      [24 * KIB, 20 * KIB, true],
+      [44 * KIB, 20 * KIB, true]
+    ] as const
+    assert.deepStrictEqual(views(64 * KIB, parts), [true, false])
+    assert.deepStrictEqual([...views(64 * KIB, parts.slice(0, 1)), ...views(64 * KIB, parts.slice(1))], [true, true])
+  })
+
+  it("a part that leaves less than 8 KiB is a view each time, because no second view fits", () => {
+    const all = [0, 64 * KIB] as const
+    assert.deepStrictEqual(views(64 * KIB, [all, all]), [true, true])
+    const most = [0, 56 * KIB + 1] as const
+    assert.deepStrictEqual(views(64 * KIB, [most, most]), [true, true])
+    const less = [0, 56 * KIB] as const
+    assert.deepStrictEqual(views(64 * KIB, [less, less]), [true, false])
+  })
+})

@@ -155,7 +155,9 @@ describe("a session that is closed", () => {
       "SessionEnded (Closed), processed maybe",
       "SessionEnded (Closed), processed maybe"
     ])
-    assert.isFalse(world.events().some((event) => event.startsWith("Ended")))
+    const events = world.events()
+    assert.isFalse(events.some((event) => event.startsWith("Ended")))
+    assert.strictEqual(events.filter((event) => event.startsWith("Failed")).length, 3, "no hidden stream is shown")
     const sent = world.sent()
     assert.include(sent, `DATA ${world.known.id} (9000)`)
     assert.isFalse(
@@ -228,6 +230,37 @@ describe("a peer that leaves", () => {
     assert.deepStrictEqual(world.events(), ["GoneAway last 0 code 0"])
     assert.deepStrictEqual(world.failures(), before)
   })
+})
+
+it("the failure of a stream contains the reason of the session's end", () => {
+  const world = new World()
+  const { sessionEndings } = world.owners
+  sessionEndings.peerLeaves(goAway(world.known.id, ErrorCode.NoError, new Uint8Array(0)))
+  sessionEndings.dead(silent)
+  const end = { _tag: "GoneAway", lastStreamId: world.known.id, code: 0, debug: new Uint8Array(0) } as const
+  assert.deepStrictEqual(world.fresh.failure, { _tag: "SessionEnded", end, processed: "no" })
+  assert.deepStrictEqual(world.known.failure, { _tag: "SessionEnded", end: silent, processed: "maybe" })
+  const closed = new World()
+  closed.owners.sessionEndings.close(ErrorCode.NoError, "")
+  const processed = "maybe"
+  assert.deepStrictEqual(closed.known.failure, { _tag: "SessionEnded", end: closed.owners.lifecycle.closed, processed })
+})
+
+it("a GOAWAY on a stream is not Rust's short one, but a violation", () => {
+  const world = new World()
+  const code = ErrorCode.ProtocolError
+  world.owners.sessionEndings.malformed({ ...malformed(FrameType.GoAway), code, streamId: 3 })
+  assert.deepStrictEqual(world.owners.lifecycle.end, { _tag: "Violation", code, detail: "short", initiator: "Local" })
+})
+
+it("a peer that accepts no bytes, or that has left, may have answered a heartbeat", () => {
+  const stalled = new World()
+  stalled.owners.sessionEndings.dead({ ...silent, reason: "WriteStalled" })
+  assert.deepStrictEqual(stalled.owners.lifecycle.end, { ...silent, reason: "WriteStalled" })
+  const left = new World()
+  left.owners.sessionEndings.peerLeaves(goAway(99, ErrorCode.NoError, new Uint8Array(0)))
+  left.owners.sessionEndings.dead(silent)
+  assert.deepStrictEqual(left.owners.lifecycle.end, silent)
 })
 
 it("a dead peer has neverAnswered only if it answered no heartbeat", () => {

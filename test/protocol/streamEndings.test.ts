@@ -201,7 +201,24 @@ describe("a stream that fails leaves nothing behind, and its late frames are ign
     assert.isFalse(lifecycle.isOver)
     streamEndings.resetUnknown(9001, ErrorCode.StreamClosed, "nothing")
     assert.deepStrictEqual(world.events(), ["Ended: Violation 10 by Local"])
+    assert(lifecycle.end?._tag === "Violation")
+    assert.strictEqual(lifecycle.end.detail, "too many RSTs wait to be sent")
     assert.strictEqual(world.owners.scheduler.pendingResets, 0)
+  })
+
+  it("the limit on RSTs that wait counts resets of the peer's streams, but not of this side's", () => {
+    const world = new World({ maxInboundStreams: 10, acceptBacklog: 5000 })
+    const { lifecycle, scheduler, streamEndings } = world.owners
+    const own = Array.from({ length: 5000 }, () => world.local("new"))
+    while (scheduler.hasFrames) world.sent()
+    for (const stream of own) streamEndings.reset(stream, ErrorCode.StreamCancelled)
+    assert.strictEqual(scheduler.pendingResets, 5000)
+    assert.isFalse(lifecycle.isOver)
+    while (scheduler.hasFrames) world.sent()
+    for (let i = 0; i < 4106; i++) streamEndings.reset(world.remote(2 * i + 3), ErrorCode.StreamCancelled)
+    assert.isFalse(lifecycle.isOver)
+    streamEndings.reset(world.remote(9001), ErrorCode.StreamCancelled)
+    assert.isTrue(lifecycle.isOver)
   })
 })
 
@@ -278,7 +295,21 @@ describe("a stream that fails when its session is closed", () => {
     world.burden(stream)
     assert.strictEqual(flush(world, stream), "SessionEnded (Closed), processed maybe")
     assert.strictEqual(world.owners.table.size, 1)
+    assert.deepStrictEqual(stream.failure, { _tag: "SessionEnded", end: { _tag: "Closed" }, processed: "maybe" })
     assert.deepStrictEqual(world.sent().slice(1), [`DATA ${stream.id} (5000)`])
+  })
+
+  it("emits no second end when its FIN is sent", () => {
+    const world = new World()
+    const { backlog, scheduler, streamEndings } = world.owners
+    const stream = world.remote(3)
+    backlog.leave(stream)
+    streamEndings.finReceived(stream)
+    stream.writing = "Finishing"
+    scheduler.schedule(stream)
+    flush(world, stream)
+    assert.deepStrictEqual(world.sent(), ["FIN 3 (0)"])
+    assert.deepStrictEqual(world.events(), [])
   })
 
   it("sends no SYN if it has nothing to send, and then has processed no", () => {
@@ -308,6 +339,32 @@ describe("space for the bytes that a frame announces", () => {
     assert.strictEqual(world.owners.budgets.charged(0).resets, 0)
     assert.isFalse(streamEndings.makeRoom(10_001), "no stream is reset for what cannot fit")
     assert.isUndefined(small.failure)
+  })
+
+  it("is freed by as many resets as are needed", () => {
+    const world = new World({ maxReceiveBuffer: 10_000 })
+    const { received, streamEndings } = world.owners
+    const streams = [3, 5, 7].map((id) => world.remote(id))
+    for (const [i, stream] of streams.entries()) received.hold(stream, new Uint8Array(3000 + i))
+    assert.isTrue(streamEndings.makeRoom(6000))
+    assert.deepStrictEqual(
+      streams.map((stream) => stream.failure !== undefined),
+      [false, true, true]
+    )
+    assert.strictEqual(received.held, 3000)
+  })
+
+  it("is not freed further if an RST ends the session", () => {
+    const world = new World({ maxReceiveBuffer: 10_000, maxInboundStreams: 10 })
+    const { lifecycle, received, streamEndings } = world.owners
+    for (const id of [3, 5]) received.hold(world.remote(id), new Uint8Array(4000))
+    for (let i = 0; i < 4106; i++) streamEndings.resetUnknown(2 * i + 9, ErrorCode.StreamClosed, "nothing")
+    world.events()
+    streamEndings.makeRoom(10_000)
+    assert.isTrue(lifecycle.isOver)
+    const events = world.events()
+    assert.strictEqual(events.length, 3)
+    assert.strictEqual(events.at(-1), "Ended: Violation 10 by Local")
   })
 })
 

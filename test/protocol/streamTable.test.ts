@@ -71,6 +71,32 @@ describe("ids of the peer in the stream table", () => {
   })
 })
 
+describe("the stream table knows which ids were used", () => {
+  const used = (table: StreamTable, ids: ReadonlyArray<number>): ReadonlyArray<number> =>
+    ids.filter((id) => table.wasUsed(id))
+
+  it("by this side: those that it has taken", () => {
+    const client = tableOf("client")
+    assert.deepStrictEqual(used(client, [1, 3, 5]), [1])
+    client.takeLocalId()
+    client.takeLocalId()
+    assert.deepStrictEqual(used(client, [3, 5, 7, 9]), [3, 5])
+    const server = tableOf("server")
+    server.takeLocalId()
+    assert.deepStrictEqual(used(server, [2, 4]), [2])
+  })
+
+  it("by the peer: those of its SYNs, and none between them", () => {
+    const client = tableOf("client")
+    client.useRemoteId(2)
+    client.useRemoteId(8)
+    assert.deepStrictEqual(used(client, [2, 4, 6, 8, 10]), [2, 8])
+    const server = tableOf("server")
+    server.useRemoteId(3)
+    assert.deepStrictEqual(used(server, [1, 3, 5]), [3])
+  })
+})
+
 describe("live streams in the stream table", () => {
   it("are found by their id until they are removed", () => {
     const table = tableOf("client")
@@ -92,9 +118,9 @@ describe("live streams in the stream table", () => {
     const [a, b, c] = [stream(3, "Local"), stream(2, "Remote"), stream(4, "Remote")]
     for (const each of [a, b, c]) table.add(each)
     assert.deepStrictEqual(counts(table), [2, 1, 3])
-    table.remove(b)
+    assert.isTrue(table.remove(b))
     assert.deepStrictEqual(counts(table), [1, 1, 2])
-    table.remove(b)
+    assert.isFalse(table.remove(b))
     assert.deepStrictEqual(counts(table), [1, 1, 2])
     table.remove(a)
     table.remove(c)

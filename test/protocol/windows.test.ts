@@ -104,7 +104,7 @@ describe("a receive window", () => {
   })
 
   it("that has grown grants at half of its first size, or to a near peer at a third of its size", () => {
-    const due = (near: boolean) => (grown: number) => {
+    const due = (near?: boolean) => (grown: number) => {
       const window = new ReceiveWindow(256 * KIB)
       window.grow(grown)
       for (let consumed = KIB; ; consumed += KIB) {
@@ -115,6 +115,32 @@ describe("a receive window", () => {
     const grown = [0, KIB, 128 * KIB, 512 * KIB, 1280 * KIB]
     assert.deepStrictEqual(grown.map(due(true)), [128, 128, 128, 256, 512])
     assert.deepStrictEqual(grown.map(due(false)), [128, 128, 128, 128, 128])
+    assert.deepStrictEqual(grown.map(due()), grown.map(due(false)))
+  })
+
+  it("that grows accepts as many more bytes", () => {
+    const window = new ReceiveWindow(100)
+    window.grow(20)
+    assert.deepStrictEqual([window.size, window.grown, window.available], [120, 20, 120])
+    assert.isTrue(window.receive(120))
+    assert.isFalse(window.receive(1))
+  })
+
+  it("knows that the peer has credit left, if it once had more bytes outstanding", () => {
+    const window = new ReceiveWindow(1000)
+    const consume = (length: number): boolean => {
+      window.receive(length)
+      window.consume(length)
+      return window.leavesCredit
+    }
+    assert.isFalse(consume(300))
+    window.takeAll()
+    assert.isTrue(consume(299))
+    assert.isFalse(consume(1))
+    window.takeAll()
+    assert.isFalse(consume(301))
+    window.takeAll()
+    assert.isTrue(consume(300))
   })
 
   it("grants all consumed bytes, not only the half that made the grant due", () => {

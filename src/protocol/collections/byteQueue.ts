@@ -59,21 +59,21 @@ export class ByteQueue {
       return
     }
     const lastIndex = this.chunks.length - 1
-    const last = lastIndex >= this.head ? this.chunks[lastIndex] : undefined
-    if (this.tail !== undefined && last !== undefined && this.tail.length - this.tailLength >= bytes.length) {
-      this.append(lastIndex, bytes)
+    if (this.tail !== undefined && this.tail.length - this.tailLength >= bytes.length) {
+      this.append(this.tail, lastIndex, bytes)
       return
     }
     this.tail = undefined
+    const last = this.chunks[lastIndex]
     if (last === undefined || last.length === 0 || last.length > SMALL) {
       this.chunks.push(keep === "copy" ? copy(bytes) : bytes)
       return
     }
-    const capacity = Math.max(SMALLEST_TAIL, last.length + bytes.length, Math.min(LARGEST_TAIL, 2 * this.length))
-    this.tail = new Uint8Array(capacity)
+    // enough for both pieces, which have at most SMALL bytes each and are part of the queue's length
+    this.tail = new Uint8Array(Math.max(SMALLEST_TAIL, Math.min(LARGEST_TAIL, 2 * this.length)))
     this.tail.set(last, 0)
     this.tailLength = last.length
-    this.append(lastIndex, bytes)
+    this.append(this.tail, lastIndex, bytes)
   }
 
   /**
@@ -116,32 +116,21 @@ export class ByteQueue {
    * was detached.
    */
   dropLast(count: number): boolean {
-    if (this.isBrokenWithin(count)) return false
+    let index = this.chunks.length
+    let kept = NO_BYTES
+    for (let left = count; left > 0;) {
+      // a taken chunk has length 0, too
+      const chunk = this.chunks[--index]
+      if (chunk === undefined || chunk.length === 0) return false
+      left -= chunk.length
+      kept = chunk.subarray(0, Math.max(0, -left))
+    }
     this.tail = undefined
     this.length -= count
-    let left = count
-    while (left > 0) {
-      const index = this.chunks.length - 1
-      const last = this.chunks[index]
-      if (last === undefined) return true
-      if (last.length > left) {
-        this.chunks[index] = last.subarray(0, last.length - left)
-        return true
-      }
-      left -= last.length
-      this.chunks.length = index
-    }
+    this.chunks.length = index
+    if (kept.length > 0) this.chunks.push(kept)
     if (this.head >= this.chunks.length) this.clear()
     return true
-  }
-
-  private isBrokenWithin(count: number): boolean {
-    for (let index = this.chunks.length - 1, left = count; left > 0; index--) {
-      const chunk = this.chunks[index]
-      if (chunk === undefined || chunk.length === 0) return true
-      left -= chunk.length
-    }
-    return false
   }
 
   /** Removes everything, and returns the number of bytes. */
@@ -155,11 +144,10 @@ export class ByteQueue {
     return dropped
   }
 
-  private append(index: number, bytes: Uint8Array): void {
-    if (this.tail === undefined) return
-    this.tail.set(bytes, this.tailLength)
+  private append(tail: Uint8Array, index: number, bytes: Uint8Array): void {
+    tail.set(bytes, this.tailLength)
     this.tailLength += bytes.length
-    this.chunks[index] = this.tail.subarray(0, this.tailLength)
+    this.chunks[index] = tail.subarray(0, this.tailLength)
   }
 
   private forgetTailIfLast(): void {

@@ -67,9 +67,9 @@ export class StreamIdMap<V> {
    */
   values(): ReadonlyArray<V> {
     const values: Array<V> = []
-    const keys = [...this.pages.keys()].sort((a, b) => (b & 1) - (a & 1) || a - b)
-    for (const key of keys) {
-      for (const value of this.pages.get(key)?.slots ?? []) if (value !== undefined) values.push(value)
+    const pages = [...this.pages].sort(([a], [b]) => (b & 1) - (a & 1) || a - b)
+    for (const [, { slots }] of pages) {
+      for (const value of slots) if (value !== undefined) values.push(value)
     }
     return values
   }

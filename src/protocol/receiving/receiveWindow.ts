@@ -95,7 +95,7 @@ export class ReceiveWindow {
    */
   takeDue(near = false): number {
     if (this.consumed === 0 || this.consumed * 2 < this.assumed) return 0
-    if (near && this.grown > 0 && this.consumed * 3 < this.assumed + this.grown) return 0
+    if (near && this.consumed * 3 < this.assumed + this.grown) return 0
     if (this.assumed < this.conventional && ++this.earlyGrants >= GRANTS_BEFORE_DOUBT) {
       this.assumed = Math.min(this.conventional, this.assumed * 2)
       this.earlyGrants = 0
@@ -113,7 +113,6 @@ export class ReceiveWindow {
 
   /** The increment to send to a peer that stayed silent after the buffer became empty. */
   takeStalled(): number {
-    if (this.consumed === 0) return 0
     // fewer bytes are probably a short message, and not the peer's window
     if (this.consumed >= Math.min(SMALLEST_GUESS, this.conventional / 16)) {
       this.assumed = Math.min(this.assumed, this.consumed)

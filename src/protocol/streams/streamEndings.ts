@@ -88,7 +88,7 @@ export class StreamEndings {
   /** The application has detached the memory of unsent bytes. Resets only their stream. */
   bytesLost(stream: StreamCore): void {
     const { events, scheduler } = this.owners
-    if (stream.isShown) events.emit(new StreamEvent("BytesLost", stream))
+    events.emit(new StreamEvent("BytesLost", stream))
     if (stream.failure === undefined) return this.reset(stream, ErrorCode.InternalError)
     // `close` has failed the stream, and only sends its rest: the RST tells the peer that the rest is missing
     scheduler.unschedule(stream)
@@ -167,7 +167,7 @@ export class StreamEndings {
     const { events, scheduler } = this.owners
     if (stream.inboundEnd === "Fin") scheduler.cancelIncrement(stream.id)
     this.remove(stream)
-    if (stream.isShown) events.emit(new StreamEvent("Finished", stream))
+    events.emit(new StreamEvent("Finished", stream))
   }
 
   // --- every end

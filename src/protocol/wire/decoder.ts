@@ -93,7 +93,7 @@ export class Decoder {
     this.remaining = this.length
     if (!this.begun) {
       this.begun = true
-      const foreign = foreignProtocol(this.headerBytes())
+      const foreign = foreignProtocol(this.header)
       if (foreign !== undefined) {
         return this.fail(ErrorCode.ProtocolError, `the first bytes are ${foreign}, not muxado`, frames)
       }
@@ -135,21 +135,6 @@ export class Decoder {
         })
       }
     }
-  }
-
-  /** The last header, in its wire form. */
-  private headerBytes(): Uint8Array {
-    const { flags, length, streamId, type } = this
-    return Uint8Array.of(
-      length >>> 16,
-      length >>> 8,
-      length,
-      (type << 4) | flags,
-      streamId >>> 24,
-      streamId >>> 16,
-      streamId >>> 8,
-      streamId
-    )
   }
 
   private takePayload(chunk: Uint8Array, at: number, frames: Array<InboundFrame>): number {

@@ -57,8 +57,11 @@ export const encodedLength = (frame: Frame): number => headerLength(frame) + pay
  * the batch is written.
  */
 const owedAfter = (owed: number | undefined, frame: Frame): number | undefined => {
-  if (frame._tag !== "Data" || (owed === undefined && !frame.first)) return owed
-  const left = (frame.first || owed === undefined ? frame.length : owed) - frame.payload.length
+  if (frame._tag !== "Data") return owed
+  const due = frame.first ? frame.length : owed
+  // the header was in an earlier batch
+  if (due === undefined) return undefined
+  const left = due - frame.payload.length
   if (left >= 0 && (left === 0 || !frame.last)) return left
   throw new RangeError(
     `DATA on stream ${frame.streamId} announces ${frame.length} bytes of payload, but has ${frame.length - left}`
@@ -116,12 +119,13 @@ const writeFrame = (block: Uint8Array, at: number, frame: Frame): number => {
 }
 
 const writeData = (block: Uint8Array, at: number, { fin, first, length, payload, streamId, syn }: Data): number => {
+  let place = at
   if (first) {
     writeUint24(block, at, length)
     block[at + 3] = (FrameType.Data << 4) | (syn ? Flag.Syn : 0) | (fin ? Flag.Fin : 0)
     writeUint32(block, at + 4, streamId)
+    place += HEADER_LENGTH
   }
-  const place = first ? at + HEADER_LENGTH : at
   if (payload.length > COPY_LIMIT) return place
   block.set(payload, place)
   return place + payload.length

@@ -18,7 +18,7 @@ export const foreignProtocol = (header: Uint8Array): "HTTP" | "TLS" | "SSH" | un
   if (type === 0x16 && major === 3 && minor <= 4 && (message === 1 || message === 2)) return "TLS"
   const text = String.fromCharCode(...header)
   if (text.startsWith("SSH-")) return "SSH"
-  return HTTP.some((word) => text.startsWith(word.slice(0, header.length))) ? "HTTP" : undefined
+  return HTTP.some((word) => text.startsWith(word)) ? "HTTP" : undefined
 }
 
 /**

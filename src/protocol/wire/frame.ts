@@ -215,21 +215,6 @@ export class Piece implements Data {
 export const rst = (streamId: number, code: ErrorCode): Rst => ({ _tag: "Rst", streamId, code })
 
 /**
- * Makes the DATA frames of one stream the pieces of one frame, with the FIN of the last one.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const pieces = (frames: ReadonlyArray<Data>): ReadonlyArray<Data> => {
-  const length = frames.reduce((sum, { payload }) => sum + payload.length, 0)
-  const syn = frames[0]?.syn === true
-  const fin = frames.at(-1)?.fin === true
-  return frames.map(
-    ({ payload, streamId }, i) => new Piece(streamId, syn, fin, length, payload, i === 0, i === frames.length - 1)
-  )
-}
-
-/**
  * A whole DATA frame.
  *
  * @since 0.1.0

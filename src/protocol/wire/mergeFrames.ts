@@ -6,7 +6,7 @@
  * @since 0.1.0
  */
 import type { Data, Frame } from "./frame.js"
-import { MAX_PAYLOAD_LENGTH, pieces } from "./frame.js"
+import { MAX_PAYLOAD_LENGTH, Piece } from "./frame.js"
 import { newArray } from "../collections/v8.js"
 
 /** Runs that start with a shorter frame are not merged: a header is a small part of the cost of such a frame. */
@@ -24,24 +24,39 @@ export const mergeFrames = (frames: ReadonlyArray<Frame>): ReadonlyArray<Frame> 
   const joined = newArray<Frame>()
   for (const [i, frame] of frames.entries()) {
     if (i < joined.length) continue
-    const end = frame._tag === "Data" ? endOfRun(frame, frames, i + 1) : i + 1
-    if (end === i + 1) joined.push(frame)
-    else joined.push(...pieces(frames.slice(i, end).filter((one) => one._tag === "Data")))
+    if (startsRun(frame)) joined.push(...pieces(runFrom(frame, frames, i + 1)))
+    else joined.push(frame)
   }
   return joined
 }
 
-/** The index after the last frame that can be merged with `first`. `next` is the index after `first`. */
-const endOfRun = (first: Data, frames: ReadonlyArray<Frame>, next: number): number => {
-  if (first.syn || first.payload.length < WORTH_JOINING) return next
-  let end = next
-  let { length } = first.payload
-  for (let last = first; !last.fin; end++) {
-    const frame = frames[end]
-    if (frame?._tag !== "Data" || frame.streamId !== first.streamId || frame.syn) break
-    length += frame.payload.length
+const startsRun = (frame: Frame): frame is Data =>
+  frame._tag === "Data" && !frame.syn && frame.payload.length >= WORTH_JOINING && isWhole(frame)
+
+/** A piece of a frame is never merged, because the other pieces may be in another batch. */
+const isWhole = (frame: Data): boolean => frame.first && frame.payload.length === frame.length
+
+/** `first` and the frames that can be merged with it. `next` is the index after `first`. */
+const runFrom = (first: Data, frames: ReadonlyArray<Frame>, next: number): ReadonlyArray<Data> => {
+  const run = newArray<Data>()
+  run.push(first)
+  let { length } = first
+  for (let at = next, last = first; !last.fin; at++) {
+    const frame = frames[at]
+    if (frame?._tag !== "Data" || frame.syn || frame.streamId !== first.streamId || !isWhole(frame)) break
+    length += frame.length
     if (length > MAX_PAYLOAD_LENGTH) break
+    run.push(frame)
     last = frame
   }
-  return end
+  return run
+}
+
+/** The frames of a run as the pieces of one frame, with the FIN of the last one. */
+const pieces = (run: ReadonlyArray<Data>): ReadonlyArray<Data> => {
+  const length = run.reduce((sum, frame) => sum + frame.length, 0)
+  const fin = run.some((frame) => frame.fin)
+  return run.map(
+    ({ payload, streamId }, i) => new Piece(streamId, false, fin, length, payload, i === 0, i === run.length - 1)
+  )
 }

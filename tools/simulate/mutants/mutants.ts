@@ -189,11 +189,11 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "chunks.push(frame.payload)"
   ),
   inSessions(
-    "protocol/wire/frame",
+    "protocol/wire/mergeFrames",
     "FIN lost when frames are joined",
     "every stream ends on both sides",
-    "frames.at(-1)?.fin === true",
-    "frames[0]?.fin === true"
+    "run.some((frame) => frame.fin)",
+    "run.every((frame) => frame.fin)"
   ),
   inSessions(
     "protocol/wire/mergeFrames",
