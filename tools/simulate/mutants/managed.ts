@@ -62,15 +62,15 @@ export const MANAGED: ReadonlyArray<Mutant> = [
     "slot",
     "verify is skipped",
     "a session takes calls when its peer has answered",
-    "if (verify) yield*",
-    "if (!verify) yield*"
+    "      if (verify)\n",
+    "      if (!verify)\n"
   ),
   mutant(
     "slot",
     "the delays start anew after an early death",
     "only a healthy session starts the delays anew",
-    "error === undefined || (live.age >= this.options.healthyAfter && !asksForCalm(error))",
-    "error === undefined || !asksForCalm(error)"
+    "(live.age >= needed && !asksForCalm(error))",
+    "!asksForCalm(error)"
   ),
   mutant(
     "backoff",
@@ -83,8 +83,8 @@ export const MANAGED: ReadonlyArray<Mutant> = [
     "backoff",
     "EnhanceYourCalm is ignored",
     "an attempt is at least 5 seconds after EnhanceYourCalm",
-    "Option.some(Math.max(LEAST_DELAY, calm,",
-    "Option.some(Math.max(LEAST_DELAY, Math.min(calm, 0),"
+    "(Math.max(LEAST_DELAY, calm,",
+    "(Math.max(LEAST_DELAY, Math.min(calm, 0),"
   ),
   // --- replacing a session
   mutant(
@@ -139,8 +139,8 @@ export const MANAGED: ReadonlyArray<Mutant> = [
     "serving",
     "a new session is not served",
     "serve continues across sessions",
-    "    for (const server of this.servers) source.subscribe(server)\n    // the peer",
-    "    // the peer"
+    "    for (const server of this.servers) source.subscribe(server)\n    // streams",
+    "    // streams"
   ),
   mutant(
     "serving",

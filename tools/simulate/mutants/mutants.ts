@@ -421,18 +421,18 @@ export const MUTANTS: ReadonlyArray<Mutant> = [
     "stream.onFailure = undefined"
   ),
   inSessions(
-    "internal/session/serve",
+    "internal/session/handling",
     "place of a handler not given back",
     "as many handlers as there may be",
-    "    this.source.release(this)\n",
-    "    if (stream.core.failure === undefined) this.source.release(this)\n"
+    "    this.freePlace()\n",
+    "    if (this.stream.failure === undefined) this.freePlace()\n"
   ),
   inSessions(
     "internal/session/acceptors",
     "stream lost when accept is interrupted",
     "interruption leaks no stream",
-    "      return Effect.succeed(next)",
-    "      return restore(Effect.as(Effect.yieldNow(), next))"
+    "return Effect.succeed(next)",
+    "return restore(Effect.as(Effect.yieldNow(), next))"
   ),
   inSessions(
     "internal/session/openQueue",
