@@ -71,7 +71,8 @@ export class Calls {
           if (again === undefined || (again.on === "SameSession" && !this.budget.spend())) return Effect.fail(error)
           return Effect.matchEffect(driver.next(again.error), {
             onFailure: () => Effect.fail(error),
-            onSuccess: () => Effect.zipRight(Metric.increment(metrics.streamsMoved), attempt)
+            onSuccess: () =>
+              again.on === "SameSession" ? attempt : Effect.zipRight(Metric.increment(metrics.streamsMoved), attempt)
           })
         })
       })
