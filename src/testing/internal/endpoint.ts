@@ -193,7 +193,9 @@ export const waitFor = (latch: Latch, clock: Clock.Clock, now: number, until: nu
     : // Other operations that wait for the latch check again too, and wait again. Whole milliseconds, because a
       // duration of less than half a nanosecond is 0: the time would never come.
       Effect.acquireUseRelease(
-        Effect.fork(Effect.interruptible(Effect.map(clock.sleep(Duration.millis(Math.ceil(until - now))), () => latch.open()))),
+        Effect.fork(
+          Effect.interruptible(Effect.map(clock.sleep(Duration.millis(Math.ceil(until - now))), () => latch.open()))
+        ),
         () => latch.await,
         (timer) => Effect.sync(() => interruptNow(timer))
       )
