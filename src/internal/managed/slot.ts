@@ -345,13 +345,15 @@ export class Slot<E, R> {
       const isKept = reconnect !== defaultReconnect || openTimeout === "FailFast" || asksForCalm(error)
       const sooner = isKept ? Infinity : Math.max(LEAST_DELAY, Math.ceil(yield* Random.nextRange(0, openTimeout / 2)))
       const { hasCalls } = this.owner
-      const millis = hasCalls ? Math.min(delay, sooner) : delay
-      const until = (yield* Clock.currentTimeMillis) + millis
+      const wait = hasCalls ? Math.min(delay, sooner) : delay
+      const began = yield* millis
+      const until = (yield* Clock.currentTimeMillis) + wait
       this.enter({ _tag: "Backoff", attempt: this.failures, until, lastError: error })
-      const over = race(this.hurried.wait, Effect.sleep(millis))
-      if (hasCalls || millis <= sooner) return yield* over
+      const over = race(this.hurried.wait, Effect.sleep(wait))
+      if (hasCalls || wait <= sooner) return yield* over
       const isCalled = yield* race(Effect.as(over, false), Effect.as(this.wanted.wait, true))
-      const left = until - (yield* Clock.currentTimeMillis)
+      // by the monotonic clock: the wall clock may have been set
+      const left = Math.ceil(wait - ((yield* millis) - began))
       if (isCalled && left > 0) yield* this.rest(error, left)
     })
   }

@@ -105,7 +105,8 @@ export class Client {
       case "Connecting":
         return this.insist(after.attempt >= 1, `attempt ${after.attempt}`)
       case "Backoff":
-        return this.backsOff(after.attempt, after.until - now - wallAhead)
+        // a delay that is shortened may be nearly over
+        return before._tag === "Backoff" ? undefined : this.backsOff(after.attempt, after.until - now - wallAhead)
       case "Failed":
         return this.insist(isDenied(after.error) || this.profile.delays !== undefined, "Failed, and no error was final")
       default:

@@ -21,7 +21,8 @@ const TABLE: { readonly [T in Tag]: Row } = {
     onDemand: [],
     several: ["Connecting", "Idle"]
   },
-  Backoff: { always: ["Connecting", "Draining"], onDemand: ["Idle"], several: ["Backoff", "Moving", "Failed"] },
+  // `Backoff`: a call waits, and the default delay is shortened for it
+  Backoff: { always: ["Backoff", "Connecting", "Draining"], onDemand: ["Idle"], several: ["Moving", "Failed"] },
   Connected: {
     // `Backoff`: the session was lost. `Connecting`: the delay of a slot whose session was lost is over
     always: ["Moving", "Backoff", "Failed", "Draining"],
