@@ -230,8 +230,7 @@ export class Connection {
 
   /** Takes back the last bytes of a stream. False if some were sent or detached, or if the stream has failed. */
   withdraw(stream: StreamCore, length: number): boolean {
-    if (stream.failure !== undefined || stream.outbound.length < length) return false
-    if (!stream.outbound.dropLast(length)) return false
+    if (stream.failure !== undefined || !stream.outbound.dropLast(length)) return false
     stream.sendWindow.refund(length)
     this.owners.capacity.release(length)
     if (!stream.hasOutput) this.owners.scheduler.unschedule(stream)

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { encodeUint32, HEARTBEAT_TYPE } from "../../src/protocol/wire/heartbeat.js"
-import { data, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
+import { data, goAway, goAwayFiller, rst, windowIncrement } from "../../src/protocol/wire/frame.js"
 import type { Overrides } from "../support/protocol/options.js"
 import { Scripted } from "../support/protocol/scripted.js"
 import { bytesOf } from "../support/protocol/text.js"
@@ -259,6 +259,39 @@ describe("the budget of useless frames", () => {
     assert.isUndefined(client.connection.end)
     assert.strictEqual(client.connection.stats().charged.uselessFrames, 0)
   })
+})
+
+describe("what is not charged", () => {
+  const useless = (session: Scripted): number => session.connection.stats().charged.uselessFrames
+
+  it("the first GOAWAY; later ones are", () => {
+    const client = new Scripted("client").receive(goAway(0, 0))
+    assert.strictEqual(useless(client), 0)
+    client.receive(goAway(0, 0))
+    assert.strictEqual(useless(client), 1)
+  })
+
+  it("a FIN on the heartbeat stream of this side", () => {
+    const client = new Scripted("client", { typed: true })
+    client.connection.ping(1, 0)
+    client.sent()
+    client.receive(data(3, undefined, { fin: true }))
+    assert.deepStrictEqual(client.sent(), ["RST 3 code 6"])
+    assert.strictEqual(client.connection.stats().charged.resets, 0)
+  })
+})
+
+it("a frame on a stream whose SYN was not sent is useless, and does nothing to the stream", () => {
+  for (const frame of [windowIncrement(3, 5), windowIncrement(3, 0), rst(3, 6), data(3, new Uint8Array(9))]) {
+    const client = new Scripted("client")
+    const stream = client.open()
+    client.receive(frame)
+    assert.deepStrictEqual([stream.failure, stream.answered, stream.sendWindow.credit], [undefined, false, 262_144])
+    assert.deepStrictEqual(client.sent(), ["SYN 3 (0)"])
+    // the stream has paid for 4 useless frames in advance, and each one was charged
+    for (let i = 0; i < 4; i++) client.receive(goAwayFiller)
+    assert.strictEqual(client.connection.stats().charged.uselessFrames, 1)
+  }
 })
 
 describe("the budget of increments", () => {

@@ -217,3 +217,42 @@ describe("streams that end before their SYN is sent", () => {
     assert.deepStrictEqual(client.connection.read(second), { _tag: "Bytes", bytes: Uint8Array.of(1) })
   })
 })
+
+it("the reason of a session that ends for an id names the id and its fault", () => {
+  const details = [
+    new Scripted("server").receive(syn(4)),
+    new Scripted("server").receive(syn(3), syn(3)),
+    new Scripted("server", { maxIdGaps: 0 }).receive(syn(9))
+  ].map(({ connection: { end } }) => (end?._tag === "Violation" ? end.detail : end?._tag))
+  assert.deepStrictEqual(details, [
+    "SYN on stream 4: its sender may not open ids of this parity",
+    "SYN on stream 3, which was used before",
+    "SYN on stream 9 leaves more gaps in the stream ids than maxIdGaps allows"
+  ])
+})
+
+describe("the suspicion that only one side is typed", () => {
+  const fin = (id: number): Frame => data(id, bytesOf("hi"), { syn: true, fin: true })
+  const heartbeat = (id: number): Frame => data(id, Uint8Array.of(255, 255, 255, 255), { syn: true })
+
+  it("arises on a typed side if a stream ends before its type, and names the first such stream", () => {
+    const server = new Scripted("server", { typed: true })
+    server.receive(data(3, Uint8Array.of(0, 0, 0, 1), { syn: true, fin: true }))
+    assert.isUndefined(server.connection.suspicion)
+    server.receive(fin(5), fin(7))
+    assert.strictEqual(
+      server.connection.suspicion,
+      "stream 5 ended before its 4-byte type: the peer seems to be untyped, and this side is typed"
+    )
+  })
+
+  it("arises on an untyped side if a stream starts with the type of heartbeats, and names the first such stream", () => {
+    const server = new Scripted("server").receive(syn(3, "hello"))
+    assert.isUndefined(server.connection.suspicion)
+    server.receive(heartbeat(5), heartbeat(7))
+    assert.strictEqual(
+      server.connection.suspicion,
+      "stream 5 starts with the heartbeat type: the peer seems to be typed, and this side is untyped"
+    )
+  })
+})

@@ -240,3 +240,62 @@ it("a reset of thousands of streams at once by this side is not charged to the p
   assert.strictEqual(client.connection.end, undefined)
   assert.strictEqual(client.frames().length, 5000)
 })
+
+describe("a stream that has ended", () => {
+  it("is not reset: its accepted bytes are still sent while the session closes", () => {
+    const client = new Scripted("client")
+    const stream = client.open()
+    client.write(stream, 3000)
+    client.connection.close()
+    client.events()
+    client.connection.reset(stream, 6)
+    client.connection.bytesLost(stream)
+    assert.deepStrictEqual(client.events(), [])
+    assert.deepStrictEqual(client.sent().slice(0, 1), ["SYN 3 (3000)"])
+  })
+
+  it("is not reset because the bytes of a write were lost; an open one is", () => {
+    const client = new Scripted("client")
+    const [open, ended] = [client.open(), client.open()]
+    client.sent()
+    client.receive(rst(ended.id, 6))
+    client.events()
+    for (const stream of [open, ended]) client.connection.bytesLost(stream)
+    assert.deepStrictEqual(client.sent(), [`RST ${open.id} code 2`])
+    assert.deepStrictEqual(client.events(), [
+      `BytesLost ${open.id}`,
+      `Failed ${open.id}: Reset 2 by Local, processed maybe`
+    ])
+  })
+})
+
+describe("refusing a stream that the application has not seen", () => {
+  const refused = (code?: number, before: (server: Scripted) => void = () => undefined) => {
+    const server = new Scripted("server").receive(data(3, new Uint8Array(0), { syn: true }))
+    before(server)
+    server.connection.refuse(server.stream(3), code)
+    const { backlog, charged } = server.connection.stats()
+    return { backlog, refusals: charged.refusals, sent: server.sent().filter((line) => line.startsWith("RST")) }
+  }
+
+  it("frees its place in the backlog, and is free because nothing serves it", () => {
+    assert.deepStrictEqual(refused(), { backlog: 0, refusals: 0, sent: ["RST 3 code 5"] })
+  })
+
+  it("is charged because the backlog is full, unless this side leaves", () => {
+    assert.deepStrictEqual(refused(9), { backlog: 0, refusals: 1, sent: ["RST 3 code 9"] })
+    const leaving = refused(9, (server) => server.connection.drain())
+    assert.deepStrictEqual(leaving, { backlog: 0, refusals: 0, sent: ["RST 3 code 9"] })
+  })
+
+  it("can follow later, if the stream has to wait although it was expected to be taken", () => {
+    const server = new Scripted("server")
+    server.connection.setAcceptCapacity(1)
+    server.receive(data(3, new Uint8Array(0), { syn: true }))
+    assert.strictEqual(server.connection.stats().backlog, 0)
+    server.connection.defer(server.stream(3))
+    assert.strictEqual(server.connection.stats().backlog, 1)
+    server.connection.refuse(server.stream(3))
+    assert.strictEqual(server.connection.stats().backlog, 0)
+  })
+})

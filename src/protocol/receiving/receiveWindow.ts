@@ -94,7 +94,7 @@ export class ReceiveWindow {
    * for it a grown window waits until a third is consumed.
    */
   takeDue(near = false): number {
-    if (this.consumed === 0 || this.consumed * 2 < this.assumed) return 0
+    if (this.consumed * 2 < this.assumed) return 0
     if (near && this.consumed * 3 < this.assumed + this.grown) return 0
     if (this.assumed < this.conventional && ++this.earlyGrants >= GRANTS_BEFORE_DOUBT) {
       this.assumed = Math.min(this.conventional, this.assumed * 2)
