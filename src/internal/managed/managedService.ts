@@ -113,7 +113,7 @@ export interface WithStreamOptions extends OpenOptions {
  * - `Backoff`: the next attempt starts at `until`.
  * - `Connected`: `sessions` sessions take new streams. `since` and `peer` are those of the oldest.
  * - `Moving`: the session is being replaced, because the peer leaves, or because of its age or its ids. If the peer
- *   leaves, new calls wait for the replacement, also while there is no server.
+ *   leaves, new calls wait for the replacement. After a first failed attempt, `Backoff` follows.
  * - `Failed`: `isFinal` returned true. `reconnect` starts again.
  * - `Draining`: the program has called `drain`, or the scope closes.
  * - `Closed`: it is over.
