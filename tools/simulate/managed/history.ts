@@ -45,6 +45,8 @@ export class History {
 
   see(event: ManagedSession.Event): void {
     const { now } = this.run.engine
+    // a probe may still run when its session is lost
+    if (event._tag === "ProbeFailed") return
     this.insist(!this.isOver, `${event._tag} after it gave up`)
     this.hasFailed = event._tag === "ConnectFailed" && this.options.isFinal && isDenied(event.error)
     switch (event._tag) {
@@ -68,8 +70,6 @@ export class History {
       }
       case "Moving":
         return this.moving(event.reason, this.ageOf(event._tag))
-      case "ProbeFailed":
-        return
       case "GaveUp":
         this.isOver = true
         this.insist((this.options.delays?.most ?? Infinity) < Infinity, "it gave up, and its schedule has no end")
