@@ -132,7 +132,9 @@ const attempt = (desk: Desk, call: Call, { disturbed, retry }: Manner): Effect.E
 /** A call waits for a session up to `openTimeout`, and for the probes of the sessions that it tries. */
 const inTime = ({ client, world }: Desk, began: number, what: string): void => {
   const { now } = client.run.engine
-  const { connectTimeout, openTimeout, probeTimeout, verify } = client.profile
+  const { connectTimeout, maxOutboundStreams, openTimeout, probeTimeout, verify } = client.profile
+  // a call can wait for the end of another one
+  if (maxOutboundStreams < 1024) return
   // a session that is not verified can fail its probe, and so can the next one
   if (openTimeout === "FailFast" && world.typed && !verify) return
   const limit =

@@ -58,6 +58,7 @@ export class Client {
       ...(maxAge === undefined ? {} : { maxAge }),
       ...{ connectTimeout, healthyAfter, maxWaiting, moveGrace, openTimeout, probeAfter, probeTimeout },
       ...{ size: profile.size, verify: profile.verify, retry: profile.retry },
+      maxOutboundStreams: profile.maxOutboundStreams,
       ...{ drainTimeout: profile.drainTimeout, closeTimeout: profile.closeTimeout }
     }
   }

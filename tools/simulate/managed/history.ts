@@ -45,6 +45,8 @@ export class History {
 
   see(event: ManagedSession.Event): void {
     const { now } = this.run.engine
+    // a probe may still run when its session is lost
+    if (event._tag === "ProbeFailed") return
     this.insist(!this.isOver, `${event._tag} after it gave up`)
     this.hasFailed = event._tag === "ConnectFailed" && this.options.isFinal && isDenied(event.error)
     switch (event._tag) {
@@ -60,15 +62,14 @@ export class History {
       case "Lost": {
         const age = this.ageOf(event._tag)
         this.insist(Math.abs(event.lived - age) <= EPSILON, `Lost after ${event.lived} ms, which were ${age} ms`)
-        this.ended(age, isCalm(event.error) ? "Yes" : "No")
+        const least = this.leastAge(event.error)
+        this.ended(age, isCalm(event.error) ? "Yes" : "No", { least, most: least })
         this.wait = { since: now, least: isCalm(event.error) ? CALM : LEAST }
         this.connectedAt = undefined
         return
       }
       case "Moving":
         return this.moving(event.reason, this.ageOf(event._tag))
-      case "ProbeFailed":
-        return
       case "GaveUp":
         this.isOver = true
         this.insist((this.options.delays?.most ?? Infinity) < Infinity, "it gave up, and its schedule has no end")
@@ -93,7 +94,8 @@ export class History {
         return
       case "GoAway":
         this.wait = age < leavesAfter - EPSILON ? { since: this.run.engine.now, least: LEAST } : undefined
-        this.ended(age, "Perhaps", leavesAfter)
+        // the event does not say with which code the peer leaves
+        this.ended(age, "Perhaps", { least: leavesAfter, most: healthyAfter })
         this.connectedAt = undefined
     }
   }
@@ -109,15 +111,21 @@ export class History {
   private ended(
     age: number,
     asksForCalm: "Yes" | "No" | "Perhaps",
-    /** The least age at which its end is no failure. */
-    least: number = this.options.healthyAfter
+    /** From `most` on, its end is no failure; before `least` it is one. */
+    { least, most }: { readonly least: number; readonly most: number }
   ): void {
-    const { healthyAfter } = this.options
     const more = this.failures.map((failures) => failures + 1)
-    const early = age <= healthyAfter + EPSILON ? more : []
+    const early = age <= most + EPSILON ? more : []
     const calm = asksForCalm === "No" ? [] : more
     const healthy = age >= least - EPSILON && asksForCalm !== "Yes" ? [0] : []
     this.failures = [...new Set([...early, ...calm, ...healthy])]
+  }
+
+  /** The age from which the end of a session is no failure. */
+  private leastAge(error: MuxadoError.SessionError): number {
+    const { healthyAfter } = this.options
+    const leaves = error._tag === "RemoteGoneAway" && error.code === ErrorCode.NoError
+    return leaves ? Math.min(healthyAfter, LEAVES_WELL) : healthyAfter
   }
 
   private ageOf(event: string): number {

@@ -148,7 +148,8 @@ export const end = (life: Life, network: Network): Effect.Effect<void> =>
     yield* endsWithin(
       client,
       "callers after the end",
-      client.profile.connectTimeout + 40_000,
+      // they pause before each call, and make a call that is refused again
+      client.profile.callsEach * (life.world.calmAt / 4 + 2000) + 40_000,
       Fiber.awaitAll(life.callers)
     )
     yield* endsWithin(client, "readers after the end", SLACK, Fiber.awaitAll(life.others))
