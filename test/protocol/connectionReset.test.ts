@@ -254,6 +254,13 @@ describe("a stream that has ended", () => {
     assert.deepStrictEqual(client.sent().slice(0, 1), ["SYN 3 (3000)"])
   })
 
+  it("does not begin to be read again after stopReading", () => {
+    const { server, stream } = serving()
+    server.connection.stopReading(stream)
+    server.receive(rst(3, 6))
+    assert.strictEqual(server.read(stream), "Stopped")
+  })
+
   it("is not reset because the bytes of a write were lost; an open one is", () => {
     const client = new Scripted("client")
     const [open, ended] = [client.open(), client.open()]
