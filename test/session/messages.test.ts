@@ -44,7 +44,10 @@ const messages: ReadonlyArray<readonly [MuxadoError.MuxadoError, string]> = [
     "The transport could not be opened: refused"
   ],
   [new MuxadoError.TransportFailed({ reason: "Read", ...remote }), "The transport failed while reading"],
-  [new MuxadoError.TransportFailed({ reason: "Write", cause: "?", ...remote }), "The transport failed while writing: ?"],
+  [
+    new MuxadoError.TransportFailed({ reason: "Write", cause: "?", ...remote }),
+    "The transport failed while writing: ?"
+  ],
   [new MuxadoError.TransportFailed({ reason: "Write", cause: 7, ...remote }), "The transport failed while writing"],
   [new MuxadoError.TransportFailed({ reason: "Ended", ...remote }), "The transport ended without a GOAWAY"],
   [new MuxadoError.SessionClosed(local), "The session was closed by this side"],
