@@ -124,8 +124,8 @@ export const MANAGED: ReadonlyArray<Mutant> = [
     "live",
     "a failed probe is ignored",
     "a session that does not answer takes no calls",
-    "          if (isNew) this.isCondemned = true\n",
-    ""
+    "Either.isLeft(answer) && !this.isCondemned",
+    "Either.isLeft(answer) && this.isCondemned"
   ),
   mutant(
     "managed",
