@@ -156,6 +156,14 @@ export class Slot<E, R> {
     this.backoff.reset()
   }
 
+  /** Ends the session, without a new one. */
+  private letGo(): void {
+    const { live } = this
+    this.isMoving = false
+    this.live = undefined
+    if (live !== undefined) this.owner.retire(live)
+  }
+
   private enter(state: SlotState): void {
     this.state = state
     this.owner.changed()
@@ -163,8 +171,9 @@ export class Slot<E, R> {
 
   private get untilWanted(): Effect.Effect<void> {
     return Effect.suspend(() => {
-      if (!this.options.onDemand || this.live !== undefined || this.owner.isWanted || this.isHurried) return Effect.void
-      this.isMoving = false
+      const { isHurried, live } = this
+      if (!this.options.onDemand || live?.takesStreams === true || this.owner.isWanted || isHurried) return Effect.void
+      this.letGo()
       // otherwise no call would wait for the attempt that it starts
       this.isFailing = false
       this.enter({ _tag: "Idle" })
@@ -252,16 +261,14 @@ export class Slot<E, R> {
   /** Waits until the session must be replaced. Returns false if the slot gives up. */
   private watch(live: Live): Effect.Effect<boolean> {
     return Effect.gen(this, function* () {
-      const { maxAge } = this.options
+      const { healthyAfter, maxAge } = this.options
       const leaving = race(live.session.draining, this.exhausted.wait)
       // `Effect.never` would be a timer that keeps the process alive
       const aged =
         maxAge === Infinity ? leaving : race(leaving, Effect.delay(Effect.void, Math.ceil(maxAge * (yield* NEARLY))))
       yield* aged
-      const { connection } = live.state
-      const isOver = connection.refusal !== undefined
+      const isOver = live.state.connection.refusal !== undefined
       const error = goneOf(live.state)
-      const { healthyAfter } = this.options
       const leaves = error?._tag === "RemoteGoneAway" && error.code === ErrorCode.NoError
       const needed = leaves ? Math.min(healthyAfter, LEAVES_WELL) : healthyAfter
       const isHealthy = error === undefined || (live.age >= needed && !asksForCalm(error))
@@ -279,8 +286,7 @@ export class Slot<E, R> {
   private lost(live: Live, error: SessionError, streams: number): Effect.Effect<boolean> {
     return Effect.gen(this, function* () {
       const lived = Math.round(live.age)
-      this.live = undefined
-      this.owner.retire(live)
+      this.letGo()
       yield* this.count(error)
       yield* this.emit({ _tag: "Lost", error, lived, streams })
       yield* Effect.logWarning(
@@ -313,7 +319,7 @@ export class Slot<E, R> {
     return Effect.gen(this, function* () {
       this.lastError = error
       if (yield* this.isFinal(error)) {
-        this.isMoving = false
+        this.letGo()
         yield* Effect.logError(`A managed session has failed, and does not connect again: ${error.message}`)
         this.enter({ _tag: "Failed", error })
         yield* this.hurried.wait
@@ -324,7 +330,7 @@ export class Slot<E, R> {
         Effect.as(Effect.logError("The schedule `reconnect` of a managed session died", cause), Option.none())
       )
       if (Option.isNone(delay)) {
-        this.isMoving = false
+        this.letGo()
         yield* this.emit({ _tag: "GaveUp", error })
         yield* Effect.logError(`A managed session gives up, because its schedule has ended: ${error.message}`)
         this.enter({ _tag: "GaveUp", error })

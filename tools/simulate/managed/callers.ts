@@ -56,13 +56,18 @@ const makeCall = ({ calls, client: { run } }: Desk, kind: Kind): Call => {
 export const callCalmly = (desk: Desk): Effect.Effect<void> =>
   Effect.gen(function* () {
     const call = makeCall(desk, "short")
-    const exit = yield* counted(desk.client, Effect.exit(attempt(desk, call, { retry: true, disturbed: false })))
+    const exit = yield* counted(
+      desk.client,
+      Effect.exit(attempt(desk, call, { retry: true, disturbed: false, opens: false }))
+    )
     desk.client.insist(Exit.isSuccess(exit), `call ${call.id} fails at rest: ${show(exit)}`)
   })
 
 interface Manner {
   readonly retry: boolean | undefined
   readonly disturbed: boolean
+  /** By `open` instead of `withStream`. */
+  readonly opens: boolean
 }
 
 /** Whether it may be made again, because it certainly was not executed. */
@@ -73,7 +78,9 @@ const callOnce = (desk: Desk, call: Call, disturbed: boolean): Effect.Effect<boo
     const retry = run.random.pick([undefined, true, false])
     call.isDenied = false
     run.count(`call: ${call.kind}`)
-    const exit = yield* counted(client, disturb(desk, attempt(desk, call, { retry, disturbed }), disturbed))
+    // `open` repeats nothing
+    const opens = retry === undefined && run.random.chance(0.3)
+    const exit = yield* counted(client, disturb(desk, attempt(desk, call, { retry, disturbed, opens }), disturbed))
     run.tell(`${client.name} call ${call.id} ${call.kind}: ${show(exit)}`)
     run.outcome(`call ${show(exit)}`)
     if (Exit.isSuccess(exit)) return false
@@ -90,7 +97,7 @@ const callOnce = (desk: Desk, call: Call, disturbed: boolean): Effect.Effect<boo
     const isSafe = !disturbed && call.kind !== "fail" && call.kind !== "die" && error._tag !== "InvalidOptions"
     if (world.graceful && isSafe && !client.isEnding) {
       run.insist(error.processed === "no", `call ${call.id} is lost to a session that was replaced: ${show(exit)}`)
-      const repeats = retry ?? client.profile.retry
+      const repeats = !opens && (retry ?? client.profile.retry)
       run.insist(!repeats, `call ${call.id} fails although it is repeated: ${show(exit)}`)
     }
     return error.processed === "no"
@@ -103,7 +110,7 @@ const counted = <A>(client: Client, effect: Effect.Effect<A>): Effect.Effect<A> 
     () => Effect.sync(() => client.inFlight--)
   )
 
-const attempt = (desk: Desk, call: Call, { disturbed, retry }: Manner): Effect.Effect<void, Failure> =>
+const attempt = (desk: Desk, call: Call, { disturbed, opens, retry }: Manner): Effect.Effect<void, Failure> =>
   Effect.suspend(() => {
     const { client, session, world } = desk
     const { random } = client.run
@@ -116,10 +123,7 @@ const attempt = (desk: Desk, call: Call, { disturbed, retry }: Manner): Effect.E
     const use = (stream: MuxStream.MuxStream) => Effect.suspend(() => (opened(), caller(call, stream)))
     const type = world.typed && random.chance(0.5) ? { type: random.below(1000) } : {}
     const asked = retry === undefined ? type : { ...type, retry }
-    const calling =
-      retry !== undefined || random.chance(0.7)
-        ? session.withStream(use, asked)
-        : Effect.scoped(Effect.flatMap(session.open(type), use))
+    const calling = opens ? Effect.scoped(Effect.flatMap(session.open(type), use)) : session.withStream(use, asked)
     return Effect.catchAll(calling, (error) => {
       if (!isOpen && !disturbed) inTime(desk, began, `call ${call.id} failed to open`)
       return Effect.zipRight(

@@ -136,7 +136,7 @@ const randomClient = (random: Random, graceful: boolean, typed: boolean, calmAt:
     probeTimeout: graceful ? 5000 : random.pick([500, 2000]),
     verify: typed && random.chance(0.8),
     maxWaiting: graceful || random.chance(0.7) ? 10_000 : random.pick([onDemand ? 2 : 0, 1, 3]),
-    maxOutboundStreams: random.pick([1024, 1024, 2]),
+    maxOutboundStreams: random.pick([1024, 1024, 1]),
     retry: random.chance(0.3),
     delays: random.chance(0.3)
       ? undefined
