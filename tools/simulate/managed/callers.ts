@@ -60,9 +60,7 @@ export const callCalmly = (desk: Desk): Effect.Effect<void> =>
       desk.client,
       Effect.exit(attempt(desk, call, { retry: true, disturbed: false, opens: false }))
     )
-    // a session whose ids are used up is replaced, and its streams have only `moveGrace` to finish
-    const mayBeReset = desk.world.lastIds !== undefined
-    desk.client.insist(mayBeReset || Exit.isSuccess(exit), `call ${call.id} fails at rest: ${show(exit)}`)
+    desk.client.insist(Exit.isSuccess(exit), `call ${call.id} fails at rest: ${show(exit)}`)
   })
 
 interface Manner {
