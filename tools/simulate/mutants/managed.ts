@@ -125,7 +125,8 @@ export const MANAGED: ReadonlyArray<Mutant> = [
     "a failed probe is ignored",
     "a session that does not answer takes no calls",
     "Either.isLeft(answer) && !this.isCondemned",
-    "Either.isLeft(answer) && this.isCondemned"
+    "Either.isLeft(answer) && this.isCondemned",
+    { test: "test/managed/probing.test.ts" }
   ),
   mutant(
     "managed",
