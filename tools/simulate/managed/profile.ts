@@ -131,7 +131,8 @@ const randomClient = (random: Random, graceful: boolean, typed: boolean, calmAt:
     connectTimeout: graceful ? 10_000 : random.pick([1000, 4000, 10_000]),
     healthyAfter: random.pick([500, 3000, 10_000]),
     maxAge: random.chance(0.35) ? random.pick([1500, 4000, 15_000]) : undefined,
-    moveGrace: graceful ? 60_000 : random.pick([100, 2000, 30_000]),
+    // longer than a short call takes at rest
+    moveGrace: graceful ? 60_000 : random.pick([1000, 2000, 30_000]),
     probeAfter: random.pick([50, 1000, 30_000]),
     probeTimeout: graceful ? 5000 : random.pick([500, 2000]),
     verify: typed && random.chance(0.8),
