@@ -43,11 +43,12 @@ export type Address =
  * its session is drained and the connection closed. If a handler fails or dies, the server logs it: a defect as an
  * error, an error of this library at debug level, any other failure as a warning. Other sessions continue.
  *
- * `run` can be called once, and runs until it is interrupted. Then it goes on for `stopDelay`, stops listening, drains all
- * sessions at the same time, and interrupts the handlers that have not ended. A connection that is not ready by then is
- * closed, or drained at once. Nothing cuts this short: a second interruption waits for the first. While a session drains,
- * its `draining` completes, and `serve` completes by itself. A second `run` fails with `ServerFailed` (`"RunBefore"`). If the server ends by itself, or if
- * its scope closes, `run` fails with `ServerFailed` (`"Stopped"`).
+ * `run` can be called once, and runs until it is interrupted. After an interruption it still serves for `stopDelay`.
+ * Then it stops listening, drains all sessions at the same time, and interrupts the handlers that have not ended. A
+ * connection that is not ready by then is closed, or drained at once. A second interruption does not shorten this: it
+ * waits for the first. While a session drains, its `draining` completes, and `serve` completes by itself. A second `run`
+ * fails with `ServerFailed` (`"RunBefore"`). If the server ends by itself, or if its scope closes, `run` fails with
+ * `ServerFailed` (`"Stopped"`).
  *
  * Clients that connect before `run` wait. At most 128 wait. The server buffers 64 KiB from each and then pauses it; if
  * the medium cannot pause, it buffers up to 1 MiB and then drops the client. (`NodeSessionServer` buffers nothing: its

@@ -6,10 +6,13 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { ManagedSessionService, ManagingOptions } from "../ManagedSession.js"
 import * as ManagedSession from "../ManagedSession.js"
+import { resolve } from "../internal/managed/options.js"
+import * as service from "../internal/managed/service.js"
 import { InvalidOptions, type TransportFailed } from "../MuxadoError.js"
 import { Session } from "../Session.js"
 import type { TransportService } from "../Transport.js"
@@ -157,7 +160,7 @@ export const layerUnix = (
  */
 export const layerWebSocket = ManagedSession.layerWebSocket
 
-/** Checks the address when it is called, and not at each attempt. */
+/** Checks the address and the options when it is called, and not at each attempt, and names all that is wrong. */
 const make = <Where extends object>(
   where: Where,
   problems: ReadonlyArray<string>,
@@ -169,16 +172,10 @@ const make = <Where extends object>(
   if (options !== undefined && !isObject(options)) {
     return refused([...problems, "the options of the managed session must be an object, such as { size: 3 }"])
   }
-  const made = ManagedSession.make({ ...options, connect: Effect.suspend(() => connect(address)) })
-  // nothing is dialed: the wrong options of both arguments are named at once
-  return problems.length === 0
-    ? made
-    : Effect.scoped(ManagedSession.make({ ...options, dial: "OnDemand", connect: Effect.never })).pipe(
-        Effect.matchEffect({
-          onFailure: ({ detail }) => refused([...problems, detail]),
-          onSuccess: () => refused(problems)
-        })
-      )
+  return Either.match(resolve({ ...options, connect: Effect.suspend(() => connect(address)) }), {
+    onLeft: ({ detail }) => refused([...problems, detail]),
+    onRight: (resolved) => (problems.length === 0 ? service.make(resolved) : refused(problems))
+  })
 }
 
 const isObject = (given: unknown): boolean => typeof given === "object" && given !== null && !Array.isArray(given)

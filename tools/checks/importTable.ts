@@ -137,7 +137,15 @@ export const table: ReadonlyArray<Row> = [
   {
     name: "node",
     paths: ["src/node/"],
-    imports: ["MuxadoError", "public modules", "SessionServer", "ManagedSession", "internal/server", "node/internal"],
+    imports: [
+      "MuxadoError",
+      "public modules",
+      "SessionServer",
+      "ManagedSession",
+      "internal/managed",
+      "internal/server",
+      "node/internal"
+    ],
     packages: ["effect", "node"]
   },
   {

@@ -7,7 +7,7 @@ import { hintFor } from "../support/errorText.js"
 import type { Caused } from "./caused.js"
 
 /**
- * One stream was reset; the session goes on. `code` is any uint32. After a reset by the peer, the bytes that
+ * One stream was reset. The session continues. `code` is any uint32. After a reset by the peer, the bytes that
  * arrived before it can still be read. A `reset` by this side drops them.
  *
  * @since 0.1.0

@@ -28,7 +28,7 @@ interface Parts {
   readonly clock: Clock.Clock
 }
 
-/** What a probe needs of the managed session. It goes on, and counts, if the calls that wait for it are interrupted. */
+/** What a probe needs of the managed session. The probe continues if the calls that wait for it are interrupted. */
 interface Probing {
   readonly fork: (effect: Effect.Effect<void>) => void
   /** Called once, when the session is condemned. `error` is `undefined` if there was no answer. */

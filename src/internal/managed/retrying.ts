@@ -41,7 +41,7 @@ export const repeatable = (error: unknown, stream: MuxStream | undefined): Repea
 const MOST = 100
 
 /**
- * Limits the retries on a healthy session to a fifth of the calls, and 100 at once. So an overloaded peer does not get
+ * Limits the retries on a healthy session: a burst of 100, and one for each 5 calls. So an overloaded peer does not get
  * a multiple of its load.
  */
 export class RetryBudget {

@@ -99,7 +99,10 @@ export class Serving implements AcceptSource {
     return false
   }
 
-  /** Tells the sessions, which refuse a stream that nobody serves unless a fiber waits in `accept`. */
+  /**
+   * The number of fibers in `accept` changes. Each session counts them: it refuses a stream without a `serve` only if
+   * none waits.
+   */
   private wait(fibers: 1 | -1): void {
     this.fibers += fibers
     for (const source of this.sources) source.fibersChanged(fibers)

@@ -25,7 +25,7 @@ import type { Event, MoveReason } from "./managedService.js"
 import * as metrics from "./metrics.js"
 import type { Resolved } from "./options.js"
 
-/** What a slot does; see `Status`. `GaveUp` is `Closed` for the whole managed session if no other slot goes on. */
+/** What a slot does; see `Status`. When all slots are `GaveUp`, the managed session is `Closed`. */
 export type SlotState =
   | { readonly _tag: "Idle" }
   | { readonly _tag: "Connecting"; readonly attempt: number; readonly lastError: SessionFailure | undefined }
@@ -81,7 +81,7 @@ export class Slot<E, R> {
   failures = 0
   /** Why the last attempt or the last session failed; `undefined` while there is a session. */
   lastError: SessionFailure | undefined = undefined
-  /** The last attempt failed, or its session ended early; false while the slot is `Idle` and in the attempt after it. */
+  /** The last attempt failed, or its session ended early. `Idle` sets it to false for the attempt that follows. */
   isFailing = false
   private hasConnected = false
 
@@ -380,7 +380,7 @@ export class Slot<E, R> {
   }
 }
 
-/** Why the session leaves or has ended; `undefined` if it goes on. */
+/** Why the session leaves or has ended; `undefined` while it does neither. */
 const goneOf = ({ connection }: SessionState): SessionError | undefined => {
   const end = connection.refusal ?? connection.remoteEnd
   return end === undefined ? undefined : sessionError(end, "maybe")

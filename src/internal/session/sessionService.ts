@@ -23,7 +23,8 @@ export interface OpenOptions {
 }
 
 /**
- * Options of `serve`. `type` selects the streams of the peer that the handler gets. `concurrency` is the maximum number of handlers at once; the default is `"unbounded"`.
+ * Options of `serve`. `type` selects the streams of the peer that the handler gets. `concurrency` is the maximum number
+ * of handlers at once; the default is `"unbounded"`.
  * `resetCode` maps a handler's failure to the code (any uint32) that resets its stream.
  *
  * @since 0.1.0
